@@ -1,0 +1,22 @@
+package io.lmcache.api.spi;
+
+/**
+ * Makes a storage backend. Found by {@link java.util.ServiceLoader}: declare it in {@code module-info} and, for the class
+ * path, in {@code META-INF/services}.
+ */
+public interface StorageBackendProvider {
+    /** The name that settings know the backend by; matches {@code [a-z][a-z0-9-]*} and is unique among providers. */
+    String name();
+
+    /**
+     * A new backend.
+     *
+     * <p>The caller owns it and closes it. On an exception nothing stays behind.
+     *
+     * @param settings the backend's own settings
+     * @param context what it may use of its surroundings
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#INVALID_CONFIGURATION} for bad
+     *     settings, {@link io.lmcache.api.ErrorCode#START_FAILED} when it cannot work here
+     */
+    StorageBackend create(BackendSettings settings, BackendContext context);
+}

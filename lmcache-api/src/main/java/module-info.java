@@ -1,0 +1,15 @@
+/**
+ * Value types, memory types, the storage backend SPI and the errors of LMCache for the JVM.
+ *
+ * <p>Backend authors implement {@link io.lmcache.api.spi}, engines implement {@link io.lmcache.api.engine}. Both meet
+ * in the value types of {@link io.lmcache.api} and the memory types of {@link io.lmcache.api.memory}.
+ */
+@org.jspecify.annotations.NullMarked
+module io.lmcache.api {
+    requires static transitive org.jspecify;
+
+    exports io.lmcache.api;
+    exports io.lmcache.api.engine;
+    exports io.lmcache.api.memory;
+    exports io.lmcache.api.spi;
+}
