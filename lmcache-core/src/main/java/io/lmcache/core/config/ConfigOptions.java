@@ -191,6 +191,13 @@ public final class ConfigOptions {
             seconds(Duration.ofMillis(1), Duration.ofDays(1)),
             "How long a caller waits for a tier before the chunk counts as a miss.");
 
+    /** The deadline of a tier's write. */
+    public static final ConfigOption<Duration> STORE_TIMEOUT_SECS = ConfigOption.of(
+            "store_timeout_secs",
+            "60",
+            seconds(Duration.ofMillis(1), Duration.ofDays(1)),
+            "How long a tier may take to write a chunk, waiting included, before the write counts as failed.");
+
     /** The failures that open a tier's circuit breaker. */
     public static final ConfigOption<Integer> CIRCUIT_BREAKER_FAILURES = ConfigOption.of(
             "circuit_breaker_failures",
@@ -243,6 +250,7 @@ public final class ConfigOptions {
             PROMOTION,
             MAX_BYTES_IN_FLIGHT,
             BLOCKING_TIMEOUT_SECS,
+            STORE_TIMEOUT_SECS,
             CIRCUIT_BREAKER_FAILURES,
             CIRCUIT_BREAKER_OPEN_SECS,
             USE_LAYERWISE,
