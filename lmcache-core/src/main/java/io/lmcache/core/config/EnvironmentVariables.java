@@ -87,9 +87,10 @@ final class EnvironmentVariables {
 
     /** Whether the text says true in a file, but not in LMCache's environment. */
     private static boolean isFalseToLmcache(ConfigOption<?> option, String name, String text) {
+        Optional<?> value = option.parse(option.translated(name, text));
         return !LMCACHE_TRUE_WORDS.contains(text.strip().toLowerCase(Locale.ROOT))
-                && option.parse(option.translated(name, text)).isPresent()
-                && option.parse(option.translated(name, text)).equals(option.parse(option.translated(name, "true")));
+                && value.isPresent()
+                && value.equals(option.parse(option.translated(name, "true")));
     }
 
     /** The variable's JSON as the map that it would be in a file. */

@@ -47,8 +47,8 @@ final class SettingResolver {
     private void addOption(ConfigOption<?> option, Given given, Map<String, Setting> settings) {
         Optional<String> text = text(given.value()).map(written -> option.translated(given.name(), written));
         if (text.isEmpty()) {
-            findings.problem(given.name() + " is a map or a list of such (" + given.origin() + "), allowed are "
-                    + option.allowed());
+            findings.problem(given.name() + " is a map or a list of lists or maps (" + given.origin()
+                    + "), allowed are " + option.allowed());
             return;
         }
         add(option.name(), text.get(), given, settings);

@@ -405,7 +405,7 @@ class ConfigLoaderTest {
                 .containsExactlyInAnyOrder(
                         "Invalid configuration, 7 problems:",
                         "  chunk_size is '0' (file " + file() + "), allowed are whole numbers from 1 to 1048576",
-                        "  gds_path is a map or a list of such (file " + file()
+                        "  gds_path is a map or a list of lists or maps (file " + file()
                                 + "), allowed are paths, comma separated or as a list",
                         "  max_local_cpu_size is '.nan' (file " + file()
                                 + "), allowed are numbers of GB above 0, or a size with its unit such as 512 MiB",

@@ -51,7 +51,7 @@ class ConfigOptionsTest {
                         "with\0zero"),
                 new Row(ConfigOptions.GDS_PATH_SHARDING, PathSharding.AUTO, "by_gpu", PathSharding.BY_GPU, "by_day"),
                 new Row(ConfigOptions.MAX_GDS_SIZE, new ByteSize(0), "1.5 TB", gib(1536), "-1"),
-                new Row(ConfigOptions.GDS_TTL_SECS, Duration.ZERO, "86400", Duration.ofDays(1), "1d"),
+                new Row(ConfigOptions.GDS_TTL_SECS, Duration.ZERO, "86400", Duration.ofDays(1), "0.5"),
                 new Row(ConfigOptions.GDS_MIN_FREE_SPACE, new ByteSize(0), "10", gib(10), "ten"),
                 new Row(ConfigOptions.FSYNC, FsyncMode.NONE, "data", FsyncMode.DATA, "true"),
                 new Row(ConfigOptions.USE_CUFILE, CuFileUse.AUTO, "false", CuFileUse.NEVER, "sometimes"),
@@ -79,6 +79,7 @@ class ConfigOptionsTest {
                         "2.5",
                         Duration.ofMillis(2500),
                         "0"),
+                new Row(ConfigOptions.STORE_TIMEOUT_SECS, Duration.ofSeconds(60), "5", Duration.ofSeconds(5), "0"),
                 new Row(ConfigOptions.CIRCUIT_BREAKER_FAILURES, 5, "20", 20, "0"),
                 new Row(
                         ConfigOptions.CIRCUIT_BREAKER_OPEN_SECS,
