@@ -148,6 +148,14 @@ class ConfigLoaderTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"86400.001", "0.0001", "-1", "NaN", "ten", "1e400"})
+    void timeOutOfBoundsIsRefused(String text) {
+        assertThatThrownBy(() -> LmcacheConfig.of(Map.of("blocking_timeout_secs", text)))
+                .hasMessageContaining(
+                        "blocking_timeout_secs is '" + text + "' (code), allowed are seconds from 0.001 to" + " 86400");
+    }
+
+    @ParameterizedTest
     @CsvSource({
         "true, true",
         "True, true",
