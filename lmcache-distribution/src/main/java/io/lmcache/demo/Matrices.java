@@ -27,8 +27,7 @@ final class Matrices {
      * Adds the product of a part of {@code input} and as many rows of {@code matrix} to {@code output}, whose length
      * says how many columns are used.
      */
-    static void addProduct(
-            float[] input, int inputStart, int count, float[][] matrix, int firstRow, float[] output) {
+    static void addProduct(float[] input, int inputStart, int count, float[][] matrix, int firstRow, float[] output) {
         int i = 0;
         for (; i + 4 <= count; i += 4) {
             addFour(input, inputStart + i, matrix, firstRow + i, output);

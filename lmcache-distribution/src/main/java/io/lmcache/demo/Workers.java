@@ -19,6 +19,11 @@ final class Workers implements AutoCloseable {
                 threads, Thread.ofPlatform().daemon().name("demo-model-", 0).factory());
     }
 
+    /** As many threads as the machine has processors; the caller closes them. */
+    static Workers ofThisMachine() {
+        return new Workers(Runtime.getRuntime().availableProcessors());
+    }
+
     /** Work on the rows from {@code start} to before {@code end}. */
     @FunctionalInterface
     interface RowTask {

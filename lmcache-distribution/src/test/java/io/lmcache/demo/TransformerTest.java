@@ -37,7 +37,9 @@ class TransformerTest {
         for (int changed = 0; changed < prompt.length; changed++) {
             int[] other = prompt.clone();
             other[changed] = (other[changed] + 1) % ModelConfig.VOCABULARY;
-            assertThat(TinyModel.logits(model, other)).as("token %d changed", changed).isNotEqualTo(logits);
+            assertThat(TinyModel.logits(model, other))
+                    .as("token %d changed", changed)
+                    .isNotEqualTo(logits);
         }
     }
 
