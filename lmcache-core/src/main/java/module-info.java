@@ -2,6 +2,24 @@
 @org.jspecify.annotations.NullMarked
 module io.lmcache.core {
     requires transitive io.lmcache.api;
-    requires static org.jspecify;
+    requires com.fasterxml.jackson.databind;
+    requires com.google.common;
+    requires transitive com.google.guice;
+    requires io.github.resilience4j.circuitbreaker;
+    requires jakarta.inject;
+    requires jdk.management;
+    requires org.apache.commons.configuration2;
+    requires org.apache.commons.text;
     requires org.slf4j;
+    requires org.yaml.snakeyaml;
+    requires static org.jspecify;
+
+    exports io.lmcache.core;
+    exports io.lmcache.core.config;
+    exports io.lmcache.core.engine;
+    exports io.lmcache.core.hash;
+    exports io.lmcache.core.storage;
+    exports io.lmcache.core.wiring;
+
+    uses io.lmcache.api.spi.StorageBackendProvider;
 }

@@ -1,0 +1,105 @@
+package io.lmcache.core.config;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** Reads the settings among the environment variables. A blank variable counts as unset. */
+final class EnvironmentVariables {
+    static final String CONFIG_FILE = "LMCACHE_CONFIG_FILE";
+    static final String USE_EXPERIMENTAL = "LMCACHE_USE_EXPERIMENTAL";
+    static final String EXTRA_CONFIG = "LMCACHE_EXTRA_CONFIG";
+
+    /** Variables that are no settings; the last two are the launcher's. */
+    private static final Set<String> NO_SETTINGS =
+            Set.of(CONFIG_FILE, USE_EXPERIMENTAL, "LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS");
+
+    private static final Set<String> LEGACY_ENGINE_WORDS = Set.of("false", "0", "no", "n", "off");
+    private static final Set<String> LMCACHE_TRUE_WORDS = Set.of("true", "1");
+
+    /** Numbers stay as exact as they were written; a key given twice is an error, not a matter of luck. */
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS, DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+            .build();
+
+    private final Map<String, String> environment;
+    private final Findings findings;
+
+    EnvironmentVariables(Map<String, String> environment, Findings findings) {
+        this.environment = new TreeMap<>(environment);
+        this.findings = findings;
+    }
+
+    /** The name of the configuration file; empty when there is none. */
+    Optional<String> configFile() {
+        return Optional.ofNullable(environment.get(CONFIG_FILE)).filter(name -> !name.isBlank());
+    }
+
+    /** The settings, by name. */
+    List<Given> settings() {
+        refuseLegacyEngine();
+        List<Given> settings = new ArrayList<>();
+        environment.forEach((variable, text) -> {
+            if (!variable.startsWith(ConfigOption.ENVIRONMENT_PREFIX)
+                    || NO_SETTINGS.contains(variable)
+                    || text.isBlank()) {
+                return;
+            }
+            if (variable.equals(EXTRA_CONFIG)) {
+                settings.addAll(extraConfig(text));
+            } else {
+                settings.add(setting(variable, text));
+            }
+        });
+        return settings;
+    }
+
+    private void refuseLegacyEngine() {
+        String text = environment.getOrDefault(USE_EXPERIMENTAL, "").strip();
+        if (LEGACY_ENGINE_WORDS.contains(text.toLowerCase(Locale.ROOT))) {
+            findings.problem(USE_EXPERIMENTAL + " is '" + text
+                    + "' (environment), which asks for LMCache's legacy engine; there is none here: unset it");
+        }
+    }
+
+    private Given setting(String variable, String text) {
+        String name =
+                variable.substring(ConfigOption.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
+        ConfigOrigin origin = new ConfigOrigin.Environment(variable);
+        boolean readAsFalse = ConfigOptions.named(name)
+                .map(option -> isFalseToLmcache(option, name, text))
+                .orElse(false);
+        if (readAsFalse) {
+            findings.warning(variable + "=" + text + " means false, as in LMCache, where only true and 1 switch an"
+                    + " option on in the environment");
+        }
+        return new Given(name, readAsFalse ? "false" : text, origin);
+    }
+
+    /** Whether the text says true in a file, but not in LMCache's environment. */
+    private static boolean isFalseToLmcache(ConfigOption<?> option, String name, String text) {
+        return !LMCACHE_TRUE_WORDS.contains(text.strip().toLowerCase(Locale.ROOT))
+                && option.parse(option.translated(name, text)).isPresent()
+                && option.parse(option.translated(name, text)).equals(option.parse(option.translated(name, "true")));
+    }
+
+    private List<Given> extraConfig(String json) {
+        ConfigOrigin origin = new ConfigOrigin.Environment(EXTRA_CONFIG);
+        try {
+            return Given.extraConfig(JSON.readValue(json, Map.class), origin);
+        } catch (JsonProcessingException e) {
+            findings.problem(EXTRA_CONFIG + " (environment) is not a JSON object such as {\"use_direct_io\": true}: "
+                    + e.getOriginalMessage());
+            return List.of();
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package io.lmcache.core.config;
+
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** Finds out what the names in one source mean: options, settings of plugins, or nothing. */
+final class SettingResolver {
+    /** YAML can build a map that holds itself; no honest one is this deep. */
+    private static final int MAX_DEPTH = 16;
+
+    private final Set<String> plugins;
+    private final Findings findings;
+
+    SettingResolver(Collection<String> plugins, Findings findings) {
+        this.plugins = Set.copyOf(plugins);
+        this.findings = findings;
+    }
+
+    /** The settings of one source: options by name, plugin settings by backend name, dot and setting name. */
+    Map<String, Setting> resolve(List<Given> source) {
+        Map<String, Setting> settings = new LinkedHashMap<>();
+        source.forEach(given -> resolve(given, settings));
+        return settings;
+    }
+
+    private void resolve(Given given, Map<String, Setting> settings) {
+        Optional<ConfigOption<?>> option = ConfigOptions.named(given.name());
+        if (option.isPresent()) {
+            addOption(option.get(), given, settings);
+            return;
+        }
+        Optional<String> pluginName = pluginName(given.name());
+        if (pluginName.isPresent()) {
+            addPluginSettings(pluginName.get(), given, settings, 0);
+        } else if (KnownNames.isWithoutEffect(given.name())) {
+            findings.withoutEffect(given.name(), given.origin());
+        } else {
+            warnUnknown(given);
+        }
+    }
+
+    private void addOption(ConfigOption<?> option, Given given, Map<String, Setting> settings) {
+        Optional<String> text = text(given.value()).map(written -> option.translated(given.name(), written));
+        if (text.isEmpty()) {
+            findings.problem(given.name() + " is a map or a list of such (" + given.origin() + "), allowed are "
+                    + option.allowed());
+            return;
+        }
+        add(option.name(), text.get(), given, settings);
+    }
+
+    /** The name with which a plugin's setting begins, in the spelling of {@code storage_plugins}. */
+    private Optional<String> pluginName(String name) {
+        String plain = name.startsWith(Given.EXTRA_PREFIX) ? name.substring(Given.EXTRA_PREFIX.length()) : name;
+        String[] parts = plain.split("\\.", 2);
+        String backend = parts[0].replace('_', '-');
+        return plugins.contains(backend)
+                ? Optional.of(parts.length == 1 ? backend : backend + "." + parts[1])
+                : Optional.empty();
+    }
+
+    private void addPluginSettings(String name, Given given, Map<String, Setting> settings, int depth) {
+        if (depth > MAX_DEPTH) {
+            findings.problem(given.name() + " is nested deeper than " + MAX_DEPTH + " maps (" + given.origin() + ")");
+        } else if (given.value() instanceof Map<?, ?> map) {
+            for (Given entry : Given.listOf(map, given.origin(), findings)) {
+                addPluginSettings(name + "." + entry.name(), entry, settings, depth + 1);
+            }
+        } else if (plugins.contains(name)) {
+            findings.problem(given.name() + " is '" + given.value() + "' (" + given.origin()
+                    + "), allowed is a map of the backend's settings");
+        } else {
+            text(given.value())
+                    .ifPresentOrElse(
+                            text -> add(name, text, given, settings),
+                            () -> findings.problem(name + " is a list of lists or maps (" + given.origin()
+                                    + "), allowed are texts, numbers, lists of such, and maps"));
+        }
+    }
+
+    private void add(String name, String text, Given given, Map<String, Setting> settings) {
+        Setting earlier = settings.putIfAbsent(name, new Setting(text, given.name(), given.origin()));
+        if (earlier != null && !earlier.text().equals(text)) {
+            findings.problem("%s is '%s' (%s), but %s is '%s' (%s); they are the same setting: keep one"
+                    .formatted(
+                            earlier.writtenAs(), earlier.text(), earlier.origin(), given.name(), text, given.origin()));
+        }
+    }
+
+    private void warnUnknown(Given given) {
+        String sentence = "Unknown setting " + given.name() + " (" + given.origin() + ") has no effect";
+        if (KnownNames.USE_EXPERIMENTAL.equals(given.name())) {
+            findings.warning(
+                    sentence + "; it is read from the environment only, as " + EnvironmentVariables.USE_EXPERIMENTAL);
+            return;
+        }
+        Optional<String> nearest = KnownNames.nearest(given.name());
+        if (nearest.isPresent()) {
+            findings.warning(sentence + "; did you mean " + nearest.get() + "?");
+        } else if (given.value() instanceof Map) {
+            findings.warning(sentence + "; if it is a backend, name it in " + ConfigOptions.STORAGE_PLUGINS);
+        } else {
+            findings.warning(sentence);
+        }
+    }
+
+    /** A scalar, or the scalars of a list with commas between; empty for anything deeper. */
+    static Optional<String> text(Object value) {
+        return switch (value) {
+            case Map<?, ?> map -> Optional.empty();
+            case Collection<?> list ->
+                list.stream().anyMatch(SettingResolver::isDeep)
+                        ? Optional.empty()
+                        : Optional.of(list.stream().map(String::valueOf).collect(Collectors.joining(",")));
+            default -> Optional.of(value.toString());
+        };
+    }
+
+    private static boolean isDeep(Object value) {
+        return value instanceof Map || value instanceof Collection;
+    }
+}

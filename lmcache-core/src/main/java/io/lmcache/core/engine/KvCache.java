@@ -1,0 +1,142 @@
+package io.lmcache.core.engine;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.KvSink;
+import io.lmcache.api.engine.KvSource;
+import io.lmcache.core.hash.Chunker;
+import io.lmcache.core.hash.PromptChunks;
+import io.lmcache.core.storage.PinnedPrefix;
+import io.lmcache.core.storage.RetrieveResult;
+import io.lmcache.core.storage.StoreResult;
+import io.lmcache.core.storage.TieredStorageManager;
+import java.nio.IntBuffer;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * The cache of one model, rank and layout: KV by the tokens of the prompt.
+ *
+ * <p>Token ids are 0 and above; the prompt runs from the buffer's position to its limit, which are left as they are. Any
+ * prompt that begins with the same tokens finds the chunks it shares. Trouble with storage is a miss.
+ *
+ * <p>Thread-safe. Belongs to its {@link LmcacheEngine}, needs no close, and costs nothing to make: a handle for each
+ * request with tags of its own is fine.
+ */
+public final class KvCache {
+    private final KeyScope scope;
+    private final Chunker chunker;
+    private final TieredStorageManager storage;
+    private final EngineCounters counters;
+    private final int minRetrieveTokens;
+
+    KvCache(
+            KeyScope scope,
+            Chunker chunker,
+            TieredStorageManager storage,
+            EngineCounters counters,
+            int minRetrieveTokens) {
+        this.scope = scope;
+        this.chunker = chunker;
+        this.storage = storage;
+        this.counters = counters;
+        this.minRetrieveTokens = minRetrieveTokens;
+    }
+
+    /** Whose KV this is. */
+    public KeyScope scope() {
+        return scope;
+    }
+
+    /** The number of tokens, from the first, whose KV can be retrieved now. A hint: it may be evicted before. */
+    public int lookup(IntBuffer tokens) {
+        return worthwhile(storage.lookup(chunks(tokens)));
+    }
+
+    /** {@link #lookup(IntBuffer)} of all tokens of the array. */
+    public int lookup(int[] tokens) {
+        return lookup(IntBuffer.wrap(tokens));
+    }
+
+    /**
+     * Delivers the KV of the longest cached prefix to the sink, on this thread, in order.
+     *
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} for a negative token id,
+     *     {@link ErrorCode#CLOSED} after the engine was closed; what the sink throws comes through as it is
+     */
+    public RetrieveResult retrieve(IntBuffer tokens, KvSink sink) {
+        return retrieve(tokens, 0, sink);
+    }
+
+    /** {@link #retrieve(IntBuffer, KvSink)} of all tokens of the array. */
+    public RetrieveResult retrieve(int[] tokens, KvSink sink) {
+        return retrieve(IntBuffer.wrap(tokens), sink);
+    }
+
+    /**
+     * As {@link #retrieve(IntBuffer, KvSink)}, for an engine that has the first tokens already.
+     *
+     * @param firstToken the first token that is wanted; delivery starts with the chunk that contains it
+     */
+    public RetrieveResult retrieve(IntBuffer tokens, int firstToken, KvSink sink) {
+        if (firstToken < 0) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT, "The first wanted token is " + firstToken + ", below 0");
+        }
+        PromptChunks chunks = chunks(tokens);
+        RetrieveResult result = storage.retrieve(chunks, scope.layout(), firstToken, minRetrieveTokens, sink);
+        counters.retrieved(tokens.remaining(), result.tokens());
+        return result;
+    }
+
+    /**
+     * Stores the KV of the prompt, chunk by chunk, where it is not cached yet. When this returns, the source has been
+     * read and the engine's memory may change; {@link StoreResult#published()} tells when the slowest tier is done.
+     *
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} for a negative token id,
+     *     {@link ErrorCode#CLOSED} after the engine was closed; what the source throws comes through as it is, chunks
+     *     read before stay stored
+     */
+    public StoreResult store(IntBuffer tokens, KvSource source) {
+        StoreResult result = storage.store(chunks(tokens), scope.layout(), source);
+        counters.stored(result.storedTokens());
+        return result;
+    }
+
+    /** {@link #store(IntBuffer, KvSource)} of all tokens of the array. */
+    public StoreResult store(int[] tokens, KvSource source) {
+        return store(IntBuffer.wrap(tokens), source);
+    }
+
+    /**
+     * Moves what slower tiers hold of the prompt's prefix to the fastest one, ahead of a retrieve, in the background.
+     *
+     * @return completes, never exceptionally, with the tokens of the prefix that the fastest tier then holds
+     */
+    public CompletableFuture<Integer> prefetch(IntBuffer tokens) {
+        return storage.prefetch(chunks(tokens), scope.layout());
+    }
+
+    /** {@link #prefetch(IntBuffer)} of all tokens of the array. */
+    public CompletableFuture<Integer> prefetch(int[] tokens) {
+        return prefetch(IntBuffer.wrap(tokens));
+    }
+
+    /** Keeps the cached prefix from being evicted until the result is closed, between a lookup and its retrieve say. */
+    public PinnedPrefix pin(IntBuffer tokens) {
+        return storage.pin(chunks(tokens));
+    }
+
+    /** {@link #pin(IntBuffer)} of all tokens of the array. */
+    public PinnedPrefix pin(int[] tokens) {
+        return pin(IntBuffer.wrap(tokens));
+    }
+
+    private PromptChunks chunks(IntBuffer tokens) {
+        return chunker.chunks(scope, tokens);
+    }
+
+    private int worthwhile(int tokens) {
+        return tokens < minRetrieveTokens ? 0 : tokens;
+    }
+}

@@ -1,0 +1,164 @@
+package io.lmcache.core.engine;
+
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.hash.Chunker;
+import io.lmcache.core.hash.Sha256ChunkHasher;
+import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.storage.Closing;
+import io.lmcache.core.storage.StackOptions;
+import io.lmcache.core.storage.TieredStorageManager;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/**
+ * A KV cache over a stack of tiers, for any number of models.
+ *
+ * <p>Opened from configuration by {@link io.lmcache.core.Lmcache#open}, or put together in code by {@link #builder()}.
+ * Thread-safe. Owns its tiers and their memory until {@link #close()}.
+ */
+public final class LmcacheEngine implements AutoCloseable {
+    private final Chunker chunker;
+    private final TieredStorageManager storage;
+    private final int minRetrieveTokens;
+    private final EngineCounters counters = new EngineCounters();
+
+    /**
+     * An engine over this stack, which belongs to the engine from here on.
+     *
+     * @param chunker cuts prompts and names the chunks
+     * @param storage the tiers
+     * @param minRetrieveTokens shorter hits count as none; 0 for any
+     */
+    public LmcacheEngine(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
+        this.chunker = chunker;
+        this.storage = storage;
+        this.minRetrieveTokens = minRetrieveTokens;
+    }
+
+    /** A stack to put together in code. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** The cache of that model, rank, layout and tags. Cheap: call it as often as is convenient. */
+    public KvCache cache(KeyScope scope) {
+        return new KvCache(scope, chunker, storage, counters, minRetrieveTokens);
+    }
+
+    /** The names of the tiers, fastest first. */
+    public List<String> tiers() {
+        return storage.tierNames();
+    }
+
+    /** Tokens in a chunk. */
+    public int chunkSize() {
+        return chunker.chunkSize();
+    }
+
+    /** Removes all chunks of all models from all tiers, a shared directory included, but those pinned or being read. */
+    public void clear() {
+        storage.clear();
+    }
+
+    /** What was asked for and found, and what each tier holds. */
+    public EngineStats stats() {
+        return new EngineStats(
+                counters.requestedTokens(), counters.hitTokens(), counters.storedTokens(), storage.stats());
+    }
+
+    /**
+     * Ends the cache: waits a bounded time for calls and writes under way, then gives all memory back. What was
+     * published in a persistent tier stays. Idempotent.
+     *
+     * @throws io.lmcache.api.LmcacheException when a tier did not close cleanly; all are closed nevertheless
+     */
+    @Override
+    public void close() {
+        storage.close();
+    }
+
+    /** Puts an engine together, tier by tier. Not thread-safe. */
+    public static final class Builder {
+        private final List<Supplier<StorageBackend>> tiers = new ArrayList<>();
+        private String instanceId = "lmcache_default_instance";
+        private int chunkSize = 256;
+        private boolean saveUnfullChunk = true;
+        private int minRetrieveTokens;
+        private StackOptions options = StackOptions.DEFAULTS;
+
+        private Builder() {}
+
+        /** The name of the instance in messages. */
+        public Builder instanceId(String id) {
+            this.instanceId = id;
+            return this;
+        }
+
+        /** Tokens in a chunk; 256 unless set. */
+        public Builder chunkSize(int tokens) {
+            this.chunkSize = tokens;
+            return this;
+        }
+
+        /** Whether the last, shorter chunk of a prompt is cached too; true unless set. */
+        public Builder saveUnfullChunk(boolean save) {
+            this.saveUnfullChunk = save;
+            return this;
+        }
+
+        /** Hits of fewer tokens count as none; 0 unless set. */
+        public Builder minRetrieveTokens(int tokens) {
+            this.minRetrieveTokens = tokens;
+            return this;
+        }
+
+        /** Deadlines, promotion and the like; {@link StackOptions#DEFAULTS} unless set. */
+        public Builder options(StackOptions options) {
+            this.options = options;
+            return this;
+        }
+
+        /**
+         * Adds a tier below those added before: a backend of a provider that {@link java.util.ServiceLoader} finds.
+         *
+         * @param backend the provider's name
+         * @param settings the backend's own settings
+         */
+        public Builder tier(String backend, Map<String, String> settings) {
+            BackendSettings ofBackend = BackendSettings.of(backend, settings);
+            tiers.add(() -> BackendRegistry.discover()
+                    .create(backend, ofBackend, new BackendContext(instanceId, Clock.systemUTC())));
+            return this;
+        }
+
+        /** Adds a tier below those added before. From {@link #build()} on the backend is the engine's, which closes it. */
+        public Builder tier(StorageBackend backend) {
+            tiers.add(() -> backend);
+            return this;
+        }
+
+        /**
+         * Starts the tiers.
+         *
+         * @throws io.lmcache.api.LmcacheException when a tier cannot start or the stack makes no sense; nothing stays
+         *     open then
+         */
+        public LmcacheEngine build() {
+            List<StorageBackend> started = new ArrayList<>();
+            try {
+                Chunker chunker = new Chunker(new Sha256ChunkHasher(), chunkSize, saveUnfullChunk);
+                tiers.forEach(tier -> started.add(tier.get()));
+                return new LmcacheEngine(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
+            } catch (RuntimeException e) {
+                Closing.afterFailure(started.reversed(), e);
+                throw e;
+            }
+        }
+    }
+}

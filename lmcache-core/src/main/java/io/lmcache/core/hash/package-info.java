@@ -1,0 +1,3 @@
+/** From token ids to chunk keys. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.core.hash;

@@ -1,0 +1,3 @@
+/** The way in: opens a cache from its configuration. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.core;

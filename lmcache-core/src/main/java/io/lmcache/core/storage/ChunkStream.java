@@ -1,0 +1,143 @@
+package io.lmcache.core.storage;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.hash.PromptChunks;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Chunks of a prompt on their way from the tiers, delivered in prefix order, with a bounded number of bytes requested
+ * ahead.
+ *
+ * <p>Not thread-safe. Owns the chunks it has requested until it has handed them out.
+ */
+final class ChunkStream implements AutoCloseable {
+    /** A chunk that arrived; whoever took it from the stream closes it. */
+    record Arrival(int index, int tier, StoredChunk chunk) {}
+
+    private record Request(int index, int tier, long bytes, CompletableFuture<Optional<StoredChunk>> answer) {}
+
+    private final Tiers tiers;
+    private final PromptChunks chunks;
+    private final KvLayout layout;
+    private final BufferAllocator memory;
+    private final List<TierRun> runs;
+    private final Deque<Request> requests = new ArrayDeque<>();
+    private long maxBytesInFlight;
+    private long bytesInFlight;
+    private int run;
+    private int next;
+
+    /**
+     * A stream of the chunks in the runs.
+     *
+     * @param memory where chunks of tiers that hold no memory go
+     */
+    ChunkStream(
+            Tiers tiers,
+            PromptChunks chunks,
+            KvLayout layout,
+            List<TierRun> runs,
+            BufferAllocator memory,
+            long maxBytesInFlight) {
+        this.tiers = tiers;
+        this.chunks = chunks;
+        this.layout = layout;
+        this.memory = memory;
+        this.maxBytesInFlight = Math.min(maxBytesInFlight, memory.limitBytes() / 2);
+        this.runs = runs;
+        this.next = runs.isEmpty() ? 0 : runs.getFirst().start();
+    }
+
+    /** The next chunk; empty at the end, and where one that was expected did not arrive. */
+    Optional<Arrival> next() {
+        requestAhead();
+        Request request = requests.poll();
+        if (request == null) {
+            return Optional.empty();
+        }
+        bytesInFlight -= request.bytes();
+        Optional<Arrival> arrival = received(request.index(), request.tier(), request.answer());
+        return arrival.isPresent() ? arrival : retryAlone(request.index());
+    }
+
+    private void requestAhead() {
+        while (run < runs.size()) {
+            long bytes = meta(next).byteSize();
+            if (!requests.isEmpty() && bytesInFlight + bytes > maxBytesInFlight) {
+                return;
+            }
+            int tier = runs.get(run).tier();
+            bytesInFlight += bytes;
+            requests.add(new Request(
+                    next, tier, bytes, tiers.at(tier).get(chunks.keys().get(next), memory)));
+            moveTo(next + 1);
+        }
+    }
+
+    private void moveTo(int index) {
+        next = index;
+        run = 0;
+        while (run < runs.size() && runs.get(run).end() <= index) {
+            run++;
+        }
+        if (run < runs.size()) {
+            next = Math.max(index, runs.get(run).start());
+        }
+    }
+
+    /**
+     * A chunk may be missing only because those requested after it took all memory, or because they drove it out of its
+     * tier: they are given up, and any tier may serve it, into memory of its own. From here on one at a time.
+     */
+    private Optional<Arrival> retryAlone(int index) {
+        abandonRequests();
+        maxBytesInFlight = 0;
+        moveTo(index + 1);
+        ChunkKey key = chunks.keys().get(index);
+        for (int tier = 0; tier < tiers.count(); tier++) {
+            StorageBackend backend = tiers.at(tier);
+            Optional<Arrival> arrival = received(index, tier, backend.get(key, backend.allocator()));
+            if (arrival.isPresent()) {
+                return arrival;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Arrival> received(int index, int tier, CompletableFuture<Optional<StoredChunk>> answer) {
+        Optional<StoredChunk> chunk = answer.join();
+        if (chunk.isEmpty() || chunk.get().meta().equals(meta(index))) {
+            return chunk.map(found -> new Arrival(index, tier, found));
+        }
+        // A backend that answers with another shape is wrong about this key: the engine must not see its bytes.
+        chunk.get().close();
+        var _ = tiers.at(tier).tryInvalidate(chunks.keys().get(index));
+        return Optional.empty();
+    }
+
+    private ChunkMeta meta(int index) {
+        return new ChunkMeta(layout, chunks.range(index).length());
+    }
+
+    private void abandonRequests() {
+        for (Request request : requests) {
+            var _ = request.answer().thenAccept(late -> late.ifPresent(StoredChunk::close));
+        }
+        requests.clear();
+        bytesInFlight = 0;
+    }
+
+    @Override
+    public void close() {
+        abandonRequests();
+    }
+}

@@ -1,0 +1,223 @@
+package io.lmcache.core.storage;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCapability;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.hash.PromptChunks;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Stores the chunks of prompts that are not there yet. Concurrent stores of one chunk do the work once.
+ *
+ * <p>Thread-safe.
+ */
+final class ChunkWriter {
+    private final Tiers tiers;
+    private final StackOptions options;
+    private final Activity activity;
+    /** Chunks that some call is storing, each with the answer which tiers (by index) hold it in the end. */
+    private final ConcurrentMap<ChunkKey, CompletableFuture<List<Integer>>> underway = new ConcurrentHashMap<>();
+
+    ChunkWriter(Tiers tiers, StackOptions options, Activity activity) {
+        this.tiers = tiers;
+        this.options = options;
+        this.activity = activity;
+    }
+
+    StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source) {
+        return new Store(chunks, layout, source).run();
+    }
+
+    /** One call. */
+    private final class Store {
+        private final PromptChunks chunks;
+        private final KvLayout layout;
+        private final KvSource source;
+        private final int[] present;
+        private final List<CompletableFuture<List<Integer>>> holders = new ArrayList<>();
+        private int storedTokens;
+        private int presentTokens;
+
+        Store(PromptChunks chunks, KvLayout layout, KvSource source) {
+            this.chunks = chunks;
+            this.layout = layout;
+            this.source = source;
+            this.present = presentPrefixes(chunks.keys());
+        }
+
+        StoreResult run() {
+            int index = 0;
+            while (index < chunks.count() && storeChunk(index)) {
+                index++;
+            }
+            int declinedTokens = chunks.tokens() - chunks.tokensIn(index);
+            return new StoreResult(storedTokens, presentTokens, declinedTokens, published());
+        }
+
+        /** False when there is no memory for the chunk: what follows it in the prefix would never be found. */
+        private boolean storeChunk(int index) {
+            int tokens = chunks.range(index).length();
+            if (index < present[tiers.count() - 1]) {
+                presentTokens += tokens;
+                holders.add(CompletableFuture.completedFuture(tiersHolding(index)));
+                return true;
+            }
+            CompletableFuture<List<Integer>> mine = new CompletableFuture<>();
+            CompletableFuture<List<Integer>> other =
+                    underway.putIfAbsent(chunks.keys().get(index), mine);
+            if (other != null) {
+                presentTokens += tokens;
+                holders.add(other);
+                return true;
+            }
+            if (!write(index, mine)) {
+                return false;
+            }
+            storedTokens += tokens;
+            holders.add(mine);
+            return true;
+        }
+
+        private boolean write(int index, CompletableFuture<List<Integer>> done) {
+            ChunkKey key = chunks.keys().get(index);
+            var _ = done.whenComplete((_, _) -> underway.remove(key));
+            boolean handedOver = false;
+            try (BufferLease lease = filled(index)) {
+                if (lease != null) {
+                    putIntoTiers(index, lease, done);
+                    handedOver = true;
+                }
+            } finally {
+                if (!handedOver) {
+                    done.complete(List.of());
+                }
+            }
+            return handedOver;
+        }
+
+        /** The chunk's bytes: those that the first tier holds already, else the engine's; null without memory. */
+        private @Nullable BufferLease filled(int index) {
+            if (index < present[0] && holdsMemory(tiers.first())) {
+                Optional<StoredChunk> held = tiers.first()
+                        .get(chunks.keys().get(index), tiers.first().allocator())
+                        .join();
+                if (held.isPresent()) {
+                    return held.get().lease();
+                }
+            }
+            BufferLease lease = allocate(meta(index).byteSize());
+            if (lease != null) {
+                fill(index, lease);
+            }
+            return lease;
+        }
+
+        private void fill(int index, BufferLease lease) {
+            boolean done = false;
+            try {
+                source.fill(chunks.range(index), lease.buffer());
+                done = true;
+            } finally {
+                if (!done) {
+                    lease.close();
+                }
+            }
+        }
+
+        private void putIntoTiers(int index, BufferLease lease, CompletableFuture<List<Integer>> done) {
+            List<CompletableFuture<PutOutcome>> outcomes = new ArrayList<>();
+            activity.writeBegins();
+            for (StorageBackend tier : tiers.all()) {
+                outcomes.add(tier.put(chunks.keys().get(index), meta(index), lease));
+            }
+            var _ = CompletableFuture.allOf(outcomes.toArray(CompletableFuture[]::new))
+                    .whenComplete((_, _) -> {
+                        activity.writeEnded();
+                        done.complete(indexesOfHolders(outcomes));
+                    });
+        }
+
+        private ChunkMeta meta(int index) {
+            return new ChunkMeta(layout, chunks.range(index).length());
+        }
+
+        private List<Integer> tiersHolding(int index) {
+            List<Integer> holding = new ArrayList<>();
+            for (int tier = 0; tier < present.length; tier++) {
+                if (index < present[tier]) {
+                    holding.add(tier);
+                }
+            }
+            return holding;
+        }
+
+        private CompletableFuture<SortedMap<String, Integer>> published() {
+            return CompletableFuture.allOf(holders.toArray(CompletableFuture[]::new))
+                    .thenApply(_ -> tokensByTier());
+        }
+
+        private SortedMap<String, Integer> tokensByTier() {
+            SortedMap<String, Integer> tokens = new TreeMap<>();
+            tiers.all().forEach(tier -> tokens.put(tier.name(), 0));
+            for (int index = 0; index < holders.size(); index++) {
+                int length = chunks.range(index).length();
+                for (int tier : holders.get(index).join()) {
+                    tokens.merge(tiers.at(tier).name(), length, Integer::sum);
+                }
+            }
+            return tokens;
+        }
+    }
+
+    /** For each tier, how many chunks from the first it holds. */
+    private int[] presentPrefixes(List<ChunkKey> keys) {
+        List<CompletableFuture<Integer>> answers = new ArrayList<>();
+        for (StorageBackend tier : tiers.all()) {
+            answers.add(tier.containsPrefix(keys));
+        }
+        return answers.stream().mapToInt(CompletableFuture::join).toArray();
+    }
+
+    private static List<Integer> indexesOfHolders(List<CompletableFuture<PutOutcome>> outcomes) {
+        List<Integer> holders = new ArrayList<>();
+        for (int tier = 0; tier < outcomes.size(); tier++) {
+            switch (outcomes.get(tier).join()) {
+                case PutOutcome.Stored _, PutOutcome.AlreadyPresent _ -> holders.add(tier);
+                case PutOutcome.Declined _ -> {}
+            }
+        }
+        return holders;
+    }
+
+    private static boolean holdsMemory(StorageBackend tier) {
+        return !tier.capabilities().contains(BackendCapability.PERSISTENT);
+    }
+
+    /** A buffer of the first tier; waits for writes in flight to give theirs back, a bounded number of times. */
+    private @Nullable BufferLease allocate(long bytes) {
+        for (int attempt = 1; ; attempt++) {
+            long seen = activity.writesEnded();
+            Optional<BufferLease> lease = tiers.first().allocator().tryAllocate(bytes);
+            if (lease.isPresent()) {
+                return lease.get();
+            }
+            if (attempt == options.allocationAttempts() || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+                return null;
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package io.lmcache.core.storage;
+
+import io.lmcache.api.spi.StorageBackend;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Closes several backends although one may fail. */
+public final class Closing {
+    private Closing() {}
+
+    /** Closes each in this order; throws the first failure, with the others suppressed, after the last. */
+    public static void all(List<StorageBackend> backends) {
+        RuntimeException failure = closeQuietly(backends, null);
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Closes each in this order after something else has failed; what they throw is suppressed in that failure. */
+    public static void afterFailure(List<StorageBackend> backends, RuntimeException failure) {
+        closeQuietly(backends, failure);
+    }
+
+    private static @Nullable RuntimeException closeQuietly(
+            List<StorageBackend> backends, @Nullable RuntimeException primary) {
+        RuntimeException failure = primary;
+        for (StorageBackend backend : backends) {
+            try {
+                backend.close();
+            } catch (RuntimeException e) {
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
+        }
+        return failure;
+    }
+}

@@ -1,0 +1,99 @@
+package io.lmcache.core.storage;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendStats;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.DeclineReason;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Counts what a tier does, and turns its failures into misses and refusals: a failure becomes a number and a log line. */
+final class ForgivingBackend extends ForwardingBackend {
+    private static final Logger LOG = LoggerFactory.getLogger(ForgivingBackend.class);
+
+    private final RateLimitedLog log = new RateLimitedLog(LOG);
+    private final LongAdder hits = new LongAdder();
+    private final LongAdder misses = new LongAdder();
+    private final LongAdder stored = new LongAdder();
+    private final LongAdder declined = new LongAdder();
+    private final LongAdder failures = new LongAdder();
+
+    ForgivingBackend(StorageBackend delegate) {
+        super(delegate);
+    }
+
+    @Override
+    public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
+        return super.containsPrefix(keys).exceptionally(error -> {
+            failed("lookup of " + keys.size() + " chunks", error);
+            return 0;
+        });
+    }
+
+    @Override
+    public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
+        return super.get(key, allocator).handle((chunk, error) -> {
+            if (error != null) {
+                failed("read of " + key, error);
+                return Optional.empty();
+            }
+            (chunk.isPresent() ? hits : misses).increment();
+            return chunk;
+        });
+    }
+
+    @Override
+    public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+        return super.put(key, meta, lease).handle((outcome, error) -> {
+            if (error != null) {
+                failed("write of " + key, error);
+                return PutOutcome.declined(DeclineReason.UNAVAILABLE, String.valueOf(error.getMessage()));
+            }
+            switch (outcome) {
+                case PutOutcome.Stored _ -> stored.increment();
+                case PutOutcome.AlreadyPresent _ -> {}
+                case PutOutcome.Declined refusal -> {
+                    declined.increment();
+                    LOG.debug("Tier '{}' declined {}: {}", name(), key, refusal.message());
+                }
+            }
+            return outcome;
+        });
+    }
+
+    @Override
+    public CompletableFuture<Boolean> tryInvalidate(ChunkKey key) {
+        return super.tryInvalidate(key).exceptionally(error -> {
+            failed("removal of " + key, error);
+            return false;
+        });
+    }
+
+    private void failed(String operation, Throwable error) {
+        failures.increment();
+        log.warn("Tier '" + name() + "': " + operation + " failed, treated as a miss: " + error);
+    }
+
+    @Override
+    public BackendStats stats() {
+        BackendStats stats = super.stats();
+        SortedMap<String, Long> counters = new TreeMap<>(stats.counters());
+        counters.put("tier_hits", hits.sum());
+        counters.put("tier_misses", misses.sum());
+        counters.put("tier_stored", stored.sum());
+        counters.put("tier_declined", declined.sum());
+        counters.put("tier_failures", failures.sum());
+        return new BackendStats(stats.chunks(), stats.bytes(), stats.limitBytes(), counters);
+    }
+}

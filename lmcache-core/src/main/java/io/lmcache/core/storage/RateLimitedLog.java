@@ -1,0 +1,30 @@
+package io.lmcache.core.storage;
+
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+
+/** Writes at most one warning every ten seconds, so that a broken disk does not fill the log; says what it left out. */
+final class RateLimitedLog {
+    private static final long INTERVAL = Duration.ofSeconds(10).toNanos();
+
+    private final Logger log;
+    private final AtomicLong last = new AtomicLong(System.nanoTime() - INTERVAL);
+    private final LongAdder suppressed = new LongAdder();
+
+    RateLimitedLog(Logger log) {
+        this.log = log;
+    }
+
+    void warn(String message) {
+        long now = System.nanoTime();
+        long previous = last.get();
+        if (now - previous < INTERVAL || !last.compareAndSet(previous, now)) {
+            suppressed.increment();
+            return;
+        }
+        long left = suppressed.sumThenReset();
+        log.warn("{}{}", message, left == 0 ? "" : " (and " + left + " more such warnings since the last one)");
+    }
+}

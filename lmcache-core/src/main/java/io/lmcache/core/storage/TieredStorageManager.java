@@ -1,0 +1,229 @@
+package io.lmcache.core.storage;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.KvSink;
+import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.spi.BackendStats;
+import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.hash.PromptChunks;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * A stack of tiers that is used as one: finds prefixes over all of them, reads from the fastest that has a chunk, writes
+ * to each.
+ *
+ * <p>Thread-safe. Owns the backends. Trouble with a tier is a miss there, never an exception; every wait is bounded by
+ * the {@link StackOptions}.
+ */
+public final class TieredStorageManager implements AutoCloseable {
+    private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
+
+    private final Tiers tiers;
+    private final StackOptions options;
+    private final Activity activity = new Activity();
+    private final ChunkWriter writer;
+
+    /**
+     * A stack of these backends, fastest first. From here on they belong to the stack.
+     *
+     * @throws LmcacheException with {@link ErrorCode#INVALID_CONFIGURATION} when there is none, or two of one name; the
+     *     backends stay the caller's then
+     */
+    public TieredStorageManager(List<StorageBackend> backends, StackOptions options) {
+        this.tiers = new Tiers(backends, options);
+        this.options = options;
+        this.writer = new ChunkWriter(tiers, options, activity);
+    }
+
+    /** The names of the tiers, fastest first. */
+    public List<String> tierNames() {
+        return tiers.all().stream().map(StorageBackend::name).toList();
+    }
+
+    /** How many tokens, counted from the first, are in the tiers without a gap. */
+    public int lookup(PromptChunks chunks) {
+        try (Activity.Call _ = activity.enter()) {
+            return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys())));
+        }
+    }
+
+    /**
+     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing.
+     *
+     * @param firstToken tokens before this one are not wanted: chunks that end at or before it are not delivered
+     * @param minTokens a shorter prefix is not worth it: nothing is delivered
+     */
+    public RetrieveResult retrieve(PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink) {
+        try (Activity.Call _ = activity.enter()) {
+            List<TierRun> located = tiers.locate(chunks.keys());
+            if (chunks.tokensIn(Tiers.found(located)) < minTokens) {
+                return new RetrieveResult(0, new TreeMap<>());
+            }
+            int firstChunk = Math.min(firstToken / chunks.chunkSize(), Tiers.found(located));
+            SortedMap<String, Integer> tokensByTier = new TreeMap<>();
+            int delivered = firstChunk;
+            BufferAllocator memory = memoryFor(located);
+            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory)) {
+                for (Optional<ChunkStream.Arrival> arrival = stream.next();
+                        arrival.isPresent();
+                        arrival = stream.next()) {
+                    deliver(chunks, arrival.get(), sink);
+                    String tier = tiers.at(arrival.get().tier()).name();
+                    int tokens = chunks.range(arrival.get().index()).length();
+                    tokensByTier.merge(tier, tokens, Integer::sum);
+                    delivered++;
+                }
+            }
+            return new RetrieveResult(chunks.tokensIn(delivered), tokensByTier);
+        }
+    }
+
+    private void deliver(PromptChunks chunks, ChunkStream.Arrival arrival, KvSink sink) {
+        try (var chunk = arrival.chunk()) {
+            sink.accept(chunks.range(arrival.index()), chunk.lease().buffer());
+            if (options.promotion() == PromotionPolicy.ALWAYS) {
+                promote(chunks, arrival);
+            }
+        }
+    }
+
+    /** Where chunks of slow tiers are read to: the first tier's memory when they will stay there, else their own. */
+    private BufferAllocator memoryFor(List<TierRun> located) {
+        boolean staysInFirst = options.promotion() == PromotionPolicy.ALWAYS || located.isEmpty();
+        return staysInFirst
+                ? tiers.first().allocator()
+                : tiers.at(located.getLast().tier()).allocator();
+    }
+
+    private void promote(PromptChunks chunks, ChunkStream.Arrival arrival) {
+        for (int tier = 0; tier < arrival.tier(); tier++) {
+            activity.writeBegins();
+            var _ = tiers.at(tier)
+                    .put(
+                            chunks.keys().get(arrival.index()),
+                            arrival.chunk().meta(),
+                            arrival.chunk().lease())
+                    .whenComplete((_, _) -> activity.writeEnded());
+        }
+    }
+
+    private ChunkStream stream(PromptChunks chunks, KvLayout layout, List<TierRun> runs, BufferAllocator memory) {
+        return new ChunkStream(tiers, chunks, layout, runs, memory, options.maxBytesInFlight());
+    }
+
+    private static List<TierRun> from(int firstChunk, List<TierRun> located) {
+        List<TierRun> runs = new ArrayList<>();
+        for (TierRun run : located) {
+            if (run.end() > firstChunk) {
+                runs.add(new TierRun(run.tier(), Math.max(firstChunk, run.start()), run.end()));
+            }
+        }
+        return runs;
+    }
+
+    /**
+     * Stores the chunks that are not there yet. Returns when the engine's memory may be reused; the tiers may still be
+     * writing.
+     */
+    public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source) {
+        try (Activity.Call _ = activity.enter()) {
+            return writer.store(chunks, layout, source);
+        }
+    }
+
+    /**
+     * Moves what slower tiers hold of the prefix to the first tier, in the background.
+     *
+     * @return completes, never exceptionally, with the tokens of the prefix that the first tier then holds
+     */
+    public CompletableFuture<Integer> prefetch(PromptChunks chunks, KvLayout layout) {
+        Activity.Call call = activity.enter();
+        CompletableFuture<Integer> tokens = new CompletableFuture<>();
+        Thread.ofVirtual().name("lmcache-prefetch").start(() -> {
+            try (call) {
+                fetch(chunks, layout);
+            } finally {
+                tokens.complete(chunks.tokensIn(
+                        tiers.first().containsPrefix(chunks.keys()).join()));
+            }
+        });
+        return tokens;
+    }
+
+    private void fetch(PromptChunks chunks, KvLayout layout) {
+        List<TierRun> elsewhere = new ArrayList<>();
+        for (TierRun run : tiers.locate(chunks.keys())) {
+            if (run.tier() > 0) {
+                elsewhere.add(run);
+            }
+        }
+        try (ChunkStream stream =
+                stream(chunks, layout, elsewhere, tiers.first().allocator())) {
+            for (Optional<ChunkStream.Arrival> arrival = stream.next(); arrival.isPresent(); arrival = stream.next()) {
+                try (var _ = arrival.get().chunk()) {
+                    promote(chunks, arrival.get());
+                }
+            }
+        }
+    }
+
+    /** Keeps the prefix that is there from being evicted by this instance. The caller closes the result. */
+    public PinnedPrefix pin(PromptChunks chunks) {
+        try (Activity.Call _ = activity.enter()) {
+            List<ChunkPin> pins = new ArrayList<>();
+            int found = Tiers.found(tiers.locate(chunks.keys()));
+            Optional<ChunkPin> pin = Optional.empty();
+            for (int index = 0; index < found; index++) {
+                pin = pinAnywhere(chunks, index);
+                if (pin.isEmpty()) {
+                    break;
+                }
+                pins.add(pin.get());
+            }
+            return new PinnedPrefix(chunks.tokensIn(pins.size()), pins);
+        }
+    }
+
+    private Optional<ChunkPin> pinAnywhere(PromptChunks chunks, int index) {
+        return tiers.all().stream()
+                .flatMap(tier -> tier.tryPin(chunks.keys().get(index)).stream())
+                .findFirst();
+    }
+
+    /** Removes every chunk from every tier, but those pinned or being read. */
+    public void clear() {
+        try (Activity.Call _ = activity.enter()) {
+            tiers.all().forEach(StorageBackend::clear);
+        }
+    }
+
+    /** What each tier holds and did. */
+    public SortedMap<String, BackendStats> stats() {
+        SortedMap<String, BackendStats> stats = new TreeMap<>();
+        tiers.all().forEach(tier -> stats.put(tier.name(), tier.stats()));
+        return stats;
+    }
+
+    /**
+     * Ends the stack: refuses new calls, waits a bounded time for those under way and their writes, then closes the
+     * tiers, slowest first. Idempotent.
+     *
+     * @throws LmcacheException with what the first tier threw that did not close cleanly; all are closed nevertheless
+     */
+    @Override
+    public void close() {
+        activity.closeAndAwaitQuiet(CLOSE_PATIENCE);
+        Closing.all(tiers.all().reversed());
+    }
+}

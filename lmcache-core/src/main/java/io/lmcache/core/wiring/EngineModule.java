@@ -1,0 +1,82 @@
+package io.lmcache.core.wiring;
+
+import com.google.inject.AbstractModule;
+import com.google.inject.Provides;
+import com.google.inject.Singleton;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.ConfigOptions;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.hash.Chunker;
+import io.lmcache.core.hash.Sha256ChunkHasher;
+import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.storage.Closing;
+import io.lmcache.core.storage.StackOptions;
+import io.lmcache.core.storage.TieredStorageManager;
+import java.time.Clock;
+import java.util.List;
+
+/** An engine and its stack, from a configuration. Immutable and thread-safe. */
+public final class EngineModule extends AbstractModule {
+    private final LmcacheConfig config;
+
+    /** The module of that configuration. */
+    public EngineModule(LmcacheConfig config) {
+        this.config = config;
+    }
+
+    /** Cuts prompts as configured. */
+    @Provides
+    @Singleton
+    public Chunker chunker() {
+        return new Chunker(
+                new Sha256ChunkHasher(),
+                config.value(ConfigOptions.CHUNK_SIZE),
+                config.value(ConfigOptions.SAVE_UNFULL_CHUNK));
+    }
+
+    /** The backends that the class path offers. */
+    @Provides
+    @Singleton
+    public BackendRegistry registry() {
+        return BackendRegistry.discover();
+    }
+
+    /** The surroundings of the backends. */
+    @Provides
+    @Singleton
+    public BackendContext context() {
+        return new BackendContext(config.value(ConfigOptions.LMCACHE_INSTANCE_ID), Clock.systemUTC());
+    }
+
+    /** How the stack behaves. */
+    @Provides
+    @Singleton
+    public StackOptions options() {
+        return new StackOptions(
+                config.value(ConfigOptions.BLOCKING_TIMEOUT_SECS),
+                config.value(ConfigOptions.STORE_TIMEOUT_SECS),
+                config.value(ConfigOptions.MAX_BYTES_IN_FLIGHT).bytes(),
+                config.value(ConfigOptions.PROMOTION),
+                config.value(ConfigOptions.MAX_ALLOC_ATTEMPTS),
+                config.value(ConfigOptions.ALLOCATION_ATTEMPT_DELAY_SECS),
+                config.value(ConfigOptions.CIRCUIT_BREAKER_FAILURES),
+                config.value(ConfigOptions.CIRCUIT_BREAKER_OPEN_SECS));
+    }
+
+    /** The engine with its started tiers; the only provider that holds resources, so nothing can be left open. */
+    @Provides
+    @Singleton
+    public LmcacheEngine engine(
+            Chunker chunker, BackendRegistry registry, BackendContext context, StackOptions options) {
+        List<StorageBackend> tiers = new TierStarter(config, registry, context).start();
+        try {
+            return new LmcacheEngine(
+                    chunker, new TieredStorageManager(tiers, options), config.value(ConfigOptions.MIN_RETRIEVE_TOKENS));
+        } catch (RuntimeException e) {
+            Closing.afterFailure(tiers.reversed(), e);
+            throw e;
+        }
+    }
+}
