@@ -11,6 +11,7 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -78,7 +79,7 @@ final class DemoCommand implements Callable<Integer> {
                 : PromptText.ofFile(file, Demo.TEXT_BYTES);
     }
 
-    private Report run(byte[] text) throws IOException {
+    private Report run(String text) throws IOException {
         List<String> freshProcess = List.of(Main.class.getName(), DemoProcessCommand.NAME);
         if (!watched()) {
             return new Demo(model, freshProcess, (step, units) -> {}).run(text);
@@ -90,8 +91,11 @@ final class DemoCommand implements Callable<Integer> {
 
     /** Whether somebody sees a progress bar: the launcher knows of standard error, the console of the rest. */
     private boolean watched() {
-        Console console = System.console();
-        return !json && Boolean.getBoolean("lmcache.terminal") && console != null && console.isTerminal();
+        boolean terminal = Boolean.getBoolean("lmcache.terminal")
+                && Optional.ofNullable(System.console())
+                        .filter(Console::isTerminal)
+                        .isPresent();
+        return terminal && !json;
     }
 
     private static void printJson(Report report, PromptText text, PrintWriter out) throws IOException {

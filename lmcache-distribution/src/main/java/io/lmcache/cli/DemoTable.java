@@ -27,8 +27,9 @@ final class DemoTable {
     }
 
     private static String description(PromptText text) {
-        String used = text.name() + ", " + text.head().length + " bytes";
-        return text.hasMore() ? used + " of it: the model reads no more" : used;
+        return text.hasMore()
+                ? text.name() + ", the first " + text.head().length() + " characters: the model reads no more"
+                : text.name();
     }
 
     private static void print(Report.Row row, PrintWriter out) {

@@ -4,20 +4,20 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
+import java.nio.charset.CoderResult;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 
 /**
- * The beginning of a text, checked to be one.
+ * The beginning of a text.
  *
  * @param name where it came from, for people
- * @param head its first bytes
- * @param hasMore whether there are more, which were not read
+ * @param head what was read of it; not blank
+ * @param hasMore whether there is more, which was not read
  */
-record PromptText(String name, byte[] head, boolean hasMore) {
+record PromptText(String name, String head, boolean hasMore) {
     private static final String REMEDY = "; name a text file in UTF-8, or - for standard input";
 
     static PromptText ofFile(Path file, int limit) throws IOException {
@@ -35,34 +35,31 @@ record PromptText(String name, byte[] head, boolean hasMore) {
         }
     }
 
-    /** Reads no more than it needs. */
+    /** Reads no more bytes than it needs to know whether there are more than {@code limit}. */
     static PromptText read(String name, InputStream in, int limit) throws IOException {
         byte[] bytes = in.readNBytes(limit + 1);
-        PromptText text =
-                new PromptText(name, Arrays.copyOf(bytes, Math.min(bytes.length, limit)), bytes.length > limit);
-        text.check();
-        return text;
+        boolean hasMore = bytes.length > limit;
+        String head = decode(name, ByteBuffer.wrap(bytes, 0, Math.min(bytes.length, limit)), hasMore);
+        if (head.indexOf('\0') >= 0) {
+            throw new BadTextException(name + " is binary, it has a zero byte" + REMEDY);
+        }
+        if (head.isBlank()) {
+            throw new BadTextException(name + " holds no text, it is empty or blank" + REMEDY);
+        }
+        return new PromptText(name, head, hasMore);
     }
 
-    private void check() throws BadTextException {
-        CharBuffer decoded = CharBuffer.allocate(head.length);
-        ByteBuffer bytes = ByteBuffer.wrap(head);
-        // Where the head was cut off, the last character may lack its end.
-        boolean malformed = StandardCharsets.UTF_8
+    private static String decode(String name, ByteBuffer bytes, boolean hasMore) throws BadTextException {
+        CharBuffer text = CharBuffer.allocate(bytes.remaining());
+        // Where more follows, the last character may lack its end, and is left out.
+        CoderResult result = StandardCharsets.UTF_8
                 .newDecoder()
                 .onMalformedInput(CodingErrorAction.REPORT)
-                .decode(bytes, decoded, !hasMore)
-                .isError();
-        if (malformed) {
-            throw new BadTextException(name + " is no UTF-8 text: byte " + bytes.position() + " begins no character"
-                    + "; convert it, or name another file");
+                .decode(bytes, text, !hasMore);
+        if (result.isError()) {
+            throw new BadTextException(
+                    name + " is binary or not UTF-8, no character begins with its byte " + bytes.position() + REMEDY);
         }
-        String text = decoded.flip().toString();
-        if (text.indexOf('\0') >= 0) {
-            throw new BadTextException(name + " is binary: it has a zero byte" + REMEDY);
-        }
-        if (text.isBlank()) {
-            throw new BadTextException(name + " holds no text: it is empty or blank" + REMEDY);
-        }
+        return text.flip().toString();
     }
 }

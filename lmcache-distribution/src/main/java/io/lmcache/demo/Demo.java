@@ -3,6 +3,7 @@ package io.lmcache.demo;
 import io.lmcache.api.KeyScope;
 import io.lmcache.core.engine.LmcacheEngine;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,7 +26,7 @@ public final class Demo {
     private static final int FOLLOW_UP_TOKENS = 300;
     private static final int WARM_UP_TOKENS = 512;
 
-    /** The most bytes of a text that are of use. */
+    /** The most bytes of a text that make a difference. */
     public static final int TEXT_BYTES = PROMPT_TOKENS + FOLLOW_UP_TOKENS;
 
     private static final int STEPS = 9;
@@ -57,9 +58,9 @@ public final class Demo {
     /**
      * Runs it, on the configured stack or else on one of its own, which leaves nothing behind.
      *
-     * @param text the text that the prompts are made of; its first {@link #TEXT_BYTES} are used, at least one is needed
+     * @param text what the prompts are made of; not empty, only the first {@link #TEXT_BYTES} bytes are used
      */
-    public Report run(byte[] text) throws IOException {
+    public Report run(String text) throws IOException {
         if (CacheStack.isConfigured(System.getenv())) {
             try (LmcacheEngine engine = CacheStack.openConfigured()) {
                 return run(text, engine, null);
@@ -71,10 +72,10 @@ public final class Demo {
         }
     }
 
-    private Report run(byte[] text, LmcacheEngine engine, @Nullable Path directory) {
+    private Report run(String text, LmcacheEngine engine, @Nullable Path directory) {
         try (Workers workers = Workers.ofThisMachine()) {
             Transformer model = new Transformer(config, workers);
-            runAll(text, inference(model, engine, run), directory);
+            runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, engine, run), directory);
             return new Report(config.modelId(), engine.tiers(), rows);
         }
     }
@@ -101,7 +102,8 @@ public final class Demo {
     private FirstToken runInNewProcess(int[] prompt, @Nullable Path directory) {
         step("new process");
         String path = directory == null ? null : directory.toString();
-        FirstToken result = FreshProcess.run(freshProcess, new FreshProcess.Request(config, run, path, prompt));
+        List<Integer> boxed = Arrays.stream(prompt).boxed().toList();
+        FirstToken result = FreshProcess.run(freshProcess, new FreshProcess.Request(config, run, path, boxed));
         progress.advance("new process", config.layers());
         return result;
     }
@@ -118,7 +120,7 @@ public final class Demo {
                 cached.hitTokensByTier(),
                 cached.seconds(),
                 alone.seconds(),
-                cached.hasLogitsOf(alone)));
+                cached.logitBits().equals(alone.logitBits())));
     }
 
     static InferenceEngine inference(Transformer model, LmcacheEngine engine, String run) {

@@ -1,7 +1,7 @@
 package io.lmcache.demo;
 
-import java.util.Arrays;
 import java.util.SortedMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -9,17 +9,13 @@ import java.util.stream.IntStream;
  *
  * @param seconds from the prompt to the logits of the first new token
  * @param hitTokensByTier how many of the prompt's tokens came from the cache, by tier
- * @param logitBits the logits as {@link Float#floatToIntBits} gives them: equal only when equal bit for bit
+ * @param logitBits the bits of all logits, in hexadecimal: equal only where the logits are equal bit for bit
  */
-record FirstToken(double seconds, SortedMap<String, Integer> hitTokensByTier, int[] logitBits) {
+record FirstToken(double seconds, SortedMap<String, Integer> hitTokensByTier, String logitBits) {
     static FirstToken of(double seconds, SortedMap<String, Integer> hitTokensByTier, float[] logits) {
-        int[] bits = IntStream.range(0, logits.length)
-                .map(i -> Float.floatToIntBits(logits[i]))
-                .toArray();
+        String bits = IntStream.range(0, logits.length)
+                .mapToObj(i -> Integer.toHexString(Float.floatToRawIntBits(logits[i])))
+                .collect(Collectors.joining(" "));
         return new FirstToken(seconds, hitTokensByTier, bits);
-    }
-
-    boolean hasLogitsOf(FirstToken other) {
-        return Arrays.equals(logitBits, other.logitBits);
     }
 }

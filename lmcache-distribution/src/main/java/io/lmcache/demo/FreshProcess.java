@@ -29,7 +29,7 @@ public final class FreshProcess {
      *
      * @param directory of the file tier; null for the configured stack
      */
-    record Request(ModelConfig model, String run, @Nullable String directory, int[] prompt) {}
+    record Request(ModelConfig model, String run, @Nullable String directory, List<Integer> prompt) {}
 
     /** The new process's side: answers one request. */
     public static void serve(InputStream in, OutputStream out) throws IOException {
@@ -39,7 +39,8 @@ public final class FreshProcess {
             Transformer model = new Transformer(request.model(), workers);
             InferenceEngine inference = Demo.inference(model, engine, request.run());
             Demo.warmUp(inference, () -> {});
-            out.write(JSON.writeValueAsBytes(inference.run(request.prompt(), () -> {})));
+            int[] prompt = request.prompt().stream().mapToInt(Integer::intValue).toArray();
+            out.write(JSON.writeValueAsBytes(inference.run(prompt, () -> {})));
         }
     }
 

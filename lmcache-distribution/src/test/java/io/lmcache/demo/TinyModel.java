@@ -4,7 +4,7 @@ import java.util.SplittableRandom;
 
 /** A model small enough for tests, with every trait of the large one: several layers, shared KV heads, odd sizes. */
 final class TinyModel {
-    static final ModelConfig CONFIG = new ModelConfig(3, 6, 2, 6, 22, 600, 7);
+    static final ModelConfig CONFIG = new ModelConfig(3, 6, 2, 6, 22, 3000, 7);
 
     private TinyModel() {}
 
