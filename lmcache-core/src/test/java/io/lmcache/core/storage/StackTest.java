@@ -1,0 +1,654 @@
+package io.lmcache.core.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.engine.TokenRange;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.engine.KvCache;
+import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.hash.Chunker;
+import io.lmcache.core.hash.PromptChunks;
+import io.lmcache.core.hash.Sha256ChunkHasher;
+import io.lmcache.testkit.FaultyBackend;
+import io.lmcache.testkit.FaultyBackend.Operation;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.IntBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+
+/** The behaviour of a stack of two tiers, seen through the facade: chunks of 16 tokens, 4 KiB each. */
+class StackTest {
+    private static final int CHUNK_TOKENS = 16;
+    private static final KvLayout LAYOUT = KvLayout.kv(KvDtype.FLOAT, 2, 2, 8);
+    private static final KeyScope SCOPE = KeyScope.of("model", LAYOUT);
+    private static final long CHUNK_BYTES = LAYOUT.chunkBytes(CHUNK_TOKENS);
+    private static final Duration SHORT = Duration.ofMillis(200);
+
+    private final MemoryTier fastTier = MemoryTier.memory(64 * CHUNK_BYTES);
+    private final MemoryTier slowTier = MemoryTier.persistent(64 * CHUNK_BYTES, 4 * CHUNK_BYTES);
+    private final FaultyBackend slow = new FaultyBackend(slowTier);
+    private final List<LmcacheEngine> engines = new ArrayList<>();
+
+    @AfterEach
+    void everyEngineClosesWithoutALeak() {
+        engines.forEach(LmcacheEngine::close);
+    }
+
+    @Nested
+    class Retrieve {
+        @Test
+        void deliversWhatWasStoredInPrefixOrder() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(100));
+            assertThat(retrieve(cache, prompt(100))).isEqualTo(ranges(0, 100));
+        }
+
+        @Test
+        void findsTheSharedPrefixOfALongerPrompt() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            assertThat(cache.lookup(prompt(1000))).isEqualTo(4 * CHUNK_TOKENS);
+            assertThat(retrieve(cache, prompt(1000))).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void saysWhichTierServed() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(6 * CHUNK_TOKENS));
+            forget(fastTier, prompt(6 * CHUNK_TOKENS), 2, 6);
+            RetrieveResult result = cache.retrieve(prompt(6 * CHUNK_TOKENS), StackTest::requireIntact);
+            assertThat(result.tokens()).isEqualTo(6 * CHUNK_TOKENS);
+            assertThat(result.tokensByTier())
+                    .isEqualTo(Map.of("fast", 2 * CHUNK_TOKENS, "slow", 4 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void continuesOverChunksThatAlternateBetweenTheTiers() {
+            KvCache cache = engine(options(PromotionPolicy.NEVER)).cache(SCOPE);
+            int[] prompt = prompt(8 * CHUNK_TOKENS);
+            store(cache, prompt);
+            for (int i = 0; i < 8; i++) {
+                forget(i % 2 == 0 ? fastTier : slowTier, prompt, i, i + 1);
+            }
+            assertThat(cache.lookup(prompt)).isEqualTo(8 * CHUNK_TOKENS);
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 8 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void endsAtAChunkThatNoTierHas() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(8 * CHUNK_TOKENS);
+            store(cache, prompt);
+            forget(fastTier, prompt, 3, 4);
+            forget(slowTier, prompt, 3, 4);
+            assertThat(cache.lookup(prompt)).isEqualTo(3 * CHUNK_TOKENS);
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 3 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void leavesOutWhatTheEngineHasAlready() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            List<TokenRange> delivered = new ArrayList<>();
+            RetrieveResult result = cache.retrieve(
+                    IntBuffer.wrap(prompt(4 * CHUNK_TOKENS)),
+                    2 * CHUNK_TOKENS + 1,
+                    (range, buffer) -> delivered.add(range));
+            assertThat(delivered).isEqualTo(ranges(2 * CHUNK_TOKENS, 4 * CHUNK_TOKENS));
+            assertThat(result.tokens()).isEqualTo(4 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void promotesWhatASlowTierServed() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(4 * CHUNK_TOKENS);
+            store(cache, prompt);
+            fastTier.clear();
+            retrieve(cache, prompt);
+            assertThat(cache.retrieve(prompt, StackTest::requireIntact).tokensByTier())
+                    .isEqualTo(Map.of("fast", 4 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void doesNotPromoteWhenToldNotTo() {
+            KvCache cache = engine(options(PromotionPolicy.NEVER)).cache(SCOPE);
+            int[] prompt = prompt(4 * CHUNK_TOKENS);
+            store(cache, prompt);
+            fastTier.clear();
+            retrieve(cache, prompt);
+            assertThat(fastTier.chunks).isEmpty();
+        }
+
+        @Test
+        void readsIntoTheTiersOwnMemoryWhenTheFirstTierIsFull() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            fastTier.clear();
+            List<AutoCloseable> hog = new ArrayList<>();
+            while (true) {
+                var lease = fastTier.allocator().tryAllocate(CHUNK_BYTES);
+                if (lease.isEmpty()) {
+                    break;
+                }
+                hog.add(lease.get());
+            }
+            assertThat(retrieve(cache, prompt(4 * CHUNK_TOKENS))).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
+            hog.forEach(StackTest::close);
+        }
+
+        @Test
+        void asksForNoMoreBytesAheadThanAllowed() throws Exception {
+            LmcacheEngine engine = engine(new StackOptions(
+                    Duration.ofSeconds(20),
+                    Duration.ofSeconds(20),
+                    3 * CHUNK_BYTES,
+                    PromotionPolicy.ALWAYS,
+                    1,
+                    SHORT,
+                    100,
+                    SHORT));
+            KvCache cache = engine.cache(SCOPE);
+            int[] prompt = prompt(10 * CHUNK_TOKENS);
+            store(cache, prompt);
+            fastTier.clear();
+            slow.on(Operation.GET).hang(10);
+            CompletableFuture<List<TokenRange>> delivered =
+                    CompletableFuture.supplyAsync(() -> retrieve(cache, prompt));
+            await(() -> slow.on(Operation.GET).hanging() == 3);
+            assertThat(slow.on(Operation.GET).calls()).isEqualTo(3);
+            await(() -> {
+                slow.on(Operation.GET).release();
+                return delivered.isDone();
+            });
+            assertThat(delivered.get()).isEqualTo(ranges(0, 10 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void anExceptionOfTheSinkReachesTheCallerAndLeavesNothingLeased() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(8 * CHUNK_TOKENS));
+            fastTier.clear();
+            assertThatThrownBy(() -> cache.retrieve(prompt(8 * CHUNK_TOKENS), (range, buffer) -> {
+                        throw new IllegalStateException("engine trouble");
+                    }))
+                    .hasMessage("engine trouble");
+        }
+
+        @Test
+        void aHitShorterThanWorthwhileIsNone() {
+            LmcacheEngine engine = LmcacheEngine.builder()
+                    .chunkSize(CHUNK_TOKENS)
+                    .minRetrieveTokens(3 * CHUNK_TOKENS)
+                    .tier(fastTier)
+                    .tier(slow)
+                    .build();
+            engines.add(engine);
+            KvCache cache = engine.cache(SCOPE);
+            store(cache, prompt(2 * CHUNK_TOKENS));
+            assertThat(cache.lookup(prompt(1000))).isZero();
+            assertThat(retrieve(cache, prompt(1000))).isEmpty();
+            store(cache, prompt(3 * CHUNK_TOKENS));
+            assertThat(retrieve(cache, prompt(1000))).hasSize(3);
+        }
+    }
+
+    @Nested
+    class Trouble {
+        @Test
+        void aReadThatFailsEndsThePrefixThere() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(6 * CHUNK_TOKENS);
+            store(cache, prompt);
+            forget(fastTier, prompt, 4, 6);
+            slow.on(Operation.GET).fail(4, () -> new IOException("EIO"));
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void aReadThatHangsIsAMissAfterTheDeadlineAndItsLateBytesAreGivenBack() {
+            KvCache cache = engine(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
+            int[] prompt = prompt(2 * CHUNK_TOKENS);
+            store(cache, prompt);
+            fastTier.clear();
+            slow.on(Operation.GET).hang(4);
+            long start = System.nanoTime();
+            assertThat(retrieve(cache, prompt)).isEmpty();
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(10));
+            slow.on(Operation.GET).release();
+            assertThat(fastTier.allocator().usedBytes()).isZero();
+        }
+
+        @Test
+        void aLookupThatFailsFindsWhatTheOtherTierHas() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            forget(fastTier, prompt(4 * CHUNK_TOKENS), 2, 4);
+            slow.on(Operation.CONTAINS_PREFIX).fail(1, () -> new IOException("EIO"));
+            assertThat(cache.lookup(prompt(4 * CHUNK_TOKENS))).isEqualTo(2 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void aBackendThatThrowsIsAMissToo() {
+            StorageBackend buggy = new ForwardingBackend(slowTier) {
+                @Override
+                public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
+                    throw new IllegalStateException("a bug");
+                }
+            };
+            KvCache cache = engine(fastTier, buggy, StackOptions.DEFAULTS).cache(SCOPE);
+            store(cache, prompt(CHUNK_TOKENS));
+            fastTier.clear();
+            assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
+        }
+
+        @Test
+        void aChunkOfAnotherShapeIsAMissAndRemoved() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(CHUNK_TOKENS);
+            ChunkKey key = key(prompt, 0);
+            ChunkMeta other = new ChunkMeta(KvLayout.kv(KvDtype.FLOAT, 1, 4, 8), CHUNK_TOKENS);
+            try (var lease = fastTier.allocator().tryAllocate(other.byteSize()).orElseThrow()) {
+                fastTier.put(key, other, lease).join();
+            }
+            assertThat(retrieve(cache, prompt)).isEmpty();
+            assertThat(fastTier.chunks).isEmpty();
+        }
+
+        @Test
+        void aTierThatFailsAgainAndAgainIsLeftAloneForAWhile() {
+            KvCache cache = engine(new StackOptions(
+                            SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 1, SHORT, 3, SHORT))
+                    .cache(SCOPE);
+            store(cache, prompt(CHUNK_TOKENS));
+            fastTier.clear();
+            slow.on(Operation.CONTAINS_PREFIX).fail(3, () -> new IOException("EIO"));
+            for (int i = 0; i < 10; i++) {
+                assertThat(cache.lookup(prompt(CHUNK_TOKENS))).isZero();
+            }
+            // One call was the store's; of the ten lookups only three got through.
+            assertThat(slow.on(Operation.CONTAINS_PREFIX).calls()).isEqualTo(1 + 3);
+            await(() -> cache.lookup(prompt(CHUNK_TOKENS)) == CHUNK_TOKENS);
+        }
+
+        @Test
+        void aFailedWriteLeavesTheChunkInTheOtherTier() {
+            KvCache cache = twoTiers();
+            slow.on(Operation.PUT).fail(2, () -> new IOException("ENOSPC"));
+            StoreResult result = cache.store(prompt(4 * CHUNK_TOKENS), StackTest::fill);
+            assertThat(result.published().join())
+                    .isEqualTo(Map.of("fast", 4 * CHUNK_TOKENS, "slow", 2 * CHUNK_TOKENS));
+            assertThat(retrieve(cache, prompt(4 * CHUNK_TOKENS))).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void failuresAreCounted() {
+            LmcacheEngine engine = engine(options(PromotionPolicy.ALWAYS));
+            store(engine.cache(SCOPE), prompt(CHUNK_TOKENS));
+            fastTier.clear();
+            slow.on(Operation.GET).fail(2, () -> new IOException("EIO"));
+            retrieve(engine.cache(SCOPE), prompt(CHUNK_TOKENS));
+            assertThat(engine.stats().tiers().get("slow").counters()).containsEntry("tier_failures", 2L);
+        }
+    }
+
+    @Nested
+    class Store {
+        @Test
+        void readsOnlyWhatIsNotThereYet() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            List<TokenRange> read = new ArrayList<>();
+            StoreResult result = cache.store(prompt(6 * CHUNK_TOKENS), recording(read));
+            assertThat(read).isEqualTo(ranges(4 * CHUNK_TOKENS, 6 * CHUNK_TOKENS));
+            assertThat(result.presentTokens()).isEqualTo(4 * CHUNK_TOKENS);
+            assertThat(result.storedTokens()).isEqualTo(2 * CHUNK_TOKENS);
+            assertThat(result.declinedTokens()).isZero();
+        }
+
+        @Test
+        void catchesUpATierThatLacksAChunkWithoutReadingTheEngineAgain() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(4 * CHUNK_TOKENS);
+            store(cache, prompt);
+            forget(slowTier, prompt, 1, 4);
+            List<TokenRange> read = new ArrayList<>();
+            StoreResult result = cache.store(prompt, recording(read));
+            assertThat(read).isEmpty();
+            assertThat(result.published().join()).containsEntry("slow", 4 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void twoCallsForOneChunkDoTheWorkOnce() throws Exception {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(CHUNK_TOKENS);
+            CountDownLatch filling = new CountDownLatch(1);
+            CountDownLatch goOn = new CountDownLatch(1);
+            CompletableFuture<StoreResult> first =
+                    CompletableFuture.supplyAsync(() -> cache.store(prompt, (range, buffer) -> {
+                        filling.countDown();
+                        awaitLatch(goOn);
+                        fill(range, buffer);
+                    }));
+            assertThat(filling.await(10, TimeUnit.SECONDS)).isTrue();
+            List<TokenRange> readBySecond = new ArrayList<>();
+            StoreResult second = cache.store(prompt, recording(readBySecond));
+            assertThat(readBySecond).isEmpty();
+            assertThat(second.published()).isNotDone();
+            goOn.countDown();
+            first.get(10, TimeUnit.SECONDS);
+            assertThat(second.published().get(10, TimeUnit.SECONDS))
+                    .isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", CHUNK_TOKENS));
+        }
+
+        @Test
+        void anExceptionOfTheSourceLeavesNothingBehindAndTheChunkCanBeStoredAgain() {
+            KvCache cache = twoTiers();
+            assertThatThrownBy(() -> cache.store(prompt(CHUNK_TOKENS), (range, buffer) -> {
+                        throw new IllegalStateException("engine trouble");
+                    }))
+                    .hasMessage("engine trouble");
+            assertThat(cache.lookup(prompt(CHUNK_TOKENS))).isZero();
+            store(cache, prompt(CHUNK_TOKENS));
+            assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).hasSize(1);
+        }
+
+        @Test
+        void waitsForAWriteToGiveItsBufferBack() throws Exception {
+            // Without a memory tier the staging memory of the slow tier holds four chunks.
+            KvCache cache = engine(null, slow, new StackOptions(
+                            Duration.ofSeconds(10),
+                            Duration.ofSeconds(10),
+                            64 * CHUNK_BYTES,
+                            PromotionPolicy.ALWAYS,
+                            100,
+                            SHORT,
+                            5,
+                            SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(4);
+            CompletableFuture<StoreResult> result =
+                    CompletableFuture.supplyAsync(() -> cache.store(prompt(10 * CHUNK_TOKENS), StackTest::fill));
+            await(() -> slow.on(Operation.PUT).hanging() == 4);
+            assertThat(result).isNotDone();
+            slow.on(Operation.PUT).release();
+            assertThat(result.get(10, TimeUnit.SECONDS).published().get(10, TimeUnit.SECONDS))
+                    .containsEntry("slow", 10 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void declinesTheRestWhenMemoryStaysFull() {
+            KvCache cache = engine(null, slow, options(PromotionPolicy.ALWAYS)).cache(SCOPE);
+            slow.on(Operation.PUT).hang(4);
+            StoreResult result = cache.store(prompt(10 * CHUNK_TOKENS), StackTest::fill);
+            assertThat(result.storedTokens()).isEqualTo(4 * CHUNK_TOKENS);
+            assertThat(result.declinedTokens()).isEqualTo(6 * CHUNK_TOKENS);
+            slow.on(Operation.PUT).release();
+        }
+
+        @Test
+        void aWriteThatHangsIsGivenUpAndCanBeRepeated() throws Exception {
+            KvCache cache = engine(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
+            slow.on(Operation.PUT).hang(1);
+            StoreResult result = cache.store(prompt(CHUNK_TOKENS), StackTest::fill);
+            assertThat(result.published().get(10, TimeUnit.SECONDS))
+                    .isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", 0));
+            assertThat(store(cache, prompt(CHUNK_TOKENS))).containsEntry("slow", CHUNK_TOKENS);
+        }
+
+        @Test
+        void anEmptyPromptIsNothingToDo() {
+            StoreResult result = twoTiers().store(new int[0], StackTest::fill);
+            assertThat(result.storedTokens()).isZero();
+            assertThat(result.published().join()).isEqualTo(Map.of("fast", 0, "slow", 0));
+        }
+
+        @Test
+        void aNegativeTokenIsTheCallersMistake() {
+            KvCache cache = twoTiers();
+            assertThatThrownBy(() -> cache.store(new int[] {1, -1}, StackTest::fill))
+                    .isInstanceOf(LmcacheException.class)
+                    .hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_ARGUMENT);
+        }
+    }
+
+    @Nested
+    class OtherCalls {
+        @Test
+        void prefetchMovesThePrefixToTheFirstTier() throws Exception {
+            KvCache cache = engine(options(PromotionPolicy.NEVER)).cache(SCOPE);
+            int[] prompt = prompt(8 * CHUNK_TOKENS);
+            store(cache, prompt);
+            forget(fastTier, prompt, 2, 7);
+            assertThat(cache.prefetch(prompt).get(10, TimeUnit.SECONDS)).isEqualTo(8 * CHUNK_TOKENS);
+            slowTier.clear();
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 8 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void prefetchOfAnUnknownPromptCompletesWithNothing() throws Exception {
+            assertThat(twoTiers().prefetch(prompt(100)).get(10, TimeUnit.SECONDS)).isZero();
+        }
+
+        @Test
+        void pinHoldsThePrefixThatIsThere() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(3 * CHUNK_TOKENS));
+            try (PinnedPrefix pinned = cache.pin(prompt(1000))) {
+                assertThat(pinned.tokens()).isEqualTo(3 * CHUNK_TOKENS);
+                assertThat(fastTier.chunks.values())
+                        .allSatisfy(chunk -> assertThat(chunk.lease().isSole()).isFalse());
+            }
+            assertThat(fastTier.chunks.values())
+                    .allSatisfy(chunk -> assertThat(chunk.lease().isSole()).isTrue());
+        }
+
+        @Test
+        void clearEmptiesEveryTier() {
+            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
+            store(engine.cache(SCOPE), prompt(100));
+            engine.clear();
+            assertThat(engine.cache(SCOPE).lookup(prompt(100))).isZero();
+        }
+
+        @Test
+        void scopesThatDifferInATagDoNotMeet() {
+            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
+            store(engine.cache(SCOPE), prompt(100));
+            assertThat(engine.cache(SCOPE.withTags(Map.of("salt", "x"))).lookup(prompt(100)))
+                    .isZero();
+        }
+
+        @Test
+        void statsTellRequestedAndHitTokens() {
+            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
+            store(engine.cache(SCOPE), prompt(2 * CHUNK_TOKENS));
+            retrieve(engine.cache(SCOPE), prompt(100));
+            assertThat(engine.stats().requestedTokens()).isEqualTo(100);
+            assertThat(engine.stats().hitTokens()).isEqualTo(2 * CHUNK_TOKENS);
+            assertThat(engine.stats().storedTokens()).isEqualTo(2 * CHUNK_TOKENS);
+        }
+    }
+
+    @Nested
+    class Lifetime {
+        @Test
+        void closeWaitsForWritesUnderWay() throws Exception {
+            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
+            slow.on(Operation.PUT).hang(1);
+            StoreResult result = engine.cache(SCOPE).store(prompt(CHUNK_TOKENS), StackTest::fill);
+            CompletableFuture<Void> closed = CompletableFuture.runAsync(engine::close);
+            await(() -> isClosed(engine));
+            assertThat(closed).isNotDone();
+            slow.on(Operation.PUT).release();
+            assertThat(result.published().get(10, TimeUnit.SECONDS)).containsEntry("slow", CHUNK_TOKENS);
+            closed.get(10, TimeUnit.SECONDS);
+        }
+
+        @Test
+        void afterCloseEveryCallSaysSo() {
+            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
+            engine.close();
+            assertThat(isClosed(engine)).isTrue();
+        }
+
+        @Test
+        void aStackWithoutTiersIsRefused() {
+            assertThatThrownBy(() -> LmcacheEngine.builder().build())
+                    .hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_CONFIGURATION)
+                    .hasMessageContaining("gds_path");
+        }
+
+        @Test
+        void twoTiersOfOneNameAreRefusedAndClosed() {
+            MemoryTier twin = MemoryTier.memory(CHUNK_BYTES);
+            assertThatThrownBy(() ->
+                            LmcacheEngine.builder().tier(fastTier).tier(twin).build())
+                    .hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_CONFIGURATION)
+                    .hasMessageContaining("'fast'");
+            assertThatThrownBy(() -> twin.allocator().tryAllocate(1))
+                    .hasFieldOrPropertyWithValue("code", ErrorCode.CLOSED);
+        }
+
+        private boolean isClosed(LmcacheEngine engine) {
+            try {
+                engine.cache(SCOPE).lookup(prompt(1));
+                return false;
+            } catch (LmcacheException e) {
+                assertThat(e.code()).isEqualTo(ErrorCode.CLOSED);
+                return true;
+            }
+        }
+    }
+
+    private KvCache twoTiers() {
+        return engine(StackOptions.DEFAULTS).cache(SCOPE);
+    }
+
+    private LmcacheEngine engine(StackOptions options) {
+        return engine(fastTier, slow, options);
+    }
+
+    private LmcacheEngine engine(
+            @Nullable StorageBackend first, StorageBackend second, StackOptions options) {
+        LmcacheEngine.Builder builder =
+                LmcacheEngine.builder().chunkSize(CHUNK_TOKENS).options(options);
+        if (first != null) {
+            builder.tier(first);
+        }
+        LmcacheEngine engine = builder.tier(second).build();
+        engines.add(engine);
+        return engine;
+    }
+
+    /** Short deadlines, and a breaker that stays out of the way. */
+    private static StackOptions options(PromotionPolicy promotion) {
+        return new StackOptions(SHORT, SHORT, 64 * CHUNK_BYTES, promotion, 2, SHORT, 1000, SHORT);
+    }
+
+    private static Map<String, Integer> store(KvCache cache, int[] prompt) {
+        return cache.store(prompt, StackTest::fill).published().join();
+    }
+
+    private static List<TokenRange> retrieve(KvCache cache, int[] prompt) {
+        List<TokenRange> delivered = new ArrayList<>();
+        RetrieveResult result = cache.retrieve(prompt, (range, buffer) -> {
+            requireIntact(range, buffer);
+            delivered.add(range);
+        });
+        assertThat(delivered.stream().mapToInt(TokenRange::length).sum()).isEqualTo(result.tokens());
+        return delivered;
+    }
+
+    private static KvSource recording(List<TokenRange> ranges) {
+        return (range, buffer) -> {
+            ranges.add(range);
+            fill(range, buffer);
+        };
+    }
+
+    private static void fill(TokenRange range, KvBuffer buffer) {
+        ((HostBuffer) buffer).segment().fill((byte) (range.start() / CHUNK_TOKENS + 1));
+    }
+
+    private static void requireIntact(TokenRange range, KvBuffer buffer) {
+        byte expected = (byte) (range.start() / CHUNK_TOKENS + 1);
+        assertThat(buffer.byteSize()).isEqualTo(LAYOUT.chunkBytes(range.length()));
+        byte[] bytes = ((HostBuffer) buffer).segment().toArray(ValueLayout.JAVA_BYTE);
+        assertThat(bytes).containsOnly(expected);
+    }
+
+    private static int[] prompt(int tokens) {
+        return IntStream.range(0, tokens).toArray();
+    }
+
+    private static List<TokenRange> ranges(int from, int to) {
+        List<TokenRange> ranges = new ArrayList<>();
+        for (int start = from; start < to; start += CHUNK_TOKENS) {
+            ranges.add(new TokenRange(start, Math.min(start + CHUNK_TOKENS, to)));
+        }
+        return ranges;
+    }
+
+    private static ChunkKey key(int[] prompt, int index) {
+        PromptChunks chunks =
+                new Chunker(new Sha256ChunkHasher(), CHUNK_TOKENS, true).chunks(SCOPE, IntBuffer.wrap(prompt));
+        return chunks.keys().get(index);
+    }
+
+    private static void forget(MemoryTier tier, int[] prompt, int from, int to) {
+        for (int index = from; index < to; index++) {
+            assertThat(tier.tryInvalidate(key(prompt, index)).join()).isTrue();
+        }
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("waited for 10 s").isLessThan(deadline);
+            Thread.onSpinWait();
+        }
+    }
+
+    private static void awaitLatch(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static void close(AutoCloseable closeable) {
+        try {
+            closeable.close();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+}
