@@ -1,6 +1,19 @@
-/** Everything together: the command line and the demo. */
+/**
+ * Everything together: the command line and the demo. The libraries of the command line are optional, for those who
+ * embed the rest.
+ */
 @org.jspecify.annotations.NullMarked
 module io.lmcache.distribution {
+    requires static com.fasterxml.jackson.annotation;
+    requires static com.fasterxml.jackson.databind;
+    requires static info.picocli;
     requires io.lmcache.core;
+    requires java.management;
     requires static org.jspecify;
+    requires static me.tongfei.progressbar;
+
+    opens io.lmcache.cli to
+            info.picocli;
+    opens io.lmcache.demo to
+            com.fasterxml.jackson.databind;
 }

@@ -1,0 +1,96 @@
+package io.lmcache.architecture;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+class DependencyTest {
+    private static final JavaClasses PRODUCT = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.lmcache");
+
+    @Test
+    void theApiNeedsTheJdkAndJSpecifyOnly() {
+        classes()
+                .that()
+                .resideInAPackage("io.lmcache.api..")
+                .should()
+                .onlyDependOnClassesThat()
+                .resideInAnyPackage("io.lmcache.api..", "java..", "org.jspecify..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void backendsNeverDependOnCore() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.backend..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.lmcache.core..", "io.lmcache.cli..", "io.lmcache.demo..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void nothingOutsideABackendNamesItsClasses() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.lmcache.backend.cpu..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.lmcache.backend.cpu..")
+                .check(PRODUCT);
+        // The chunk directory is one for host and GPU memory.
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("io.lmcache.backend.posix..", "io.lmcache.backend.gds..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.lmcache.backend.posix..")
+                .check(PRODUCT);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.lmcache.backend.gds..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.lmcache.backend.gds..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void coreKnowsNoCommandLine() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.core..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "picocli..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void theDemoKnowsNoCommandLine() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.demo..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.lmcache.cli..", "picocli..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void guiceIsForTheWiringOnly() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.lmcache.core.wiring..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("com.google.inject..", "jakarta.inject..")
+                .check(PRODUCT);
+    }
+}

@@ -1,0 +1,98 @@
+package io.lmcache.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BadInputTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aMissingFile() {
+        assertRefused(Invocation.of("demo", directory.resolve("none").toString()), "There is no file");
+    }
+
+    @Test
+    void aDirectory() {
+        assertRefused(Invocation.of("demo", directory.toString()), "is a directory");
+    }
+
+    @Test
+    void anUnreadableFile() throws Exception {
+        Path file = Files.writeString(directory.resolve("secret"), "text");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("-wx------"));
+        assumeFalse(Files.isReadable(file), "this user reads every file");
+        assertRefused(Invocation.of("demo", file.toString()), "is not readable");
+    }
+
+    @Test
+    void anEmptyFile() throws Exception {
+        assertRefused(demoOf(new byte[0]), "holds no text");
+    }
+
+    @Test
+    void aBlankFile() throws Exception {
+        assertRefused(demoOf(" \n\t".getBytes(StandardCharsets.UTF_8)), "holds no text");
+    }
+
+    @Test
+    void zeroBytes() throws Exception {
+        assertRefused(demoOf("text\0text".getBytes(StandardCharsets.UTF_8)), "is binary");
+    }
+
+    @Test
+    void anotherEncoding() throws Exception {
+        assertRefused(demoOf("Stra\u00dfe ist lang".getBytes(StandardCharsets.ISO_8859_1)), "its byte 4");
+    }
+
+    @Test
+    void aFileThatEndsWithinACharacter() throws Exception {
+        assertRefused(demoOf(new byte[] {'a', (byte) 0xc3}), "its byte 1");
+    }
+
+    @Test
+    void anEmptyStandardInput() {
+        assertRefused(Invocation.of(InputStream.nullInputStream(), "demo", "-"), "standard input holds no text");
+    }
+
+    @Test
+    void aBinaryStandardInput() {
+        assertRefused(Invocation.of(new ByteArrayInputStream(new byte[100]), "demo", "-"), "standard input is binary");
+    }
+
+    @Test
+    void anUnknownOption() {
+        assertRefused(Invocation.of("demo", "--colour"), "'--colour'");
+    }
+
+    @Test
+    void aFileTooMany() {
+        assertRefused(Invocation.of("demo", "a", "b"), "'b'");
+    }
+
+    @Test
+    void noCommand() {
+        assertRefused(Invocation.of(), "No command");
+    }
+
+    private Invocation demoOf(byte[] content) throws Exception {
+        return Invocation.of(
+                "demo", Files.write(directory.resolve("file"), content).toString());
+    }
+
+    private static void assertRefused(Invocation invocation, String cause) {
+        assertThat(invocation.status()).isEqualTo(2);
+        assertThat(invocation.err()).contains(cause).doesNotContain("Exception");
+        assertThat(invocation.err().lines()).hasSize(1);
+        assertThat(invocation.out()).isEmpty();
+    }
+}
