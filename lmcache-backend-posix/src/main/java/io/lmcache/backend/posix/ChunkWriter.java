@@ -16,6 +16,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Writes chunks from host memory to the directory. Thread-safe. */
@@ -28,6 +29,7 @@ final class ChunkWriter {
     private final Counters counters;
     private final boolean isDirect;
     private final AtomicInteger accepted = new AtomicInteger();
+    private final ConcurrentHashMap<ChunkKey, CompletableFuture<PutOutcome>> writing = new ConcurrentHashMap<>();
 
     /** A writer that works on these threads, with direct I/O if so wanted. */
     ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, boolean isDirect) {
@@ -44,13 +46,32 @@ final class ChunkWriter {
                     DeclineReason.TOO_LARGE,
                     "A chunk of " + meta.byteSize() + " bytes exceeds the limit; raise max_bytes");
         }
+        Write write = new Write(key, meta, lease.share());
         if (accepted.incrementAndGet() > MAX_ACCEPTED) {
-            accepted.decrementAndGet();
+            write.release();
             return declined(DeclineReason.BUSY, MAX_ACCEPTED + " chunks are waiting to be written");
         }
-        Write write = new Write(key, meta, lease.share());
+        CompletableFuture<PutOutcome> other = writing.putIfAbsent(key, write.result);
+        if (other != null) {
+            write.release();
+            return other.thenApply(this::seenBySecond);
+        }
         threads.submit(write);
         return write.result;
+    }
+
+    /** The outcome of a put for another put of the same key that came while the first was being written. */
+    private PutOutcome seenBySecond(PutOutcome first) {
+        return switch (first) {
+            case PutOutcome.Stored _, PutOutcome.AlreadyPresent _ -> {
+                counters.increment(Event.ALREADY_PRESENT);
+                yield PutOutcome.alreadyPresent();
+            }
+            case PutOutcome.Declined declined -> {
+                counters.increment(Event.DECLINED);
+                yield declined;
+            }
+        };
     }
 
     CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
@@ -159,6 +180,7 @@ final class ChunkWriter {
 
         private void release() {
             lease.close();
+            writing.remove(key, result);
             accepted.decrementAndGet();
         }
 

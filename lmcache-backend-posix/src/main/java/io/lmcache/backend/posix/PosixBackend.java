@@ -19,8 +19,8 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.posix.directory.ChunkDirectory;
+import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import io.lmcache.backend.posix.directory.Counters;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -29,7 +29,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,7 +49,7 @@ final class PosixBackend implements StorageBackend {
     private final ChunkReader reader;
     private final ChunkWriter writer;
     private final PrefixProbe probe;
-    private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile boolean closed;
 
     private PosixBackend(PosixSettings settings, Counters counters, ChunkDirectory directory, HostRegion region) {
         boolean isDirect = settings.useDirectIo() && canUseDirectIo(directory.roots());
@@ -69,12 +68,12 @@ final class PosixBackend implements StorageBackend {
         this.probe = new PrefixProbe(directory, readThreads);
     }
 
-    static PosixBackend open(PosixSettings settings, BackendContext context) {
+    /** A new backend over files of that format. */
+    static PosixBackend open(PosixSettings settings, ChunkFileFormat format, BackendContext context) {
         Counters counters = new Counters();
         HostRegion region = new HostRegion(settings.stagingBytes());
         try {
-            ChunkDirectory directory =
-                    ChunkDirectory.open(settings.directory(), new NativeChunkFormat(), counters, context.clock());
+            ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
             return new PosixBackend(settings, counters, directory, region);
         } catch (RuntimeException e) {
             region.close();
@@ -113,7 +112,7 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
-        return closed.get() ? CompletableFuture.completedFuture(0) : probe.length(keys);
+        return closed ? CompletableFuture.completedFuture(0) : probe.length(keys);
     }
 
     @Override
@@ -137,7 +136,7 @@ final class PosixBackend implements StorageBackend {
                             + " bytes, but the buffer has " + bytes
                             + "; use the layout of the key, and all of the buffer");
         }
-        if (closed.get()) {
+        if (closed) {
             return writer.declined(DeclineReason.CLOSED, "The backend is closed");
         }
         if (lease.buffer().domain() != MemoryDomain.HOST) {
@@ -148,7 +147,7 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public Optional<ChunkPin> tryPin(ChunkKey key) {
-        return closed.get() ? Optional.empty() : directory.tryPin(key);
+        return closed ? Optional.empty() : directory.tryPin(key);
     }
 
     @Override
@@ -197,9 +196,7 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public void close() {
-        if (!closed.compareAndSet(false, true)) {
-            return;
-        }
+        closed = true;
         writeThreads.shutdown();
         readThreads.shutdown();
         long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
@@ -207,8 +204,8 @@ final class PosixBackend implements StorageBackend {
         readThreads.awaitEnd(deadlineNanos);
         // Puts that wait for room are declined from in here.
         directory.close();
+        // Throws while someone holds a lease: then the region stays mapped, and a later close() ends it.
         allocator.close();
-        // Not when the allocator has reported a leak: somebody is still using the memory.
         region.close();
     }
 }
