@@ -4,7 +4,7 @@ import io.lmcache.api.memory.KvBuffer;
 
 /** Where KV goes when a prompt is retrieved: an engine's way to take a chunk from the cache's memory. */
 @FunctionalInterface
-public interface KvSink {
+public interface KvSink extends KvEndpoint {
     /**
      * Takes the KV of the range out of the buffer, in the layout that the cache was opened with.
      *

@@ -6,7 +6,7 @@ import io.lmcache.api.memory.KvBuffer;
  * Where KV comes from when a prompt is stored: an engine's way to write a chunk of its KV cache into the cache's memory.
  */
 @FunctionalInterface
-public interface KvSource {
+public interface KvSource extends KvEndpoint {
     /**
      * Writes the KV of the range into the buffer, in the layout that the cache was opened with.
      *

@@ -3,6 +3,7 @@ package io.lmcache.api.spi;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.MemoryDomain;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -31,6 +32,11 @@ public interface StorageBackend extends AutoCloseable {
 
     /** The memory that chunks for this backend are best prepared in; the backend owns it. Always the same object. */
     BufferAllocator allocator();
+
+    /** Memory of that domain that chunks for this backend can be prepared in; empty when it has none. */
+    default Optional<BufferAllocator> allocator(MemoryDomain domain) {
+        return Optional.of(allocator()).filter(allocator -> allocator.domain() == domain);
+    }
 
     /**
      * How many keys, counted from the first, are here without a gap. A shared backend sees what other processes stored.

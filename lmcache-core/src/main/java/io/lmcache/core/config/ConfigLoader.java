@@ -44,7 +44,9 @@ public final class ConfigLoader {
      * @throws LmcacheException with {@link ErrorCode#INVALID_CONFIGURATION} and all problems
      */
     public static LmcacheConfig load(Map<String, String> environment, Map<String, ?> code) {
-        return load(environment, code, machineMemory());
+        LmcacheConfig config = load(environment, code, machineMemory());
+        config.warnings().forEach(LOG::warn);
+        return config;
     }
 
     static LmcacheConfig load(Map<String, String> environment, Map<String, ?> code, ByteSize machineMemory) {
@@ -58,7 +60,6 @@ public final class ConfigLoader {
         checkMemory(settings);
         checkLayerwise(settings);
         findings.throwProblems();
-        findings.warnings().forEach(LOG::warn);
         return new LmcacheConfig(settings, findings.warnings());
     }
 

@@ -8,6 +8,7 @@ import static io.lmcache.core.config.ValueType.seconds;
 import static io.lmcache.core.config.ValueType.size;
 import static io.lmcache.core.config.ValueType.sizeOrZero;
 import static io.lmcache.core.config.ValueType.wholeNumber;
+import static io.lmcache.core.config.ValueType.wholeSeconds;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -93,7 +94,7 @@ public final class ConfigOptions {
     public static final ConfigOption<Duration> GDS_TTL_SECS = ConfigOption.of(
             "gds_ttl_secs",
             "0",
-            seconds(Duration.ZERO, Duration.ofDays(36_500)),
+            wholeSeconds(Integer.MAX_VALUE),
             "How long a chunk stays in the file tier after its last use; 0 is for ever.");
 
     /** The space that the file tier leaves free. */

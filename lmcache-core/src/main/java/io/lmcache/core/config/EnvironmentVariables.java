@@ -55,7 +55,7 @@ final class EnvironmentVariables {
                 return;
             }
             if (variable.equals(EXTRA_CONFIG)) {
-                settings.addAll(extraConfig(text));
+                settings.addAll(Given.listOf(extraConfig(text), new ConfigOrigin.Environment(variable), findings));
             } else {
                 settings.add(setting(variable, text));
             }
@@ -87,19 +87,27 @@ final class EnvironmentVariables {
 
     /** Whether the text says true in a file, but not in LMCache's environment. */
     private static boolean isFalseToLmcache(ConfigOption<?> option, String name, String text) {
+        Optional<?> value = option.parse(option.translated(name, text));
         return !LMCACHE_TRUE_WORDS.contains(text.strip().toLowerCase(Locale.ROOT))
-                && option.parse(option.translated(name, text)).isPresent()
-                && option.parse(option.translated(name, text)).equals(option.parse(option.translated(name, "true")));
+                && value.isPresent()
+                && value.equals(option.parse(option.translated(name, "true")));
     }
 
-    private List<Given> extraConfig(String json) {
-        ConfigOrigin origin = new ConfigOrigin.Environment(EXTRA_CONFIG);
+    /** The variable's JSON as the map that it would be in a file. */
+    private Map<?, ?> extraConfig(String json) {
         try {
-            return Given.extraConfig(JSON.readValue(json, Map.class), origin);
+            if (JSON.readValue(json, Object.class) instanceof Map<?, ?> extra) {
+                return Map.of(Given.EXTRA_CONFIG, extra);
+            }
+            findings.problem(notAnObject(": it is another kind of value"));
         } catch (JsonProcessingException e) {
-            findings.problem(EXTRA_CONFIG + " (environment) is not a JSON object such as {\"use_direct_io\": true}: "
-                    + e.getOriginalMessage());
-            return List.of();
+            findings.problem(notAnObject(" in line " + e.getLocation().getLineNr() + ", column "
+                    + e.getLocation().getColumnNr() + ": " + e.getOriginalMessage()));
         }
+        return Map.of();
+    }
+
+    private static String notAnObject(String detail) {
+        return EXTRA_CONFIG + " (environment) is not a JSON object such as {\"use_direct_io\": true}" + detail;
     }
 }

@@ -17,30 +17,31 @@ record Given(String name, Object value, ConfigOrigin origin) {
 
     static final String EXTRA_PREFIX = EXTRA_CONFIG + ".";
 
-    /** The entries of a map, those of {@code extra_config} among them. A null means that nothing was given. */
+    /** The settings in a map, those in its {@code extra_config} among them. A null means that nothing was given. */
     static List<Given> listOf(Map<?, ?> tree, ConfigOrigin origin, Findings findings) {
-        List<Given> entries = new ArrayList<>();
+        List<Given> settings = new ArrayList<>();
         tree.forEach((key, value) -> {
             if (value == null) {
                 return;
             }
-            if (!EXTRA_CONFIG.equals(key)) {
-                entries.add(new Given(String.valueOf(key), value, origin));
+            Given given = new Given(String.valueOf(key), value, origin);
+            if (!given.name().equals(EXTRA_CONFIG)) {
+                settings.add(given);
             } else if (value instanceof Map<?, ?> extra) {
-                entries.addAll(extraConfig(extra, origin));
+                settings.addAll(given.entries(extra));
             } else {
-                findings.problem(EXTRA_CONFIG + " is '" + value + "' (" + origin + "), allowed is a map of settings");
+                findings.problem(EXTRA_CONFIG + " is no map (" + origin + "), allowed is a map of settings");
             }
         });
-        return entries;
+        return settings;
     }
 
-    /** The entries of an {@code extra_config} map. */
-    static List<Given> extraConfig(Map<?, ?> extra, ConfigOrigin origin) {
+    /** The entries of a map that was given under this name, each under this name, a dot and its own. */
+    List<Given> entries(Map<?, ?> map) {
         List<Given> entries = new ArrayList<>();
-        extra.forEach((key, value) -> {
+        map.forEach((key, value) -> {
             if (value != null) {
-                entries.add(new Given(EXTRA_PREFIX + key, value, origin));
+                entries.add(new Given(name + "." + key, value, origin));
             }
         });
         return entries;

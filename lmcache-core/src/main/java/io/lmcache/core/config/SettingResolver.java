@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 /** Finds out what the names in one source mean: options, settings of plugins, or nothing. */
 final class SettingResolver {
     /** YAML can build a map that holds itself; no honest one is this deep. */
-    private static final int MAX_DEPTH = 16;
+    private static final int MAX_DEPTH = 8;
 
     private final Set<String> plugins;
     private final Findings findings;
@@ -47,8 +47,8 @@ final class SettingResolver {
     private void addOption(ConfigOption<?> option, Given given, Map<String, Setting> settings) {
         Optional<String> text = text(given.value()).map(written -> option.translated(given.name(), written));
         if (text.isEmpty()) {
-            findings.problem(given.name() + " is a map or a list of such (" + given.origin() + "), allowed are "
-                    + option.allowed());
+            findings.problem(given.name() + " is a map or a list of lists or maps (" + given.origin()
+                    + "), allowed are " + option.allowed());
             return;
         }
         add(option.name(), text.get(), given, settings);
@@ -68,19 +68,26 @@ final class SettingResolver {
         if (depth > MAX_DEPTH) {
             findings.problem(given.name() + " is nested deeper than " + MAX_DEPTH + " maps (" + given.origin() + ")");
         } else if (given.value() instanceof Map<?, ?> map) {
-            for (Given entry : Given.listOf(map, given.origin(), findings)) {
-                addPluginSettings(name + "." + entry.name(), entry, settings, depth + 1);
+            for (Given entry : given.entries(map)) {
+                String own = entry.name().substring(given.name().length());
+                addPluginSettings(name + own, entry, settings, depth + 1);
             }
         } else if (plugins.contains(name)) {
-            findings.problem(given.name() + " is '" + given.value() + "' (" + given.origin()
-                    + "), allowed is a map of the backend's settings");
+            findings.problem(given.name() + " is no map (" + given.origin() + "), allowed is a map of the settings of"
+                    + " backend " + name);
         } else {
-            text(given.value())
-                    .ifPresentOrElse(
-                            text -> add(name, text, given, settings),
-                            () -> findings.problem(name + " is a list of lists or maps (" + given.origin()
-                                    + "), allowed are texts, numbers, lists of such, and maps"));
+            addPluginSetting(name, given, settings);
         }
+    }
+
+    private void addPluginSetting(String name, Given given, Map<String, Setting> settings) {
+        Optional<String> text = text(given.value());
+        if (text.isEmpty()) {
+            findings.problem(given.name() + " is a list of lists or maps (" + given.origin()
+                    + "), allowed are texts, numbers, lists of such, and maps");
+            return;
+        }
+        add(name, text.get(), given, settings);
     }
 
     private void add(String name, String text, Given given, Map<String, Setting> settings) {

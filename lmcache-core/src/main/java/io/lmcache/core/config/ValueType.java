@@ -92,6 +92,16 @@ record ValueType<T>(String name, String allowed, Function<String, Optional<T>> r
                 ByteSize::toString);
     }
 
+    /** A time of whole seconds from none to the longest. */
+    static ValueType<Duration> wholeSeconds(int max) {
+        ValueType<Integer> number = wholeNumber(0, max);
+        return new ValueType<>(
+                "seconds",
+                number.allowed(),
+                text -> number.reader().apply(text).map(Duration::ofSeconds),
+                ValueType::secondsText);
+    }
+
     /** A time from the shortest to the longest; the text is a decimal number of seconds. */
     static ValueType<Duration> seconds(Duration min, Duration max) {
         return new ValueType<>(

@@ -10,15 +10,13 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
-import org.yaml.snakeyaml.DumperOptions;
+import java.util.stream.Stream;
 import org.yaml.snakeyaml.LoaderOptions;
 import org.yaml.snakeyaml.Yaml;
 import org.yaml.snakeyaml.constructor.SafeConstructor;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 import org.yaml.snakeyaml.error.YAMLException;
 import org.yaml.snakeyaml.nodes.Tag;
-import org.yaml.snakeyaml.representer.Representer;
-import org.yaml.snakeyaml.resolver.Resolver;
 
 /**
  * Reads the configuration file as a map whose scalars are the very texts that were written.
@@ -65,10 +63,9 @@ final class YamlFile {
     }
 
     private static Yaml parser() {
-        LoaderOptions loading = new LoaderOptions();
-        loading.setAllowDuplicateKeys(false);
-        DumperOptions dumping = new DumperOptions();
-        return new Yaml(new SafeConstructor(loading), new Representer(dumping), dumping, loading, new TextScalars());
+        LoaderOptions options = new LoaderOptions();
+        options.setAllowDuplicateKeys(false);
+        return new Yaml(new TextConstructor(options));
     }
 
     private static String where(YAMLException e) {
@@ -94,13 +91,12 @@ final class YamlFile {
                 + EnvironmentVariables.CONFIG_FILE + " to run without a file";
     }
 
-    /** Takes every plain scalar for a text but a null and a merge key. */
-    private static final class TextScalars extends Resolver {
-        @Override
-        protected void addImplicitResolvers() {
-            addImplicitResolver(Tag.NULL, NULL, "~nN\0");
-            addImplicitResolver(Tag.NULL, EMPTY, null);
-            addImplicitResolver(Tag.MERGE, MERGE, "<");
+    /** Makes texts of all scalars but null, whatever type they look like or are tagged as. */
+    private static final class TextConstructor extends SafeConstructor {
+        TextConstructor(LoaderOptions options) {
+            super(options);
+            Stream.of(Tag.BOOL, Tag.INT, Tag.FLOAT, Tag.TIMESTAMP, Tag.BINARY)
+                    .forEach(type -> yamlConstructors.put(type, new ConstructYamlStr()));
         }
     }
 }

@@ -3,6 +3,7 @@ package io.lmcache.core.storage;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
@@ -12,6 +13,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
 
 /**
  * Chunks of a prompt on their way from the tiers, delivered in prefix order, with a bounded number of bytes requested
@@ -29,6 +31,7 @@ final class ChunkStream implements AutoCloseable {
     private final PromptChunks chunks;
     private final KvLayout layout;
     private final BufferAllocator memory;
+    private final Predicate<MemoryDomain> accepted;
     private final List<TierRun> runs;
     private final Deque<Request> requests = new ArrayDeque<>();
     private long maxBytesInFlight;
@@ -40,6 +43,7 @@ final class ChunkStream implements AutoCloseable {
      * A stream of the chunks in the runs.
      *
      * @param memory where chunks of tiers that hold no memory go
+     * @param accepted the memory that whoever takes the chunks can reach
      */
     ChunkStream(
             Tiers tiers,
@@ -47,11 +51,13 @@ final class ChunkStream implements AutoCloseable {
             KvLayout layout,
             List<TierRun> runs,
             BufferAllocator memory,
+            Predicate<MemoryDomain> accepted,
             long maxBytesInFlight) {
         this.tiers = tiers;
         this.chunks = chunks;
         this.layout = layout;
         this.memory = memory;
+        this.accepted = accepted;
         this.maxBytesInFlight = Math.min(maxBytesInFlight, memory.limitBytes() / 2);
         this.runs = runs;
         this.next = runs.isEmpty() ? 0 : runs.getFirst().start();
@@ -105,7 +111,8 @@ final class ChunkStream implements AutoCloseable {
         ChunkKey key = chunks.keys().get(index);
         for (int tier = 0; tier < tiers.count(); tier++) {
             StorageBackend backend = tiers.at(tier);
-            Optional<Arrival> arrival = received(index, tier, backend.get(key, backend.allocator()));
+            Optional<Arrival> arrival =
+                    received(index, tier, backend.get(key, Tiers.memoryOf(List.of(backend), accepted)));
             if (arrival.isPresent()) {
                 return arrival;
             }

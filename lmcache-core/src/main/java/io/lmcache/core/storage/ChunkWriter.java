@@ -3,6 +3,7 @@ package io.lmcache.core.storage;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.ChunkMeta;
@@ -47,6 +48,7 @@ final class ChunkWriter {
         private final PromptChunks chunks;
         private final KvLayout layout;
         private final KvSource source;
+        private final BufferAllocator memory;
         private final int[] present;
         private final List<CompletableFuture<List<Integer>>> holders = new ArrayList<>();
         private int storedTokens;
@@ -56,6 +58,7 @@ final class ChunkWriter {
             this.chunks = chunks;
             this.layout = layout;
             this.source = source;
+            this.memory = Tiers.memoryOf(tiers.all(), source::accepts);
             this.present = presentPrefixes(chunks.keys());
         }
 
@@ -119,7 +122,7 @@ final class ChunkWriter {
                     return held.get().lease();
                 }
             }
-            BufferLease lease = allocate(meta(index).byteSize());
+            BufferLease lease = allocate(memory, meta(index).byteSize());
             if (lease != null) {
                 fill(index, lease);
             }
@@ -207,11 +210,11 @@ final class ChunkWriter {
         return !tier.capabilities().contains(BackendCapability.PERSISTENT);
     }
 
-    /** A buffer of the first tier; waits for writes in flight to give theirs back, a bounded number of times. */
-    private @Nullable BufferLease allocate(long bytes) {
+    /** A buffer of that memory; waits for writes in flight to give theirs back, a bounded number of times. */
+    private @Nullable BufferLease allocate(BufferAllocator memory, long bytes) {
         for (int attempt = 1; ; attempt++) {
             long seen = activity.writesEnded();
-            Optional<BufferLease> lease = tiers.first().allocator().tryAllocate(bytes);
+            Optional<BufferLease> lease = memory.tryAllocate(bytes);
             if (lease.isPresent()) {
                 return lease.get();
             }

@@ -14,6 +14,8 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,7 +84,10 @@ final class ForgivingBackend extends ForwardingBackend {
 
     private void failed(String operation, Throwable error) {
         failures.increment();
-        log.warn("Tier '" + name() + "': " + operation + " failed, treated as a miss: " + error);
+        Throwable cause =
+                error instanceof CompletionException wrapper && wrapper.getCause() != null ? wrapper.getCause() : error;
+        String reason = cause instanceof TimeoutException ? "it took longer than its deadline" : cause.toString();
+        log.warn("Tier '" + name() + "': " + operation + " failed, the cache goes on without it: " + reason);
     }
 
     @Override

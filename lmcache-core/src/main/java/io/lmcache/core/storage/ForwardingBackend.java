@@ -3,6 +3,7 @@ package io.lmcache.core.storage;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
@@ -36,6 +37,11 @@ abstract class ForwardingBackend implements StorageBackend {
     @Override
     public BufferAllocator allocator() {
         return delegate.allocator();
+    }
+
+    @Override
+    public Optional<BufferAllocator> allocator(MemoryDomain domain) {
+        return delegate.allocator(domain);
     }
 
     @Override

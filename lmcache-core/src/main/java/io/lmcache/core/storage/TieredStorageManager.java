@@ -6,6 +6,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.engine.KvSink;
 import io.lmcache.api.engine.KvSource;
 import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.StorageBackend;
@@ -18,6 +19,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
 
 /**
  * A stack of tiers that is used as one: finds prefixes over all of them, reads from the fastest that has a chunk, writes
@@ -73,8 +75,8 @@ public final class TieredStorageManager implements AutoCloseable {
             int firstChunk = Math.min(firstToken / chunks.chunkSize(), Tiers.found(located));
             SortedMap<String, Integer> tokensByTier = new TreeMap<>();
             int delivered = firstChunk;
-            BufferAllocator memory = memoryFor(located);
-            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory)) {
+            BufferAllocator memory = memoryFor(located, sink);
+            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory, sink::accepts)) {
                 for (Optional<ChunkStream.Arrival> arrival = stream.next();
                         arrival.isPresent();
                         arrival = stream.next()) {
@@ -99,11 +101,11 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /** Where chunks of slow tiers are read to: the first tier's memory when they will stay there, else their own. */
-    private BufferAllocator memoryFor(List<TierRun> located) {
-        boolean staysInFirst = options.promotion() == PromotionPolicy.ALWAYS || located.isEmpty();
-        return staysInFirst
-                ? tiers.first().allocator()
-                : tiers.at(located.getLast().tier()).allocator();
+    private BufferAllocator memoryFor(List<TierRun> located, KvSink sink) {
+        int fastest = options.promotion() == PromotionPolicy.ALWAYS || located.isEmpty()
+                ? 0
+                : located.getLast().tier();
+        return Tiers.memoryOf(tiers.all().subList(fastest, tiers.count()), sink::accepts);
     }
 
     private void promote(PromptChunks chunks, ChunkStream.Arrival arrival) {
@@ -118,8 +120,13 @@ public final class TieredStorageManager implements AutoCloseable {
         }
     }
 
-    private ChunkStream stream(PromptChunks chunks, KvLayout layout, List<TierRun> runs, BufferAllocator memory) {
-        return new ChunkStream(tiers, chunks, layout, runs, memory, options.maxBytesInFlight());
+    private ChunkStream stream(
+            PromptChunks chunks,
+            KvLayout layout,
+            List<TierRun> runs,
+            BufferAllocator memory,
+            Predicate<MemoryDomain> accepted) {
+        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options.maxBytesInFlight());
     }
 
     private static List<TierRun> from(int firstChunk, List<TierRun> located) {
@@ -169,7 +176,7 @@ public final class TieredStorageManager implements AutoCloseable {
             }
         }
         try (ChunkStream stream =
-                stream(chunks, layout, elsewhere, tiers.first().allocator())) {
+                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true)) {
             for (Optional<ChunkStream.Arrival> arrival = stream.next(); arrival.isPresent(); arrival = stream.next()) {
                 try (var _ = arrival.get().chunk()) {
                     promote(chunks, arrival.get());

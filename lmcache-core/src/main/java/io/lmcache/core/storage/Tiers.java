@@ -5,11 +5,16 @@ import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.StorageBackend;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** The tiers of a stack, fastest first, each in its decorators: none of their futures fails or stays open for ever. */
 final class Tiers {
@@ -69,23 +74,43 @@ final class Tiers {
         return tiers.size();
     }
 
+    /**
+     * Memory that an engine can reach: what the fastest of these tiers prefers, else any memory of theirs.
+     *
+     * @throws LmcacheException with {@link ErrorCode#LAYOUT_MISMATCH} when no tier has memory that the engine accepts
+     */
+    static BufferAllocator memoryOf(List<StorageBackend> tiers, Predicate<MemoryDomain> accepted) {
+        return Stream.concat(
+                        tiers.stream().map(StorageBackend::allocator),
+                        tiers.stream().flatMap(Tiers::everyMemory))
+                .filter(memory -> accepted.test(memory.domain()))
+                .findFirst()
+                .orElseThrow(() -> new LmcacheException(
+                        ErrorCode.LAYOUT_MISMATCH,
+                        "No tier has memory that this source or sink accepts; add the host tier (local_cpu: true), or"
+                                + " use a source for the memory that the tiers have"));
+    }
+
+    private static Stream<BufferAllocator> everyMemory(StorageBackend tier) {
+        return Arrays.stream(MemoryDomain.values()).flatMap(domain -> tier.allocator(domain).stream());
+    }
+
     /** Where the longest prefix is: runs without a gap, from chunk 0, each in the fastest tier that continues it. */
     List<TierRun> locate(List<ChunkKey> keys) {
         List<TierRun> runs = new ArrayList<>();
         int found = 0;
-        int before;
-        do {
-            before = found;
-            for (int tier = 0; tier < tiers.size() && found < keys.size(); tier++) {
-                int more = tiers.get(tier)
-                        .containsPrefix(keys.subList(found, keys.size()))
-                        .join();
-                if (more > 0) {
-                    runs.add(new TierRun(tier, found, found + more));
-                    found += more;
-                }
+        int tier = 0;
+        // Around the tiers, until none is left that could know more than it has said.
+        for (int toAsk = tiers.size(); toAsk > 0 && found < keys.size(); tier = (tier + 1) % tiers.size()) {
+            int more = tiers.get(tier)
+                    .containsPrefix(keys.subList(found, keys.size()))
+                    .join();
+            toAsk = more > 0 ? tiers.size() - 1 : toAsk - 1;
+            if (more > 0) {
+                runs.add(new TierRun(tier, found, found + more));
+                found += more;
             }
-        } while (found > before && found < keys.size());
+        }
         return runs;
     }
 

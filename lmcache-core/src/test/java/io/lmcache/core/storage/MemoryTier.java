@@ -101,12 +101,16 @@ final class MemoryTier implements StorageBackend {
         if (chunks.containsKey(key)) {
             return CompletableFuture.completedFuture(PutOutcome.alreadyPresent());
         }
-        Optional<BufferLease> kept = persistent ? copy(lease, slab) : Optional.of(lease.share());
+        Optional<BufferLease> kept = isOwn(lease) ? Optional.of(lease.share()) : copy(lease, slab);
         if (kept.isEmpty()) {
             return CompletableFuture.completedFuture(PutOutcome.declined(DeclineReason.FULL, "full"));
         }
         chunks.put(key, new StoredChunk(meta, kept.get()));
         return CompletableFuture.completedFuture(PutOutcome.stored());
+    }
+
+    private boolean isOwn(BufferLease lease) {
+        return region.segment().asOverlappingSlice(segment(lease)).isPresent();
     }
 
     @Override
@@ -125,7 +129,7 @@ final class MemoryTier implements StorageBackend {
 
     @Override
     public void clear() {
-        List.copyOf(chunks.keySet()).forEach(this::tryInvalidate);
+        List.copyOf(chunks.keySet()).forEach(key -> tryInvalidate(key).join());
     }
 
     @Override

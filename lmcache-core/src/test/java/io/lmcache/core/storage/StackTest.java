@@ -85,8 +85,7 @@ class StackTest {
             forget(fastTier, prompt(6 * CHUNK_TOKENS), 2, 6);
             RetrieveResult result = cache.retrieve(prompt(6 * CHUNK_TOKENS), StackTest::requireIntact);
             assertThat(result.tokens()).isEqualTo(6 * CHUNK_TOKENS);
-            assertThat(result.tokensByTier())
-                    .isEqualTo(Map.of("fast", 2 * CHUNK_TOKENS, "slow", 4 * CHUNK_TOKENS));
+            assertThat(result.tokensByTier()).isEqualTo(Map.of("fast", 2 * CHUNK_TOKENS, "slow", 4 * CHUNK_TOKENS));
         }
 
         @Test
@@ -302,8 +301,7 @@ class StackTest {
             KvCache cache = twoTiers();
             slow.on(Operation.PUT).fail(2, () -> new IOException("ENOSPC"));
             StoreResult result = cache.store(prompt(4 * CHUNK_TOKENS), StackTest::fill);
-            assertThat(result.published().join())
-                    .isEqualTo(Map.of("fast", 4 * CHUNK_TOKENS, "slow", 2 * CHUNK_TOKENS));
+            assertThat(result.published().join()).isEqualTo(Map.of("fast", 4 * CHUNK_TOKENS, "slow", 2 * CHUNK_TOKENS));
             assertThat(retrieve(cache, prompt(4 * CHUNK_TOKENS))).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
         }
 
@@ -314,7 +312,9 @@ class StackTest {
             fastTier.clear();
             slow.on(Operation.GET).fail(2, () -> new IOException("EIO"));
             retrieve(engine.cache(SCOPE), prompt(CHUNK_TOKENS));
-            assertThat(engine.stats().tiers().get("slow").counters()).containsEntry("tier_failures", 2L);
+            assertThat(engine.stats().tiers())
+                    .hasEntrySatisfying(
+                            "slow", stats -> assertThat(stats.counters()).containsEntry("tier_failures", 2L));
         }
     }
 
@@ -382,15 +382,18 @@ class StackTest {
         @Test
         void waitsForAWriteToGiveItsBufferBack() throws Exception {
             // Without a memory tier the staging memory of the slow tier holds four chunks.
-            KvCache cache = engine(null, slow, new StackOptions(
-                            Duration.ofSeconds(10),
-                            Duration.ofSeconds(10),
-                            64 * CHUNK_BYTES,
-                            PromotionPolicy.ALWAYS,
-                            100,
-                            SHORT,
-                            5,
-                            SHORT))
+            KvCache cache = engine(
+                            null,
+                            slow,
+                            new StackOptions(
+                                    Duration.ofSeconds(10),
+                                    Duration.ofSeconds(10),
+                                    64 * CHUNK_BYTES,
+                                    PromotionPolicy.ALWAYS,
+                                    100,
+                                    SHORT,
+                                    5,
+                                    SHORT))
                     .cache(SCOPE);
             slow.on(Operation.PUT).hang(4);
             CompletableFuture<StoreResult> result =
@@ -417,8 +420,7 @@ class StackTest {
             KvCache cache = engine(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
             slow.on(Operation.PUT).hang(1);
             StoreResult result = cache.store(prompt(CHUNK_TOKENS), StackTest::fill);
-            assertThat(result.published().get(10, TimeUnit.SECONDS))
-                    .isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", 0));
+            assertThat(result.published().get(10, TimeUnit.SECONDS)).isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", 0));
             assertThat(store(cache, prompt(CHUNK_TOKENS))).containsEntry("slow", CHUNK_TOKENS);
         }
 
@@ -453,7 +455,8 @@ class StackTest {
 
         @Test
         void prefetchOfAnUnknownPromptCompletesWithNothing() throws Exception {
-            assertThat(twoTiers().prefetch(prompt(100)).get(10, TimeUnit.SECONDS)).isZero();
+            assertThat(twoTiers().prefetch(prompt(100)).get(10, TimeUnit.SECONDS))
+                    .isZero();
         }
 
         @Test
@@ -493,6 +496,19 @@ class StackTest {
             assertThat(engine.stats().requestedTokens()).isEqualTo(100);
             assertThat(engine.stats().hitTokens()).isEqualTo(2 * CHUNK_TOKENS);
             assertThat(engine.stats().storedTokens()).isEqualTo(2 * CHUNK_TOKENS);
+        }
+    }
+
+    @Nested
+    class Lookup {
+        @Test
+        void asksATierNoMoreThanItTakes() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            forget(fastTier, prompt(4 * CHUNK_TOKENS), 2, 4);
+            int before = slow.on(Operation.CONTAINS_PREFIX).calls();
+            assertThat(cache.lookup(prompt(1000))).isEqualTo(4 * CHUNK_TOKENS);
+            assertThat(slow.on(Operation.CONTAINS_PREFIX).calls()).isEqualTo(before + 1);
         }
     }
 
@@ -555,8 +571,7 @@ class StackTest {
         return engine(fastTier, slow, options);
     }
 
-    private LmcacheEngine engine(
-            @Nullable StorageBackend first, StorageBackend second, StackOptions options) {
+    private LmcacheEngine engine(@Nullable StorageBackend first, StorageBackend second, StackOptions options) {
         LmcacheEngine.Builder builder =
                 LmcacheEngine.builder().chunkSize(CHUNK_TOKENS).options(options);
         if (first != null) {
