@@ -48,6 +48,7 @@ class ConfiguredProcessTest {
     void aHostTierAloneHasNothingForANewProcess() throws Exception {
         JsonNode report = demo(Map.of("LMCACHE_MAX_LOCAL_CPU_SIZE", "0.1"));
         assertThat(hits(report, 1)).isEqualTo(Map.of("cpu", 660));
+        assertThat(report.path("persistentTiers")).isEmpty();
         assertThat(hits(report, 3)).isEmpty();
     }
 
