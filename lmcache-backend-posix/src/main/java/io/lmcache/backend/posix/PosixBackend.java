@@ -21,20 +21,21 @@ import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.posix.directory.ChunkDirectory;
 import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import io.lmcache.backend.posix.directory.Counters;
+import io.lmcache.backend.posix.io.ChunkWriter;
+import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.backend.posix.io.HostWriteRoutes;
+import io.lmcache.backend.posix.io.IoThreads;
+import io.lmcache.backend.posix.io.PrefixProbe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The backend {@code posix}: chunk files read and written through host memory. Thread-safe. */
 final class PosixBackend implements StorageBackend {
-    private static final Logger LOG = LoggerFactory.getLogger(PosixBackend.class);
     private static final int READERS_PER_WRITER = 4;
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
 
@@ -52,7 +53,7 @@ final class PosixBackend implements StorageBackend {
     private volatile boolean closed;
 
     private PosixBackend(PosixSettings settings, Counters counters, ChunkDirectory directory, HostRegion region) {
-        boolean isDirect = settings.useDirectIo() && canUseDirectIo(directory.roots());
+        boolean isDirect = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
         this.limitBytes = settings.directory().maxBytes() == 0
                 ? Long.MAX_VALUE
                 : settings.directory().maxBytes();
@@ -64,7 +65,7 @@ final class PosixBackend implements StorageBackend {
         this.writeThreads =
                 new IoThreads("lmcache-posix-write", Math.max(1, settings.ioThreads() / READERS_PER_WRITER));
         this.reader = new ChunkReader(directory, readThreads, counters, isDirect);
-        this.writer = new ChunkWriter(directory, writeThreads, counters, isDirect);
+        this.writer = new ChunkWriter(directory, writeThreads, counters, new HostWriteRoutes(isDirect));
         this.probe = new PrefixProbe(directory, readThreads);
     }
 
@@ -79,20 +80,6 @@ final class PosixBackend implements StorageBackend {
             region.close();
             throw e;
         }
-    }
-
-    private static boolean canUseDirectIo(List<Path> roots) {
-        for (Path root : roots) {
-            Optional<String> refusal = DirectIo.probe(root);
-            if (refusal.isPresent()) {
-                LOG.warn(
-                        "use_direct_io: {} does not take it ({}); the page cache is used for all paths",
-                        root,
-                        refusal.get());
-                return false;
-            }
-        }
-        return true;
     }
 
     @Override
@@ -152,32 +139,7 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public CompletableFuture<Boolean> tryInvalidate(ChunkKey key) {
-        Removal removal = new Removal(key);
-        writeThreads.submit(removal);
-        return removal.isRemoved;
-    }
-
-    private final class Removal implements IoThreads.Task {
-        private final ChunkKey key;
-        private final CompletableFuture<Boolean> isRemoved = new CompletableFuture<>();
-
-        private Removal(ChunkKey key) {
-            this.key = key;
-        }
-
-        @Override
-        public void run() {
-            try {
-                isRemoved.complete(directory.remove(key));
-            } catch (IOException | RuntimeException e) {
-                isRemoved.completeExceptionally(e);
-            }
-        }
-
-        @Override
-        public void rejected() {
-            isRemoved.complete(false);
-        }
+        return writeThreads.call(() -> directory.remove(key), false);
     }
 
     @Override

@@ -1,4 +1,4 @@
-package io.lmcache.backend.posix;
+package io.lmcache.backend.posix.io;
 
 import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import java.io.EOFException;
@@ -19,48 +19,74 @@ import java.util.zip.CRC32C;
  * @param tail where the rest goes; the same channel unless {@code body} is direct and there is a rest
  * @param maxStep the most bytes to move at once
  */
-record PayloadChannels(FileChannel body, FileChannel tail, int maxStep) {
+public record PayloadChannels(FileChannel body, FileChannel tail, int maxStep) {
     private static final int BUFFERED_STEP = 256 << 10;
     // A direct step goes to the device as it is, and devices like large requests.
     private static final int DIRECT_STEP = 4 << 20;
 
-    static PayloadChannels buffered(FileChannel channel) {
+    public static PayloadChannels buffered(FileChannel channel) {
         return new PayloadChannels(channel, channel, BUFFERED_STEP);
     }
 
-    static PayloadChannels direct(FileChannel body, FileChannel tail) {
+    public static PayloadChannels direct(FileChannel body, FileChannel tail) {
         return new PayloadChannels(body, tail, DIRECT_STEP);
     }
 
     /** Whether direct I/O on a payload of so many bytes needs a buffered channel as well. */
-    static boolean hasTail(long payloadBytes) {
+    public static boolean hasTail(long payloadBytes) {
         return payloadBytes % DirectIo.ALIGNMENT != 0;
     }
 
-    /** Fills the range of the payload from the file; returns its CRC-32C. */
-    int read(MemorySegment payload, long start, long end) throws IOException {
-        CRC32C crc = new CRC32C();
-        for (long offset = start; offset < end; ) {
-            int length = step(end - offset);
-            ByteBuffer step = payload.asSlice(offset, length).asByteBuffer();
-            readFully(channel(length), step, ChunkFileFormat.HEADER_BYTES + offset);
-            crc.update(step.flip());
-            offset += length;
-        }
-        return (int) crc.getValue();
+    /** Moves the file's payload into this memory, which is as long. */
+    public PieceTransfer.Mover reader(MemorySegment payload) {
+        return (start, end) -> {
+            CRC32C crc = new CRC32C();
+            read(payload.asSlice(start, end - start), start, crc);
+            return (int) crc.getValue();
+        };
     }
 
-    /** Writes the payload to the file; returns its CRC-32C. */
-    int write(MemorySegment payload) throws IOException {
-        CRC32C crc = new CRC32C();
-        for (long offset = 0; offset < payload.byteSize(); ) {
-            int length = step(payload.byteSize() - offset);
-            ByteBuffer step = payload.asSlice(offset, length).asByteBuffer();
-            crc.update(step);
-            writeFully(channel(length), step.flip(), ChunkFileFormat.HEADER_BYTES + offset);
-            offset += length;
+    /** Moves this memory into the file, as its payload. */
+    public PieceTransfer.Mover writer(MemorySegment payload) {
+        return (start, end) -> {
+            CRC32C crc = new CRC32C();
+            write(payload.asSlice(start, end - start), start, crc);
+            return (int) crc.getValue();
+        };
+    }
+
+    /**
+     * Fills memory from the file.
+     *
+     * @param target the memory, all of it
+     * @param start where its bytes stand in the payload
+     * @param crc updated with the bytes
+     */
+    public void read(MemorySegment target, long start, CRC32C crc) throws IOException {
+        for (long done = 0; done < target.byteSize(); ) {
+            int length = step(target.byteSize() - done);
+            ByteBuffer step = target.asSlice(done, length).asByteBuffer();
+            readFully(channel(length), step, ChunkFileFormat.HEADER_BYTES + start + done);
+            crc.update(step.flip());
+            done += length;
         }
-        return (int) crc.getValue();
+    }
+
+    /**
+     * Writes memory to the file.
+     *
+     * @param source the memory, all of it
+     * @param start where its bytes stand in the payload
+     * @param crc updated with the bytes
+     */
+    public void write(MemorySegment source, long start, CRC32C crc) throws IOException {
+        for (long done = 0; done < source.byteSize(); ) {
+            int length = step(source.byteSize() - done);
+            ByteBuffer step = source.asSlice(done, length).asByteBuffer();
+            crc.update(step);
+            writeFully(channel(length), step.flip(), ChunkFileFormat.HEADER_BYTES + start + done);
+            done += length;
+        }
     }
 
     private int step(long remaining) {
@@ -72,7 +98,7 @@ record PayloadChannels(FileChannel body, FileChannel tail, int maxStep) {
         return hasTail(length) ? tail : body;
     }
 
-    static void readFully(FileChannel channel, ByteBuffer target, long position) throws IOException {
+    public static void readFully(FileChannel channel, ByteBuffer target, long position) throws IOException {
         long start = position - target.position();
         while (target.hasRemaining()) {
             if (channel.read(target, start + target.position()) < 0) {

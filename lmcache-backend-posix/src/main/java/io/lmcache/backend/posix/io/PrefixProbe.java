@@ -1,4 +1,4 @@
-package io.lmcache.backend.posix;
+package io.lmcache.backend.posix.io;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.backend.posix.directory.ChunkDirectory;
@@ -11,17 +11,17 @@ import java.util.concurrent.CompletableFuture;
  * batches of 1, 2, 4 and so on at a time: a miss costs few system calls, and a long hit waits for a slow file system only
  * a few times. Thread-safe.
  */
-final class PrefixProbe {
+public final class PrefixProbe {
     private final ChunkDirectory directory;
     private final IoThreads threads;
 
     /** A probe that asks on these threads. */
-    PrefixProbe(ChunkDirectory directory, IoThreads threads) {
+    public PrefixProbe(ChunkDirectory directory, IoThreads threads) {
         this.directory = directory;
         this.threads = threads;
     }
 
-    CompletableFuture<Integer> length(List<ChunkKey> keys) {
+    public CompletableFuture<Integer> length(List<ChunkKey> keys) {
         return length(keys, 0, 1);
     }
 

@@ -1,8 +1,7 @@
-package io.lmcache.backend.posix;
+package io.lmcache.backend.posix.io;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
-import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
@@ -11,36 +10,33 @@ import io.lmcache.backend.posix.directory.Counters;
 import io.lmcache.backend.posix.directory.Counters.Event;
 import io.lmcache.backend.posix.directory.NewChunkFile;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Writes chunks from host memory to the directory. Thread-safe. */
-final class ChunkWriter {
+/** Writes chunks to the directory. Thread-safe. */
+public final class ChunkWriter {
     /** How many puts may be accepted and not finished; the memory that they hold is bounded by its allocators. */
     private static final int MAX_ACCEPTED = 1024;
 
     private final ChunkDirectory directory;
     private final IoThreads threads;
     private final Counters counters;
-    private final boolean isDirect;
+    private final WriteRoutes routes;
     private final AtomicInteger accepted = new AtomicInteger();
     private final ConcurrentHashMap<ChunkKey, CompletableFuture<PutOutcome>> writing = new ConcurrentHashMap<>();
 
-    /** A writer that works on these threads, with direct I/O if so wanted. */
-    ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, boolean isDirect) {
+    /** A writer that works on these threads, and moves payload by these routes. */
+    public ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, WriteRoutes routes) {
         this.directory = directory;
         this.threads = threads;
         this.counters = counters;
-        this.isDirect = isDirect;
+        this.routes = routes;
     }
 
-    /** Stores the chunk. The caller keeps its lease, which is on host memory. */
-    CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+    /** Stores the chunk. The caller keeps its lease, which is on memory that the routes serve. */
+    public CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
         if (!directory.canEverHold(meta)) {
             return declined(
                     DeclineReason.TOO_LARGE,
@@ -74,7 +70,8 @@ final class ChunkWriter {
         };
     }
 
-    CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
+    /** The answer to a put that is refused. */
+    public CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
         counters.increment(Event.DECLINED);
         return CompletableFuture.completedFuture(PutOutcome.declined(reason, message));
     }
@@ -122,41 +119,59 @@ final class ChunkWriter {
         }
 
         /** Takes over the file. */
-        private void write(NewChunkFile file) throws IOException {
-            boolean isStored;
-            try (file) {
-                isStored = publish(file);
-            }
-            if (isStored) {
-                counters.increment(Event.STORED);
-                counters.add(Event.BYTES_WRITTEN, meta.byteSize());
-                finish(PutOutcome.stored());
-            } else {
-                decline(DeclineReason.FULL, "The disk is full; make room, or set max_bytes or min_free_bytes");
-            }
-        }
-
-        /** Whether the file is published; it is not when the disk is full. */
-        private boolean publish(NewChunkFile file) throws IOException {
+        private void write(NewChunkFile file) {
+            PayloadRoute route;
             try {
-                file.publish(writePayload(file));
-                return true;
+                route = routes.open(file, lease.buffer());
+            } catch (IOException | RuntimeException e) {
+                abandon(file, e);
+                return;
+            }
+            new PieceTransfer(meta.byteSize(), route, end -> closeAndContinue(file, route, end)).runOn(threads);
+        }
+
+        private void closeAndContinue(NewChunkFile file, PayloadRoute route, PieceTransfer.End end) {
+            try {
+                route.close();
             } catch (IOException e) {
-                // Asked while the file still takes its space; the exception does not tell why.
-                if (directory.isDiskFull(key, meta)) {
-                    return false;
+                abandon(file, e);
+                return;
+            }
+            switch (end) {
+                case PieceTransfer.Complete(int crc) -> {
+                    route.noteMoved(meta.byteSize());
+                    publish(file, crc);
                 }
-                throw e;
+                case PieceTransfer.Failed(Exception cause) when routes.hasOther(file, cause) -> write(file);
+                case PieceTransfer.Failed(Exception cause) -> abandon(file, cause);
             }
         }
 
-        private int writePayload(NewChunkFile file) throws IOException {
-            MemorySegment payload = ((HostBuffer) lease.buffer()).segment();
-            if (!isDirect) {
-                return PayloadChannels.buffered(file.channel()).write(payload);
+        private void publish(NewChunkFile file, int crc) {
+            try {
+                file.publish(crc);
+                file.close();
+            } catch (IOException | RuntimeException e) {
+                abandon(file, e);
+                return;
             }
-            try (FileChannel direct = FileChannel.open(file.path(), StandardOpenOption.WRITE, DirectIo.OPTION)) {
-                return PayloadChannels.direct(direct, file.channel()).write(payload);
+            counters.increment(Event.STORED);
+            counters.add(Event.BYTES_WRITTEN, meta.byteSize());
+            finish(PutOutcome.stored());
+        }
+
+        private void abandon(NewChunkFile file, Exception cause) {
+            boolean isDiskFull = false;
+            try (file) {
+                // Asked while the file still takes its space; the exception does not tell why.
+                isDiskFull = cause instanceof IOException && directory.isDiskFull(key, meta);
+            } catch (IOException e) {
+                cause.addSuppressed(e);
+            }
+            if (isDiskFull) {
+                decline(DeclineReason.FULL, "The disk is full; make room, or set max_bytes or min_free_bytes");
+            } else {
+                fail(cause);
             }
         }
 

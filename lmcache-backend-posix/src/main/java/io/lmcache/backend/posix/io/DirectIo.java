@@ -1,4 +1,4 @@
-package io.lmcache.backend.posix;
+package io.lmcache.backend.posix.io;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,14 +8,19 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** O_DIRECT: the option, what it is aligned to, and a probe whether a file system takes it. Stateless. */
-final class DirectIo {
-    /** What the offset, the length and the address of direct I/O are multiples of here, in bytes. */
-    static final int ALIGNMENT = 4096;
+public final class DirectIo {
+    private static final Logger LOG = LoggerFactory.getLogger(DirectIo.class);
 
-    static final OpenOption OPTION = openOption();
+    /** What the offset, the length and the address of direct I/O are multiples of here, in bytes. */
+    public static final int ALIGNMENT = 4096;
+
+    public static final OpenOption OPTION = openOption();
 
     private DirectIo() {}
 
@@ -30,10 +35,25 @@ final class DirectIo {
     }
 
     /** A buffer of so many bytes for direct I/O, its own to whoever asks. */
-    static ByteBuffer allocate(int bytes) {
+    public static ByteBuffer allocate(int bytes) {
         return ByteBuffer.allocateDirect(bytes + ALIGNMENT)
                 .alignedSlice(ALIGNMENT)
                 .slice(0, bytes);
+    }
+
+    /** Whether the file systems of all these directories take it; says so when one does not. */
+    public static boolean isUsableIn(List<Path> directories) {
+        for (Path directory : directories) {
+            Optional<String> refusal = probe(directory);
+            if (refusal.isPresent()) {
+                LOG.warn(
+                        "use_direct_io: {} does not take it ({}); the page cache is used for all paths",
+                        directory,
+                        refusal.get());
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Writes and reads one block of a file in that directory; the answer is why it cannot be done, empty when it can. */

@@ -1,4 +1,4 @@
-package io.lmcache.backend.posix;
+package io.lmcache.backend.posix.io;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.ChunkMeta;
@@ -23,7 +23,7 @@ import java.util.Set;
  * @param channels the way to the payload
  * @param header what the header said
  */
-record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Valid header) implements AutoCloseable {
+public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Valid header) implements AutoCloseable {
     private static final Set<OpenOption> BUFFERED = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
     private static final Set<OpenOption> DIRECT =
             Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS, DirectIo.OPTION);
@@ -35,7 +35,7 @@ record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Valid head
      * @param isDirect whether to read with O_DIRECT
      * @param headerBuffer memory for the header, aligned for direct I/O; free again afterwards
      */
-    static Optional<OpenChunkFile> open(
+    public static Optional<OpenChunkFile> open(
             ChunkDirectory directory, ChunkKey key, boolean isDirect, ByteBuffer headerBuffer) throws IOException {
         Optional<Path> path = directory.find(key);
         if (path.isEmpty()) {
