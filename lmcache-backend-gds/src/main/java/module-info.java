@@ -1,7 +1,7 @@
 /** The chunk directory for GPU memory, through CUDA and cuFile. */
 @org.jspecify.annotations.NullMarked
 module io.lmcache.backend.gds {
-    requires io.lmcache.api;
+    requires transitive io.lmcache.api;
     requires static org.jspecify;
     requires org.slf4j;
 }
