@@ -33,7 +33,8 @@ final class ShippedPtxTest {
     @ParameterizedTest
     @MethodSource("files")
     void loadsOnDriversOfCuda12(String file) throws IOException {
-        Matcher version = Pattern.compile("^\\.version (\\d+)\\.\\d+$", Pattern.MULTILINE).matcher(shipped(file));
+        Matcher version =
+                Pattern.compile("^\\.version (\\d+)\\.\\d+$", Pattern.MULTILINE).matcher(shipped(file));
         assertThat(version.find()).isTrue();
         assertThat(version.group(1)).isEqualTo("7");
     }
