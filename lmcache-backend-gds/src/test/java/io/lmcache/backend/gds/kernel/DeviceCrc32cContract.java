@@ -43,7 +43,7 @@ abstract class DeviceCrc32cContract {
     @Test
     void everyLengthGivesTheCrcOfTheJdk() throws IOException {
         List<byte[]> messages = new ArrayList<>();
-        for (int bytes = 0; bytes <= 300; bytes++) {
+        for (int bytes = 0; bytes <= 160; bytes++) {
             messages.add(message(bytes));
         }
         for (int edge : new int[] {1024, 2048, SEGMENT, 3 * SEGMENT, BLOCK, 2 * BLOCK}) {

@@ -183,12 +183,13 @@ abstract class PagedKvContract {
 
     @Test
     void moreChunksThanALaunchHoldsAreAllCopied() throws IOException {
-        Cache cache = new Cache(CacheShape.KEYS_FIRST_NHD, SMALL);
+        // Tokens so wide that a tile holds 7 of them.
+        Cache cache = new Cache(CacheShape.KEYS_FIRST_NHD, new Dimensions(KvDtype.UINT8, 2, 10, 16, 8, 576));
         Request request = cache.request();
         List<ChunkBuffer> chunks = new ArrayList<>();
         for (int token = 0; token < 130; token++) {
             // Of different lengths, so that the shorter ones have fewer tiles than the launch.
-            TokenRange range = new TokenRange(token, token + 1 + token % 40);
+            TokenRange range = new TokenRange(token, token + 1 + token % 16);
             chunks.add(new ChunkBuffer(range, device.allocate(cache.chunkBytes(range))));
         }
         try (PagedKv paged = request.open(request.blockTable(), 0)) {
