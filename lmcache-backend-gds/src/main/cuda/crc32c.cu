@@ -1,23 +1,25 @@
 /*
  * CRC-32C of chunk buffers in device memory.
  *
- * A CRC is the remainder of the message, read as a polynomial over GF(2), times x^32. Remainders of pieces, each times
- * the power of x that its place asks for, add up (XOR) to the remainder of the whole, so every lane can work alone:
+ * A CRC is the remainder of the message, read as a polynomial over GF(2), times x^32. Remainders of pieces, each
+ * times the power of x that its place asks for, add up (XOR) to the remainder of the whole, so every lane can work
+ * alone:
  *
  *     message      ... | segment 2 | segment 1 | segment 0 | tail of 0 to 3 bytes
  *     segment      2048 words (8 KiB), a warp's work; counted from the end, the first one may be short
  *     lane         every 32nd word of a segment: a warp's loads are coalesced
  *
- * Segments are counted from the end because zeros before a message do not change its remainder: where words are missing
- * in front, a lane reads zero, and every lane's words end at a place known at compile time.
+ * Segments are counted from the end because zeros before a message do not change its remainder: where words are
+ * missing in front, a lane reads zero, and every lane's words end at a place known at compile time.
  *
- * A lane folds its words: state = state * x^1024 + word. That multiplication by a constant is the whole cost. There is no
- * carry-less multiplication on a GPU, so it takes tables. The usual four tables of 256 words in shared memory make 32
- * lanes hit 32 banks at random, the fullest about 3.5 times: 4 lookups a word cost about 14 cycles of the SM's 32 banks.
- * Tables for each bank of its own would take 128 KiB. Here there are eight tables of 16 words, one for each nibble, held
- * by the lanes of the warp in eight registers. The lookup is a shuffle, which serves 32 lanes in one cycle whatever they
- * ask for: 8 cycles for a word of 32 lanes, without shared memory, and without masking the index, because a shuffle of
- * width 16 takes it modulo 16. At 1.7 GHz that bounds an SM to 27 GB/s.
+ * A lane folds its words: state = state * x^1024 + word. That multiplication by a constant is nearly the whole cost.
+ * There is no carry-less multiplication on a GPU, so it takes tables. The usual four tables of 256 words in shared
+ * memory make 32 lanes hit 32 banks at random, the fullest about 3.5 times: 4 lookups a word then take about 14
+ * cycles of an SM's shared memory. Tables for each bank of its own would take 128 KiB. Here there are eight tables of
+ * 16 words, one for each nibble of the state, held by the lanes of the warp in eight registers. The lookup is a
+ * shuffle, which serves 32 lanes in one cycle whatever they ask for: 8 cycles for a word of each lane, without shared
+ * memory, and without masking the index, because a shuffle of width 16 takes it modulo 16. At 1.7 GHz that bounds an
+ * SM to 27 GB/s.
  *
  * Bits are reflected as CRC-32C has them: bit 31 of a word is the coefficient of x^0, so that the message's bytes are
  * read as little-endian words.
@@ -43,9 +45,9 @@ struct Message {
     u64 bytes;
 };
 
-/* The only parameter of the kernel. Mirrored by Crc32cKernel. */
+/* The only parameter of the kernel. Mirrored by DeviceCrc32c. */
 struct Crc {
-    /* One word per message, zero at first; the remainder is added to it. */
+    /* One word per message, zero at first; its remainder is added to it. */
     u32 *remainders;
     Message messages[MAX_CHUNKS];
 };
@@ -69,7 +71,7 @@ struct Tables {
     u32 power[31];
     /* fold[k][n] = nibble n at place k, times x^(32 * LANES): one step of a lane. */
     u32 fold[8][16];
-    /* lane[i] = x^(32 * (LANES - i)): from the last word of lane i to the end of the segment, and the CRC's own x^32. */
+    /* lane[i] = x^(32 * (LANES - i)): from lane i's last word to the end of the segment, and the x^32 of the CRC. */
     u32 lane[LANES];
 };
 
@@ -94,7 +96,8 @@ __host__ __device__ constexpr Tables makeTables() {
     return tables;
 }
 
-__constant__ const Tables TABLES = makeTables();
+/* In global memory: the lanes of a warp read neighbouring entries, which constant memory would serve one by one. */
+__device__ const Tables TABLES = makeTables();
 
 /* a * x^bits */
 __device__ inline u32 shift(u32 a, u64 bits) {

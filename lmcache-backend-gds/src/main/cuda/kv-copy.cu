@@ -1,15 +1,15 @@
 /*
  * Gather and scatter: copies between a paged KV cache and dense chunk buffers.
  *
- * One kernel body serves every shape of cache and both directions. The cache is described by a base address and strides
- * per layer, so that keys first or blocks first, NHD or HND, and latent attention are numbers and not code. A chunk is
- * dense: [planes, layers, tokens, heads, run], where a run is the longest piece that is contiguous on both sides: all
- * heads of a token when the cache keeps them together (then heads is 1 here), one head otherwise.
+ * One kernel body serves every shape of cache and both directions. The cache is described by a base address and
+ * strides for each layer, so that keys first or blocks first, NHD or HND, and latent attention are numbers and not
+ * code. A chunk is dense: [planes, layers, tokens, heads, run], where a run is the longest piece that is contiguous
+ * on both sides: all heads of a token when the cache keeps them together (then heads is 1 here), one head otherwise.
  *
- * A thread block copies one tile: some tokens of one chunk in one plane of one layer. It first finds the place of each of
- * its tokens, once for all words of the token, then moves words, neighbouring threads neighbouring words. A tile has
- * about 32 KiB, which a few words per thread cover; all loads of such a group are issued before the first store, because
- * the bytes in flight are what a copy at the speed of memory lives on.
+ * A thread block copies one tile: some tokens of one chunk in one plane of one layer. It first finds the place of
+ * each token, once for all words of the token, then moves words, neighbouring threads neighbouring words. A tile has
+ * about 32 KiB, a few words for each thread; all loads of such a group are issued before the first store, because the
+ * bytes in flight are what a copy at the speed of memory lives on.
  *
  * Grid: x counts tiles of tokens, y counts planes times layers, z counts chunks. All strides and sizes in words or
  * bytes are multiples of the word; the host picks the widest word for which that holds.
@@ -18,7 +18,7 @@
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-/* Where a layer lies. Strides in bytes. Mirrored by PagedKvCache.Layer. */
+/* Where a layer lies; strides in bytes. Written by KvCopyKernel. */
 struct Layer {
     u64 address;
     u64 planeStride;
@@ -37,7 +37,7 @@ struct Chunk {
 constexpr u32 MAX_CHUNKS = 64;
 constexpr u32 MAX_TILE_TOKENS = 256;
 
-/* The only parameter of the kernels. Mirrored by KvCopyLaunch. */
+/* The only parameter of the kernels. Written by KvCopyKernel. */
 struct KvCopy {
     const Layer *layers;
     /* The request's block table, or its slot mapping when slotMapped is set; one of the two is null. */
@@ -117,16 +117,20 @@ __device__ inline void copyTile(const KvCopy &copy) {
     }
 }
 
-#define KERNELS(Word, BYTES)                                                                      \
-    extern "C" __global__ void __launch_bounds__(256) kv_gather_##BYTES(const __grid_constant__ KvCopy copy) { \
-        copyTile<Word, true>(copy);                                                               \
-    }                                                                                             \
-    extern "C" __global__ void __launch_bounds__(256) kv_scatter_##BYTES(const __grid_constant__ KvCopy copy) { \
-        copyTile<Word, false>(copy);                                                              \
+#define KERNEL(name, Word, GATHER)                                                               \
+    extern "C" __global__ void __launch_bounds__(256) name(const __grid_constant__ KvCopy copy) { \
+        copyTile<Word, GATHER>(copy);                                                             \
     }
 
-KERNELS(uint4, 16)
-KERNELS(uint2, 8)
-KERNELS(u32, 4)
-KERNELS(unsigned short, 2)
-KERNELS(unsigned char, 1)
+KERNEL(kv_gather_16, uint4, true)
+KERNEL(kv_gather_8, uint2, true)
+KERNEL(kv_gather_4, u32, true)
+KERNEL(kv_gather_2, unsigned short, true)
+KERNEL(kv_gather_1, unsigned char, true)
+KERNEL(kv_scatter_16, uint4, false)
+KERNEL(kv_scatter_8, uint2, false)
+KERNEL(kv_scatter_4, u32, false)
+KERNEL(kv_scatter_2, unsigned short, false)
+KERNEL(kv_scatter_1, unsigned char, false)
+
+#undef KERNEL

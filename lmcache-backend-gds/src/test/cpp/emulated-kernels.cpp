@@ -1,5 +1,5 @@
 /*
- * The kernels, run on the CPU: the sources of src/main/cuda compiled as C++, a thread of a block being a fiber. "Device"
+ * The kernels, run on the CPU: the sources of src/main/cuda compiled as C++, a thread of a block being a fiber. Device
  * memory is host memory. Blocks run one after the other, and the fibers of a block in turns, switching where threads
  * wait for each other, so that every run is the same.
  */
@@ -46,7 +46,8 @@ std::vector<char> stacks(MAX_THREADS *STACK_BYTES);
 Barrier blockBarrier;
 Warp warps[MAX_THREADS / WARP];
 
-void (*body)();
+void (*body)(const void *parameter);
+const void *argument;
 
 void await(Barrier &barrier, unsigned expected) {
     if (++barrier.arrived == expected) {
@@ -88,7 +89,7 @@ void atomicXor(unsigned *target, unsigned value) {
 
 void fiber() {
     const unsigned self = threadIdx.x;
-    body();
+    body(argument);
     finished[self] = true;
     swapcontext(&fibers[self], &scheduler);
 }
@@ -131,7 +132,6 @@ void runGrid(unsigned x, unsigned y, unsigned z, unsigned threads) {
 #define __global__
 #define __host__
 #define __device__
-#define __constant__
 #define __shared__ static
 #define __grid_constant__
 #define __launch_bounds__(threads)
@@ -143,29 +143,57 @@ namespace checking {
 #include "crc32c.cu"
 }
 
-/* Runs the kernel of that name, whose one parameter is a struct. Returns 0, or 1 when there is no such kernel. */
+namespace {
+
+struct Kernel {
+    const char *name;
+    unsigned parameterBytes;
+    void (*run)(const void *parameter);
+};
+
+#define KERNEL(name, Parameter) \
+    {#name, sizeof(Parameter), [](const void *parameter) { name(*static_cast<const Parameter *>(parameter)); }}
+
+const Kernel kernels[] = {
+    KERNEL(copying::kv_gather_16, copying::KvCopy),
+    KERNEL(copying::kv_gather_8, copying::KvCopy),
+    KERNEL(copying::kv_gather_4, copying::KvCopy),
+    KERNEL(copying::kv_gather_2, copying::KvCopy),
+    KERNEL(copying::kv_gather_1, copying::KvCopy),
+    KERNEL(copying::kv_scatter_16, copying::KvCopy),
+    KERNEL(copying::kv_scatter_8, copying::KvCopy),
+    KERNEL(copying::kv_scatter_4, copying::KvCopy),
+    KERNEL(copying::kv_scatter_2, copying::KvCopy),
+    KERNEL(copying::kv_scatter_1, copying::KvCopy),
+    KERNEL(checking::crc32c, checking::Crc),
+};
+
+const Kernel *find(const char *name) {
+    for (const Kernel &candidate : kernels) {
+        if (std::strcmp(std::strstr(candidate.name, "::") + 2, name) == 0) {
+            return &candidate;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace
+
+/* The size of a kernel's one parameter, a struct; 0 when there is no such kernel. */
+extern "C" unsigned parameter_bytes(const char *name) {
+    const Kernel *found = find(name);
+    return found ? found->parameterBytes : 0;
+}
+
+/* Runs a kernel. Returns 0, or 1 when there is no such kernel. */
 extern "C" int emulate(
     const char *name, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned threads, const void *parameter) {
-    static const void *argument;
-    argument = parameter;
-#define KERNEL(kernel, Parameter)                                     \
-    if (std::strcmp(name, #kernel) == 0) {                            \
-        body = [] { kernel(*static_cast<const Parameter *>(argument)); }; \
-        runGrid(gridX, gridY, gridZ, threads);                        \
-        return 0;                                                     \
+    const Kernel *found = find(name);
+    if (found == nullptr) {
+        return 1;
     }
-    using namespace copying;
-    using namespace checking;
-    KERNEL(kv_gather_16, KvCopy)
-    KERNEL(kv_gather_8, KvCopy)
-    KERNEL(kv_gather_4, KvCopy)
-    KERNEL(kv_gather_2, KvCopy)
-    KERNEL(kv_gather_1, KvCopy)
-    KERNEL(kv_scatter_16, KvCopy)
-    KERNEL(kv_scatter_8, KvCopy)
-    KERNEL(kv_scatter_4, KvCopy)
-    KERNEL(kv_scatter_2, KvCopy)
-    KERNEL(kv_scatter_1, KvCopy)
-    KERNEL(crc32c, Crc)
-    return 1;
+    body = found->run;
+    argument = parameter;
+    runGrid(gridX, gridY, gridZ, threads);
+    return 0;
 }

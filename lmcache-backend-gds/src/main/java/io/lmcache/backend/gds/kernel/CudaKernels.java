@@ -7,12 +7,12 @@ import io.lmcache.backend.gds.cuda.CudaException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUstream;
@@ -42,8 +42,9 @@ public final class CudaKernels implements AutoCloseable {
             List.of("crc32c"));
 
     private final CudaDevice device;
-    private final Deque<CUmodule> modules = new ArrayDeque<>();
+    private final List<CUmodule> modules = new ArrayList<>();
     private final Map<String, CUfunction> functions = new HashMap<>();
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     private CudaKernels(CudaDevice device) {
         this.device = device;
@@ -54,7 +55,8 @@ public final class CudaKernels implements AutoCloseable {
         CudaKernels kernels = new CudaKernels(device);
         try {
             for (Map.Entry<String, List<String>> file : KERNELS_BY_FILE.entrySet()) {
-                kernels.load(file.getKey(), file.getValue());
+                String ptx = ptx(file.getKey());
+                device.withContext(() -> kernels.load(file.getKey(), ptx, file.getValue()));
             }
         } catch (IOException e) {
             kernels.closeAfter(e);
@@ -63,18 +65,15 @@ public final class CudaKernels implements AutoCloseable {
         return kernels;
     }
 
-    private void load(String file, List<String> names) throws IOException {
-        String ptx = ptx(file);
-        device.withContext(() -> {
-            CUmodule module = new CUmodule();
-            check("cuModuleLoadData of " + file, JCudaDriver.cuModuleLoadData(module, ptx));
-            modules.add(module);
-            for (String name : names) {
-                CUfunction function = new CUfunction();
-                check("cuModuleGetFunction of " + name, JCudaDriver.cuModuleGetFunction(function, module, name));
-                functions.put(name, function);
-            }
-        });
+    private void load(String file, String ptx, List<String> names) throws CudaException {
+        CUmodule module = new CUmodule();
+        check("cuModuleLoadData of " + file, JCudaDriver.cuModuleLoadData(module, ptx));
+        modules.add(module);
+        for (String name : names) {
+            CUfunction function = new CUfunction();
+            check("cuModuleGetFunction of " + name, JCudaDriver.cuModuleGetFunction(function, module, name));
+            functions.put(name, function);
+        }
     }
 
     private static String ptx(String file) throws IOException {
@@ -105,10 +104,14 @@ public final class CudaKernels implements AutoCloseable {
     /** Unloads the kernels. Idempotent. */
     @Override
     public void close() throws CudaException {
-        device.withContext(() -> {
-            while (!modules.isEmpty()) {
-                check("cuModuleUnload", JCudaDriver.cuModuleUnload(modules.remove()));
-            }
-        });
+        if (closed.compareAndSet(false, true)) {
+            device.withContext(this::unload);
+        }
+    }
+
+    private void unload() throws CudaException {
+        for (CUmodule module : modules) {
+            check("cuModuleUnload", JCudaDriver.cuModuleUnload(module));
+        }
     }
 }

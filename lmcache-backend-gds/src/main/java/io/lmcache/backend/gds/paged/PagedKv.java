@@ -102,14 +102,20 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         switch (slots) {
             case BlockTable(DeviceBuffer entries) -> requireDevice(cache, entries.ordinal(), "the block table");
             case SlotMapping(DeviceBuffer entries) -> requireDevice(cache, entries.ordinal(), "the slot mapping");
-            case BlockTable(HostBuffer(MemorySegment entries)) ->
-                entries.elements(ValueLayout.JAVA_INT)
-                        .mapToLong(entry -> entry.get(ValueLayout.JAVA_INT, 0))
-                        .forEach(id -> requireBelow(cache.blocks(), "block table", id));
-            case SlotMapping(HostBuffer(MemorySegment entries)) ->
-                entries.elements(ValueLayout.JAVA_LONG)
-                        .mapToLong(entry -> entry.get(ValueLayout.JAVA_LONG, 0))
-                        .forEach(slot -> requireBelow(cache.slots(), "slot mapping", slot));
+            case BlockTable(HostBuffer(MemorySegment entries)) -> requireBlocks(cache, entries);
+            case SlotMapping(HostBuffer(MemorySegment entries)) -> requireSlotNumbers(cache, entries);
+        }
+    }
+
+    private static void requireBlocks(PagedKvCache cache, MemorySegment entries) {
+        for (long i = 0; i < entries.byteSize() / Integer.BYTES; i++) {
+            requireBelow(cache.blocks(), "block table", entries.getAtIndex(ValueLayout.JAVA_INT, i));
+        }
+    }
+
+    private static void requireSlotNumbers(PagedKvCache cache, MemorySegment entries) {
+        for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
+            requireBelow(cache.slots(), "slot mapping", entries.getAtIndex(ValueLayout.JAVA_LONG, i));
         }
     }
 

@@ -46,10 +46,13 @@ abstract class DeviceCrc32cContract {
         for (int bytes = 0; bytes <= 160; bytes++) {
             messages.add(message(bytes));
         }
-        for (int edge : new int[] {1024, 2048, SEGMENT, 3 * SEGMENT, BLOCK, 2 * BLOCK}) {
+        for (int edge : new int[] {1024, 2048, SEGMENT, 3 * SEGMENT}) {
             for (int off : new int[] {-129, -4, -3, -2, -1, 0, 1, 2, 3, 4, 128, 1023}) {
                 messages.add(message(edge + off));
             }
+        }
+        for (int edge : new int[] {BLOCK - 1, BLOCK, BLOCK + 5, 2 * BLOCK + 1000}) {
+            messages.add(message(edge));
         }
         assertSameCrcs(messages);
     }
@@ -63,7 +66,7 @@ abstract class DeviceCrc32cContract {
     void everySingleBitCounts() throws IOException {
         byte[] message = new byte[SEGMENT + 640];
         List<byte[]> messages = new ArrayList<>();
-        for (int i = 0; i < 64; i++) {
+        for (int i = 0; i < 16; i++) {
             byte[] flipped = message.clone();
             flipped[random.nextInt(flipped.length)] ^= (byte) (1 << random.nextInt(8));
             messages.add(flipped);

@@ -3,12 +3,15 @@ package io.lmcache.backend.gds.kernel;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.memory.HostRegion;
 import io.lmcache.backend.gds.cuda.CudaAvailability;
 import io.lmcache.backend.gds.cuda.CudaDevice;
 import io.lmcache.backend.gds.cuda.CudaDriver;
 import io.lmcache.backend.gds.cuda.CudaStream;
 import io.lmcache.backend.gds.cuda.DeviceMemory;
+import io.lmcache.backend.gds.cuda.PageLock;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -55,6 +58,24 @@ public final class GpuDevice implements TestDevice {
         DeviceMemory allocated = device.allocate(Math.max(1, bytes));
         memory.add(allocated);
         return allocated.buffer().slice(0, bytes);
+    }
+
+    @Override
+    public HostMemory hostMemory(long bytes) throws IOException {
+        HostRegion region = new HostRegion(Math.max(1, bytes));
+        PageLock lock = device.pageLock(region.segment());
+        return new HostMemory() {
+            @Override
+            public MemorySegment segment() {
+                return region.segment().asSlice(0, bytes);
+            }
+
+            @Override
+            public void close() throws IOException {
+                lock.close();
+                region.close();
+            }
+        };
     }
 
     @Override

@@ -1,9 +1,7 @@
 package io.lmcache.backend.gds.kernel;
 
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.api.memory.HostBuffer;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -14,32 +12,35 @@ public interface TestDevice extends AutoCloseable {
     /** Memory that starts at a multiple of 4096 and lives until the device is closed. */
     DeviceBuffer allocate(long bytes) throws IOException;
 
+    /** Host memory as asynchronous copies want it; the caller closes it. */
+    HostMemory hostMemory(long bytes) throws IOException;
+
     @Override
     void close() throws IOException;
 
+    /** Host memory of the test. */
+    interface HostMemory extends AutoCloseable {
+        MemorySegment segment();
+
+        @Override
+        void close() throws IOException;
+    }
+
     default DeviceBuffer upload(byte[] bytes) throws IOException {
         DeviceBuffer buffer = allocate(bytes.length);
-        write(buffer, bytes);
+        try (HostMemory memory = hostMemory(bytes.length)) {
+            memory.segment().copyFrom(MemorySegment.ofArray(bytes));
+            stream().copyToDevice(memory.segment(), buffer);
+            stream().synchronize();
+        }
         return buffer;
     }
 
-    default void write(DeviceBuffer buffer, byte[] bytes) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            stream().copyToDevice(arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes), buffer);
-            stream().synchronize();
-        }
-    }
-
     default byte[] read(DeviceBuffer buffer) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment bytes = arena.allocate(buffer.byteSize());
-            stream().copyToHost(buffer, bytes);
+        try (HostMemory memory = hostMemory(buffer.byteSize())) {
+            stream().copyToHost(buffer, memory.segment());
             stream().synchronize();
-            return bytes.toArray(ValueLayout.JAVA_BYTE);
+            return memory.segment().toArray(ValueLayout.JAVA_BYTE);
         }
-    }
-
-    static HostBuffer host(byte[] bytes) {
-        return new HostBuffer(Arena.ofAuto().allocateFrom(ValueLayout.JAVA_BYTE, bytes));
     }
 }

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -49,19 +50,20 @@ final class KernelBenchmark {
             System.out.printf(
                     "%s, page-locked memory to GPU %.1f GB/s%n", gpu.device().name(), benchmark.transferRate);
         }
-        // Each needs several GiB, which end with its device.
-        run("Llama-3.1-8B", new Dimensions(KvDtype.BFLOAT16, 32, 64 * TOKENS / BLOCK_SIZE, BLOCK_SIZE, 8, 128), 64);
-        run("small chunks", new Dimensions(KvDtype.BFLOAT16, 12, 512 * TOKENS / BLOCK_SIZE, BLOCK_SIZE, 1, 128), 512);
-        run("latent", new Dimensions(KvDtype.BFLOAT16, 61, 64 * TOKENS / BLOCK_SIZE, BLOCK_SIZE, 1, 576), 64);
+        Dimensions llama = new Dimensions(KvDtype.BFLOAT16, 32, 64 * TOKENS / BLOCK_SIZE, BLOCK_SIZE, 8, 128);
+        Dimensions small = new Dimensions(KvDtype.BFLOAT16, 12, 512 * TOKENS / BLOCK_SIZE, BLOCK_SIZE, 1, 128);
+        Dimensions latent = new Dimensions(KvDtype.BFLOAT16, 61, 64 * TOKENS / BLOCK_SIZE, BLOCK_SIZE, 1, 576);
+        for (CacheShape shape : EnumSet.complementOf(EnumSet.of(CacheShape.LATENT))) {
+            run("Llama-3.1-8B", shape, llama, 64);
+            run("small chunks", shape, small, 512);
+        }
+        run("DeepSeek", CacheShape.LATENT, latent, 64);
     }
 
-    private static void run(String model, Dimensions dimensions, int chunks) throws IOException {
-        for (CacheShape shape : CacheShape.values()) {
-            if ((shape == CacheShape.LATENT) == model.equals("latent")) {
-                try (GpuDevice gpu = GpuDevice.open()) {
-                    new KernelBenchmark(gpu).measure(model, shape, dimensions, chunks);
-                }
-            }
+    /** Several GiB each, given back before the next. */
+    private static void run(String model, CacheShape shape, Dimensions dimensions, int chunks) throws IOException {
+        try (GpuDevice gpu = GpuDevice.open()) {
+            new KernelBenchmark(gpu).measure(model, shape, dimensions, chunks);
         }
     }
 

@@ -12,9 +12,13 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.backend.gds.kernel.TestDevice;
+import io.lmcache.backend.gds.kernel.TestDevice.HostMemory;
 import io.lmcache.backend.gds.paged.CacheShape.Dimensions;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -129,6 +133,41 @@ abstract class PagedKvContract {
         }
     }
 
+    /** Layers within blocks, planes innermost, and 8 bytes between two heads that belong to nobody. */
+    @Test
+    void aViewWithStridesOfItsOwnIsCopied() throws IOException {
+        int blocks = 3;
+        long headStride = 24;
+        long slotStride = 2 * 2 * headStride;
+        long layerBytes = 4 * slotStride;
+        byte[] memory = bytes(Math.toIntExact(2 * layerBytes * blocks));
+        long base = device.upload(memory).address();
+        List<PagedLayer> layers = IntStream.range(0, 2)
+                .mapToObj(layer -> new PagedLayer(
+                        base + layer * layerBytes, headStride, 2 * layerBytes, slotStride, 2 * headStride))
+                .toList();
+        KvLayout layout = KvLayout.kv(KvDtype.HALF, 2, 2, 8);
+        PagedKvCache cache = new PagedKvCache(layout, device.stream().ordinal(), blocks, 4, layers);
+        DeviceBuffer chunk = device.allocate(layout.chunkBytes(12));
+        try (PagedKv paged = PagedKv.tryOpen(cache, BlockTable.of(2, 0, 1), device.stream(), deviceMemory, 0)
+                .orElseThrow()) {
+            paged.fill(new TokenRange(0, 12), chunk);
+        }
+        ByteBuffer expected = ByteBuffer.allocate(Math.toIntExact(chunk.byteSize()));
+        int[] table = {2, 0, 1};
+        for (int plane = 0; plane < 2; plane++) {
+            for (int layer = 0; layer < 2; layer++) {
+                for (int token = 0; token < 12; token++) {
+                    for (int head = 0; head < 2; head++) {
+                        int slot = (table[token / 4] * 2 + layer) * 4 + token % 4;
+                        expected.put(memory, ((slot * 2 + head) * 2 + plane) * 24, 16);
+                    }
+                }
+            }
+        }
+        assertThat(device.read(chunk)).as("seed %d", seed).isEqualTo(expected.array());
+    }
+
     @Test
     void slotsOfATokenNeedNotFollowItsNeighboursSlots() throws IOException {
         Cache cache = new Cache(CacheShape.BLOCKS_FIRST_HND, SMALL);
@@ -169,13 +208,19 @@ abstract class PagedKvContract {
         TokenRange part = new TokenRange(128, 150);
         try (PagedKv paged = request.open(request.blockTable(), cache.chunkBytes(whole))) {
             for (TokenRange range : List.of(whole, part)) {
-                HostBuffer gathered = TestDevice.host(new byte[cache.chunkBytes(range)]);
-                paged.fill(range, gathered);
-                assertThat(gathered.segment().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(request.chunk(range));
+                try (HostMemory memory = device.hostMemory(cache.chunkBytes(range))) {
+                    paged.fill(range, new HostBuffer(memory.segment()));
+                    assertThat(memory.segment().toArray(ValueLayout.JAVA_BYTE))
+                            .as("%s, seed %d", range, seed)
+                            .isEqualTo(request.chunk(range));
 
-                byte[] bytes = bytes(cache.chunkBytes(range));
-                paged.accept(range, TestDevice.host(bytes));
-                request.scatter(range, bytes, expected);
+                    byte[] bytes = bytes(cache.chunkBytes(range));
+                    memory.segment().copyFrom(MemorySegment.ofArray(bytes));
+                    paged.accept(range, new HostBuffer(memory.segment()));
+                    request.scatter(range, bytes, expected);
+                    // The chunk is the cache's own again, and may change.
+                    memory.segment().fill((byte) 0);
+                }
             }
         }
         cache.assertHolds(expected);
@@ -269,7 +314,7 @@ abstract class PagedKvContract {
         Cache cache = new Cache(CacheShape.KEYS_FIRST_NHD, SMALL);
         Request request = cache.request();
         TokenRange range = new TokenRange(0, 16);
-        HostBuffer chunk = TestDevice.host(new byte[cache.chunkBytes(range)]);
+        HostBuffer chunk = new HostBuffer(Arena.ofAuto().allocate(cache.chunkBytes(range)));
         try (PagedKv paged = request.open(request.blockTable(), 0)) {
             assertThatThrownBy(() -> paged.fill(range, chunk)).hasMessageContaining("0 bytes of staging");
         }
