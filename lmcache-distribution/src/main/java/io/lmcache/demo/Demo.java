@@ -76,7 +76,7 @@ public final class Demo {
         try (Workers workers = Workers.ofThisMachine()) {
             Transformer model = new Transformer(config, workers);
             runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, engine, run), directory);
-            return new Report(config.modelId(), engine.tiers(), rows);
+            return new Report(config.modelId(), engine.tiers(), engine.persistentTiers(), rows);
         }
     }
 
@@ -93,18 +93,18 @@ public final class Demo {
         FirstToken followUpAlone = inference.runWithoutCache(followUp, step("follow-up without cache"));
         add("longer follow-up", followUp, inference.run(followUp, step("longer follow-up")), followUpAlone);
 
-        add("new process", prompt, runInNewProcess(prompt, directory), promptAlone);
+        add(Report.NEW_PROCESS, prompt, runInNewProcess(prompt, directory), promptAlone);
 
         FirstToken unrelatedAlone = inference.runWithoutCache(unrelated, step("unrelated without cache"));
         add("unrelated prompt", unrelated, inference.run(unrelated, step("unrelated prompt")), unrelatedAlone);
     }
 
     private FirstToken runInNewProcess(int[] prompt, @Nullable Path directory) {
-        step("new process");
+        step(Report.NEW_PROCESS);
         String path = directory == null ? null : directory.toString();
         List<Integer> boxed = Arrays.stream(prompt).boxed().toList();
         FirstToken result = FreshProcess.run(freshProcess, new FreshProcess.Request(config, run, path, boxed));
-        progress.advance("new process", config.layers());
+        progress.advance(Report.NEW_PROCESS, config.layers());
         return result;
     }
 

@@ -3,7 +3,6 @@ package io.lmcache.demo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -12,7 +11,7 @@ import java.util.stream.Stream;
 /** A directory that is gone after {@link #close()}, and when the process is interrupted before. */
 final class TemporaryDirectory implements AutoCloseable {
     private final Path path;
-    private final Thread hook = new Thread(this::delete, "demo-cleanup");
+    private final Thread hook = new Thread(this::deleteAtShutdown, "demo-cleanup");
 
     TemporaryDirectory() throws IOException {
         this.path = Files.createTempDirectory("lmcache-demo-");
@@ -24,20 +23,30 @@ final class TemporaryDirectory implements AutoCloseable {
     }
 
     @Override
-    public void close() {
-        Runtime.getRuntime().removeShutdownHook(hook);
+    public void close() throws IOException {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is shutting down: the hook is at it already.
+            return;
+        }
         delete();
     }
 
-    private void delete() {
+    /** The tiers may still be writing then, so that something can be left. */
+    private void deleteAtShutdown() {
         try {
+            delete();
+        } catch (IOException | UncheckedIOException e) {
+            System.err.println("lmcache: could not delete " + path + " (" + e.getMessage() + "); delete it by hand");
+        }
+    }
+
+    private void delete() throws IOException {
+        if (Files.exists(path)) {
             for (Path entry : entriesDeepestFirst()) {
                 Files.deleteIfExists(entry);
             }
-        } catch (NoSuchFileException e) {
-            // Someone else cleaned up: nothing left to do.
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot delete " + path + "; delete it by hand", e);
         }
     }
 
