@@ -7,7 +7,9 @@ import io.lmcache.core.engine.LmcacheEngine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,7 +34,7 @@ public final class FreshProcess {
     record Request(ModelConfig model, String run, @Nullable String directory, List<Integer> prompt) {}
 
     /** The new process's side: answers one request. */
-    public static void serve(InputStream in, OutputStream out) throws IOException {
+    public static void serve(InputStream in, PrintStream out) throws IOException {
         Request request = JSON.readValue(in, Request.class);
         try (LmcacheEngine engine = open(request.directory());
                 Workers workers = Workers.ofThisMachine()) {
@@ -40,7 +42,7 @@ public final class FreshProcess {
             InferenceEngine inference = Demo.inference(model, engine, request.run());
             Demo.warmUp(inference, () -> {});
             int[] prompt = request.prompt().stream().mapToInt(Integer::intValue).toArray();
-            out.write(JSON.writeValueAsBytes(inference.run(prompt, () -> {})));
+            out.println(JSON.writeValueAsString(inference.run(prompt, () -> {})));
         }
     }
 
@@ -82,7 +84,17 @@ public final class FreshProcess {
         if (process.exitValue() != 0) {
             throw failure("ended with status " + process.exitValue() + "; its own messages are above", null);
         }
-        return JSON.readValue(process.getInputStream(), FirstToken.class);
+        return answerIn(process.getInputStream());
+    }
+
+    /** The one line that is JSON: a JVM told to log, by flags that it inherits, does so on standard output. */
+    private static FirstToken answerIn(InputStream output) throws IOException {
+        String answer = new String(output.readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .filter(line -> line.startsWith("{"))
+                .findFirst()
+                .orElseThrow(() -> failure("printed no result", null));
+        return JSON.readValue(answer, FirstToken.class);
     }
 
     private static List<String> command(List<String> mainArguments) {

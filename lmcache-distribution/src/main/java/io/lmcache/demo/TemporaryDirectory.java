@@ -1,5 +1,7 @@
 package io.lmcache.demo;
 
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -13,8 +15,16 @@ final class TemporaryDirectory implements AutoCloseable {
     private final Path path;
     private final Thread hook = new Thread(this::deleteAtShutdown, "demo-cleanup");
 
-    TemporaryDirectory() throws IOException {
-        this.path = Files.createTempDirectory("lmcache-demo-");
+    TemporaryDirectory() {
+        try {
+            this.path = Files.createTempDirectory("lmcache-demo-");
+        } catch (IOException e) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED,
+                    "Cannot create a temporary directory for the file tier (" + e
+                            + "); make the folder of temporary files writable, or configure the tiers",
+                    e);
+        }
         Runtime.getRuntime().addShutdownHook(hook);
     }
 

@@ -132,6 +132,21 @@ public final class KvCache {
         return pin(IntBuffer.wrap(tokens));
     }
 
+    /**
+     * Removes the prompt's chunks from every tier, as far as they are not pinned. Other prompts lose what they share
+     * with this one.
+     *
+     * @return the tokens whose KV was there
+     */
+    public int remove(IntBuffer tokens) {
+        return storage.remove(chunks(tokens));
+    }
+
+    /** {@link #remove(IntBuffer)} of all tokens of the array. */
+    public int remove(int[] tokens) {
+        return remove(IntBuffer.wrap(tokens));
+    }
+
     private PromptChunks chunks(IntBuffer tokens) {
         return chunker.chunks(scope, tokens);
     }

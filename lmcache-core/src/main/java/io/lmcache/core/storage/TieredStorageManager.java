@@ -1,5 +1,6 @@
 package io.lmcache.core.storage;
 
+import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
@@ -215,6 +216,31 @@ public final class TieredStorageManager implements AutoCloseable {
         return tiers.all().stream()
                 .flatMap(tier -> tier.tryPin(chunks.keys().get(index)).stream())
                 .findFirst();
+    }
+
+    /**
+     * Removes the chunks from every tier, as far as they are not pinned; readers that hold one are not disturbed.
+     *
+     * @return the tokens of the chunks that some tier held
+     */
+    public int remove(PromptChunks chunks) {
+        try (Activity.Call _ = activity.enter()) {
+            List<List<CompletableFuture<Boolean>>> removals = new ArrayList<>();
+            for (ChunkKey key : chunks.keys()) {
+                removals.add(tiers.all().stream()
+                        .map(tier -> tier.tryInvalidate(key))
+                        .toList());
+            }
+            int tokens = 0;
+            for (int index = 0; index < chunks.count(); index++) {
+                // Joined one by one: each tier has to be done, not only the first that says yes.
+                long holders = removals.get(index).stream()
+                        .filter(CompletableFuture::join)
+                        .count();
+                tokens += holders > 0 ? chunks.range(index).length() : 0;
+            }
+            return tokens;
+        }
     }
 
     /** Removes every chunk from every tier, but those pinned or being read. */

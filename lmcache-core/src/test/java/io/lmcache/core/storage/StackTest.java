@@ -473,6 +473,17 @@ class StackTest {
         }
 
         @Test
+        void removeTakesAPromptOutOfEveryTier() {
+            KvCache cache = twoTiers();
+            store(cache, prompt(4 * CHUNK_TOKENS));
+            forget(fastTier, prompt(4 * CHUNK_TOKENS), 3, 4);
+            assertThat(cache.remove(prompt(3 * CHUNK_TOKENS))).isEqualTo(3 * CHUNK_TOKENS);
+            assertThat(fastTier.chunks).isEmpty();
+            assertThat(slowTier.chunks).hasSize(1);
+            assertThat(cache.remove(prompt(3 * CHUNK_TOKENS))).isZero();
+        }
+
+        @Test
         void clearEmptiesEveryTier() {
             LmcacheEngine engine = engine(StackOptions.DEFAULTS);
             store(engine.cache(SCOPE), prompt(100));
