@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201, ALREADY_LOCKED = 712, NOT_LOCKED = 713 };
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, ALREADY_LOCKED = 712, NOT_LOCKED = 713,
+       NOT_SUPPORTED = 801 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -277,43 +278,73 @@ int cuMemcpyDtoH_v2(void *target, const void *source, size_t bytes) {
   return code;
 }
 
-// A stream belongs to one thread, so it has no lock.
+// A stream belongs to one thread, so it has no lock. Work is a copy, or a kernel when it has a name; a source or a
+// parameter that the driver buffers is owned.
 #define MAX_PENDING 1024
-struct copy { void *target; const void *source; size_t bytes; };
-struct stream { struct copy copies[MAX_PENDING]; long queued, done; };
+struct work {
+  void *target;
+  const void *source;
+  size_t bytes;
+  void *owned;
+  const char *kernel;
+  unsigned grid[3], threads;
+};
+struct stream { struct work pending[MAX_PENDING]; long queued, done; };
 struct event { struct stream *stream; long mark; };
 static long live_streams, live_events;
 
 long standin_live_streams(void) { return live_streams; }
 long standin_live_events(void) { return live_events; }
 
-static void run_until(struct stream *stream, long mark) {
-  for (; stream->done < mark; stream->done++) {
-    struct copy *copy = &stream->copies[stream->done % MAX_PENDING];
-    memcpy(copy->target, copy->source, copy->bytes);
-  }
+static int (*emulate)(const char *, unsigned, unsigned, unsigned, unsigned, const void *);
+
+static void run(struct work *work) {
+  if (!work->kernel) memcpy(work->target, work->source, work->bytes);
+  else if (emulate(work->kernel, work->grid[0], work->grid[1], work->grid[2], work->threads, work->owned))
+    standin_violation("no emulation of the kernel %s", work->kernel);
+  free(work->owned);
 }
 
-static int queue(const char *name, struct stream *stream, void *target, const void *source, size_t bytes,
-                 const void *device, const void *host) {
+static void run_until(struct stream *stream, long mark) {
+  for (; stream->done < mark; stream->done++) run(&stream->pending[stream->done % MAX_PENDING]);
+}
+
+static void *copy_of(const void *bytes, size_t length) { return memcpy(malloc(length), bytes, length); }
+
+static void enqueue(struct stream *stream, struct work work) {
+  if (stream->queued - stream->done == MAX_PENDING) run_until(stream, stream->done + 1);
+  stream->pending[stream->queued++ % MAX_PENDING] = work;
+}
+
+// So many bytes the driver buffers itself, page-locked or not: a copy of them is no mistake.
+enum { SMALL_COPY = 64 << 10 };
+
+static int check_async(const char *name, const void *device, const void *host, size_t bytes) {
   int code = entered(name);
   if (!code) code = check_copy(name, device, bytes);
-  if (code) return code;
-  if (!contains(&locked, host, bytes)) {
+  if (!code && bytes > SMALL_COPY && !contains(&locked, host, bytes)) {
     standin_violation("%s: the host memory is not page-locked", name);
-    return INVALID_VALUE;
+    code = INVALID_VALUE;
   }
-  if (stream->queued - stream->done == MAX_PENDING) run_until(stream, stream->done + 1);
-  stream->copies[stream->queued++ % MAX_PENDING] = (struct copy){target, source, bytes};
-  return SUCCESS;
+  return code;
 }
 
 int cuMemcpyHtoDAsync_v2(void *target, const void *source, size_t bytes, struct stream *stream) {
-  return queue("cuMemcpyHtoDAsync", stream, target, source, bytes, target, source);
+  int code = check_async("cuMemcpyHtoDAsync", target, source, bytes);
+  if (code) return code;
+  void *buffered = contains(&locked, source, bytes) ? 0 : copy_of(source, bytes);
+  if (buffered) source = buffered;
+  enqueue(stream, (struct work){.target = target, .source = source, .bytes = bytes, .owned = buffered});
+  return SUCCESS;
 }
 
 int cuMemcpyDtoHAsync_v2(void *target, const void *source, size_t bytes, struct stream *stream) {
-  return queue("cuMemcpyDtoHAsync", stream, target, source, bytes, source, target);
+  int code = check_async("cuMemcpyDtoHAsync", source, target, bytes);
+  if (code) return code;
+  enqueue(stream, (struct work){.target = target, .source = source, .bytes = bytes});
+  // Into memory that is not page-locked the driver copies at once.
+  if (!contains(&locked, target, bytes)) run_until(stream, stream->queued);
+  return SUCCESS;
 }
 
 int cuStreamCreate(struct stream **stream, unsigned flags) {
@@ -332,7 +363,7 @@ int cuStreamSynchronize(struct stream *stream) {
 
 int cuStreamDestroy_v2(struct stream *stream) {
   int code = entered("cuStreamDestroy");
-  if (stream->done < stream->queued) standin_violation("cuStreamDestroy with copies nobody waited for");
+  if (stream->done < stream->queued) standin_violation("cuStreamDestroy with work nobody waited for");
   free(stream);
   __atomic_sub_fetch(&live_streams, 1, __ATOMIC_SEQ_CST);
   return code;
@@ -363,4 +394,60 @@ int cuEventDestroy_v2(struct event *event) {
   free(event);
   __atomic_sub_fetch(&live_events, 1, __ATOMIC_SEQ_CST);
   return code;
+}
+
+// ---- kernels, run by the emulation that a test gives
+
+#define MAX_FUNCTIONS 16
+struct function { char name[32]; };
+struct module { char *ptx; struct function functions[MAX_FUNCTIONS]; int count; };
+static unsigned (*parameter_bytes)(const char *);
+static long live_modules;
+
+long standin_live_modules(void) { return live_modules; }
+
+void standin_kernels(void *emulation, void *bytes) {
+  emulate = emulation;
+  parameter_bytes = bytes;
+}
+
+int cuModuleLoadData(struct module **module, const char *ptx) {
+  int code = entered("cuModuleLoadData");
+  if (code) return code;
+  if (!strstr(ptx, ".version")) return INVALID_IMAGE;
+  *module = calloc(1, sizeof **module);
+  (*module)->ptx = strdup(ptx);
+  __atomic_add_fetch(&live_modules, 1, __ATOMIC_SEQ_CST);
+  return SUCCESS;
+}
+
+int cuModuleGetFunction(struct function **function, struct module *module, const char *name) {
+  int code = entered("cuModuleGetFunction");
+  if (code) return code;
+  char entry[64];
+  snprintf(entry, sizeof entry, ".entry %s(", name);
+  if (!strstr(module->ptx, entry) || module->count == MAX_FUNCTIONS) return NOT_FOUND;
+  *function = &module->functions[module->count++];
+  snprintf((*function)->name, sizeof (*function)->name, "%s", name);
+  return SUCCESS;
+}
+
+int cuModuleUnload(struct module *module) {
+  int code = entered("cuModuleUnload");
+  if (code) return code;
+  free(module->ptx);
+  free(module);
+  __atomic_sub_fetch(&live_modules, 1, __ATOMIC_SEQ_CST);
+  return SUCCESS;
+}
+
+int cuLaunchKernel(struct function *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
+                   unsigned threads_z, unsigned shared, struct stream *stream, void **parameters, void **extra) {
+  int code = entered("cuLaunchKernel");
+  if (code) return code;
+  if (!emulate) return NOT_SUPPORTED;
+  if (!x || !y || !z || y > 65535 || z > 65535 || threads_y != 1 || threads_z != 1) return INVALID_VALUE;
+  void *parameter = copy_of(parameters[0], parameter_bytes(function->name));
+  enqueue(stream, (struct work){.owned = parameter, .kernel = function->name, .grid = {x, y, z}, .threads = threads});
+  return SUCCESS;
 }

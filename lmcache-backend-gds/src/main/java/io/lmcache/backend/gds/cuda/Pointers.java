@@ -16,7 +16,7 @@ public final class Pointers {
     }
 
     /** A pointer to the start of a region of host memory. */
-    static Pointer of(MemorySegment segment) {
+    public static Pointer of(MemorySegment segment) {
         return new HostPointer(segment.address());
     }
 

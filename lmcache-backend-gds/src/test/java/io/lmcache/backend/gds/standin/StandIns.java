@@ -85,7 +85,17 @@ public final class StandIns implements BeforeAllCallback, BeforeEachCallback, Af
         assertThat(number("standin_locked_bytes")).as("page-locked memory").isZero();
         assertThat(number("standin_live_streams")).as("streams").isZero();
         assertThat(number("standin_live_events")).as("events").isZero();
+        assertThat(number("standin_live_modules")).as("loaded kernel modules").isZero();
         assertThat(number("standin_retained_contexts")).as("contexts").isZero();
+    }
+
+    /** From now on launched kernels run in this emulation. */
+    public static void emulateKernels(SymbolLookup emulation) {
+        call(
+                "standin_kernels",
+                FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.ADDRESS),
+                emulation.findOrThrow("emulate"),
+                emulation.findOrThrow("parameter_bytes"));
     }
 
     /** The file of the stand-in for libcufile. */
