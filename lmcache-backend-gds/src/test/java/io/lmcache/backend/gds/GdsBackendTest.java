@@ -63,9 +63,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GdsBackendTest {
     private static final long MIB = 1 << 20;
 
-    /** 5 pieces, the last of which ends in mid-page. */
+    /** 3 pieces, the last of which ends in mid-page. */
     private static final ChunkMeta LARGE =
-            new ChunkMeta(KvLayout.mla(KvDtype.UINT8, 1, 1), Math.toIntExact(17 * MIB + 4097));
+            new ChunkMeta(KvLayout.mla(KvDtype.UINT8, 1, 1), Math.toIntExact(9 * MIB + 4097));
 
     private static final ChunkKey LARGE_KEY = TestChunks.key(KeyScope.of("large", LARGE.layout()), 1);
 
@@ -271,7 +271,7 @@ class GdsBackendTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"cuFileHandleRegister, 5027, 0", "cuFileWrite, 5008, 0", "cuFileWrite, 5030, 3"})
+    @CsvSource({"cuFileHandleRegister, 5027, 0", "cuFileWrite, 5008, 0", "cuFileWrite, 5030, 2"})
     void aFailureInMidWriteIsStagedInstead(String call, int code, int after) {
         String log = logOf(() -> {
             try (StorageBackend backend = open("auto")) {
