@@ -11,15 +11,15 @@ import java.util.OptionalLong;
  * A {@link BufferAllocator} that cuts its buffers from one region, in host or in device memory.
  *
  * <p>Thread-safe. One lock guards the offsets and the reference counts, and is never held across the pressure hook or
- * I/O. The region belongs to whoever made the allocator: close the allocator first, the region after.
+ * I/O; before it in lock order comes one that lets allocations under pressure take turns. The region belongs to whoever made the allocator: close the allocator first, the region after.
  */
 public final class SlabAllocator implements BufferAllocator, AutoCloseable {
     /** Gives up memory on demand, by eviction for instance. */
     @FunctionalInterface
     public interface PressureHook {
         /**
-         * Tries to close leases until {@link SlabAllocator#largestFreeBytes()} reaches so many bytes. Called on the
-         * allocating thread, without a lock.
+         * Tries to close leases until {@link SlabAllocator#largestFreeBytes()} reaches so many bytes, without waiting.
+         * Called on the allocating thread, for one allocation at a time.
          */
         void relieve(long bytes);
     }
@@ -28,6 +28,7 @@ public final class SlabAllocator implements BufferAllocator, AutoCloseable {
     private final KvBuffer region;
     private final PressureHook pressureHook;
     private final boolean traceLeases;
+    private final Object turn = new Object();
     private final Object lock = new Object();
     // The fields below are guarded by lock.
     private final OffsetAllocator offsets;
@@ -97,11 +98,15 @@ public final class SlabAllocator implements BufferAllocator, AutoCloseable {
             return Optional.empty();
         }
         Optional<BufferLease> lease = allocateFree(bytes);
-        if (lease.isEmpty()) {
+        return lease.isPresent() ? lease : allocateUnderPressure(bytes);
+    }
+
+    private Optional<BufferLease> allocateUnderPressure(long bytes) {
+        // In turns: else one would take the memory that was given up for another, and that one would go without.
+        synchronized (turn) {
             pressureHook.relieve(bytes);
-            lease = allocateFree(bytes);
+            return allocateFree(bytes);
         }
-        return lease;
     }
 
     private Optional<BufferLease> allocateFree(long bytes) {

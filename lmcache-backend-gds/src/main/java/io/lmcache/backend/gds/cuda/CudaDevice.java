@@ -5,9 +5,11 @@ import static io.lmcache.backend.gds.cuda.CudaException.check;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
+import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
@@ -20,11 +22,12 @@ import org.jspecify.annotations.Nullable;
  * current for the call; threads that use streams and events call {@link #makeCurrent()} once. Close what was made from
  * a device before the device.
  */
-public final class CudaDevice implements AutoCloseable {
+public final class CudaDevice implements Closeable {
     private final int ordinal;
     private final CUdevice device;
     private final CUcontext context;
     private final String name;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     private CudaDevice(int ordinal, CUdevice device, CUcontext context, String name) {
         this.ordinal = ordinal;
@@ -170,10 +173,12 @@ public final class CudaDevice implements AutoCloseable {
         this.<CudaException>withContext(() -> check(operation, call.invoke()));
     }
 
-    /** Lets go of the primary context, which ends with its last user. */
+    /** Lets go of the primary context, which ends with its last user. Idempotent. */
     @Override
     public void close() throws CudaException {
-        check("cuDevicePrimaryCtxRelease of device " + ordinal, JCudaDriver.cuDevicePrimaryCtxRelease(device));
+        if (closed.compareAndSet(false, true)) {
+            check("cuDevicePrimaryCtxRelease of device " + ordinal, JCudaDriver.cuDevicePrimaryCtxRelease(device));
+        }
     }
 
     @Override

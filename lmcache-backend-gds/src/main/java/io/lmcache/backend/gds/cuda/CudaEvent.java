@@ -2,12 +2,13 @@ package io.lmcache.backend.gds.cuda;
 
 import static io.lmcache.backend.gds.cuda.CudaException.check;
 
+import java.io.Closeable;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
 
 /** A mark in a stream that a thread can wait for. For one thread, which has made the device's context current. */
-public final class CudaEvent implements AutoCloseable {
+public final class CudaEvent implements Closeable {
     // The waiting thread sleeps: spinning, CUDA's default, would take the cores from threads that read files.
     private static final int FLAGS = CUevent_flags.CU_EVENT_BLOCKING_SYNC | CUevent_flags.CU_EVENT_DISABLE_TIMING;
 

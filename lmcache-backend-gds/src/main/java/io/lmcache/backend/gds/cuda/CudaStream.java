@@ -3,6 +3,7 @@ package io.lmcache.backend.gds.cuda;
 import static io.lmcache.backend.gds.cuda.CudaException.check;
 
 import io.lmcache.api.memory.DeviceBuffer;
+import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
@@ -11,9 +12,9 @@ import jcuda.driver.JCudaDriver;
 /**
  * A queue of copies that run in order, beside the CPU. For one thread, which has made the device's context current.
  *
- * <p>Memory handed to a copy stays untouched until an event recorded after it, or {@link #synchronize()}, is past.
+ * <p>Memory handed to a copy stays untouched until an event recorded after it is past.
  */
-public final class CudaStream implements AutoCloseable {
+public final class CudaStream implements Closeable {
     private final CudaDevice device;
     private final CUstream stream;
 
@@ -45,11 +46,6 @@ public final class CudaStream implements AutoCloseable {
     /** The stream as jcuda knows it, for kernel launches. */
     public CUstream handle() {
         return stream;
-    }
-
-    /** Waits until everything queued so far is done. */
-    public void synchronize() throws CudaException {
-        check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream));
     }
 
     /** Ends the stream when everything queued is done. */

@@ -2,12 +2,13 @@ package io.lmcache.backend.gds.cuda;
 
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.OffsetAllocator;
+import java.io.Closeable;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 
 /** Memory of a device, from its allocation to {@link #close()}. Thread-safe. */
-public final class DeviceMemory implements AutoCloseable {
+public final class DeviceMemory implements Closeable {
     private final CudaDevice device;
     private final CUdeviceptr allocation;
     private final DeviceBuffer buffer;

@@ -1,11 +1,12 @@
 package io.lmcache.backend.gds.cuda;
 
+import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.JCudaDriver;
 
 /** Keeps host memory page-locked until {@link #close()}. Thread-safe. */
-public final class PageLock implements AutoCloseable {
+public final class PageLock implements Closeable {
     // For every device of the process, not for the locking one alone.
     private static final int PORTABLE = JCudaDriver.CU_MEMHOSTREGISTER_PORTABLE;
 

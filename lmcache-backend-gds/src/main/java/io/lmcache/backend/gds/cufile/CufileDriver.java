@@ -2,6 +2,7 @@ package io.lmcache.backend.gds.cufile;
 
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.backend.gds.cuda.CudaDevice;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
@@ -16,7 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The open libcufile driver, through which buffers and files are registered. Thread-safe. Close it after these. */
-public final class CufileDriver implements AutoCloseable {
+public final class CufileDriver implements Closeable {
     private static final List<String> NAMES = List.of("libcufile.so.0", "libcufile.so");
     private static final Path CUDA_PARENT = Path.of("/usr/local");
     private static final List<String> LIBRARY_FOLDERS = List.of("lib64", "targets/x86_64-linux/lib");

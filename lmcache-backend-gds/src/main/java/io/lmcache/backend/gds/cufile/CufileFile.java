@@ -1,6 +1,7 @@
 package io.lmcache.backend.gds.cufile;
 
 import io.lmcache.api.memory.DeviceBuffer;
+import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -10,7 +11,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * A file that is open and registered with libcufile. Thread-safe: several threads read or write different parts at a
  * time. Reading and writing need the device's context current on the thread.
  */
-public final class CufileFile implements AutoCloseable {
+public final class CufileFile implements Closeable {
     /** What a file is opened for. */
     public enum Mode {
         /** To be read. */

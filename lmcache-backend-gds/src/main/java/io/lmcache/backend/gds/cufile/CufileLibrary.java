@@ -231,7 +231,7 @@ final class CufileLibrary {
         }
     }
 
-    private static AssertionError impossible(String operation, Throwable e) {
-        return new AssertionError(operation + ": the call does not fit its descriptor", e);
+    private static IllegalStateException impossible(String operation, Throwable e) {
+        return new IllegalStateException(operation + ": the call does not fit its descriptor", e);
     }
 }

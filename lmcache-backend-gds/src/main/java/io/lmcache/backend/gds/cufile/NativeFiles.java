@@ -62,7 +62,7 @@ final class NativeFiles {
         } catch (IOException e) {
             throw e;
         } catch (Throwable e) {
-            throw new AssertionError("open: the call does not fit its descriptor", e);
+            throw new IllegalStateException("open: the call does not fit its descriptor", e);
         }
     }
 
@@ -77,7 +77,7 @@ final class NativeFiles {
         try {
             int ignored = (int) CLOSE.invokeExact(descriptor);
         } catch (Throwable e) {
-            throw new AssertionError("close: the call does not fit its descriptor", e);
+            throw new IllegalStateException("close: the call does not fit its descriptor", e);
         }
     }
 }

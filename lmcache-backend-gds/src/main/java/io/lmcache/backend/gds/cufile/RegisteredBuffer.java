@@ -2,11 +2,12 @@ package io.lmcache.backend.gds.cufile;
 
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.backend.gds.cuda.CudaDevice;
+import java.io.Closeable;
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Device memory registered with libcufile, until {@link #close()}. Thread-safe. */
-public final class RegisteredBuffer implements AutoCloseable {
+public final class RegisteredBuffer implements Closeable {
     private final CufileLibrary library;
     private final CudaDevice device;
     private final DeviceBuffer buffer;

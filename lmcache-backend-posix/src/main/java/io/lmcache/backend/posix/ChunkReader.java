@@ -1,0 +1,149 @@
+package io.lmcache.backend.posix;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.backend.posix.directory.ChunkDirectory;
+import io.lmcache.backend.posix.directory.ChunkFileFormat;
+import io.lmcache.backend.posix.directory.Counters;
+import io.lmcache.backend.posix.directory.Counters.Event;
+import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.backend.posix.io.IoThreads;
+import io.lmcache.backend.posix.io.OpenChunkFile;
+import io.lmcache.backend.posix.io.PieceTransfer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/** Reads chunks from the directory into host memory. Thread-safe. */
+final class ChunkReader {
+    private final ChunkDirectory directory;
+    private final IoThreads threads;
+    private final Counters counters;
+    private final boolean isDirect;
+    private final ThreadLocal<ByteBuffer> headerBuffers =
+            ThreadLocal.withInitial(() -> DirectIo.allocate(ChunkFileFormat.HEADER_BYTES));
+
+    /** A reader that works on these threads, with direct I/O if so wanted. */
+    ChunkReader(ChunkDirectory directory, IoThreads threads, Counters counters, boolean isDirect) {
+        this.directory = directory;
+        this.threads = threads;
+        this.counters = counters;
+        this.isDirect = isDirect;
+    }
+
+    /** The chunk, in a buffer of that allocator, which lies in host memory. */
+    CompletableFuture<Optional<StoredChunk>> read(ChunkKey key, BufferAllocator allocator) {
+        Read read = new Read(key, allocator);
+        threads.submit(read);
+        return read.result;
+    }
+
+    /** One get: finds the file, checks its header, and has its payload read. */
+    private final class Read implements IoThreads.Task {
+        private final ChunkKey key;
+        private final BufferAllocator allocator;
+        private final CompletableFuture<Optional<StoredChunk>> result = new CompletableFuture<>();
+
+        private Read(ChunkKey key, BufferAllocator allocator) {
+            this.key = key;
+            this.allocator = allocator;
+        }
+
+        @Override
+        public void run() {
+            try {
+                Optional<OpenChunkFile> file = OpenChunkFile.open(directory, key, isDirect, headerBuffers.get());
+                if (file.isEmpty()) {
+                    miss();
+                } else {
+                    allocateAndRead(file.get());
+                }
+            } catch (IOException | RuntimeException e) {
+                fail(e);
+            }
+        }
+
+        /** Takes over the file. */
+        private void allocateAndRead(OpenChunkFile file) throws IOException {
+            Optional<BufferLease> lease = Optional.empty();
+            try {
+                lease = allocator.tryAllocate(file.header().meta().byteSize());
+            } finally {
+                if (lease.isEmpty()) {
+                    file.close();
+                }
+            }
+            if (lease.isEmpty()) {
+                miss();
+            } else {
+                readPayload(file, lease.get());
+            }
+        }
+
+        /** Takes over the file and the lease. */
+        private void readPayload(OpenChunkFile file, BufferLease lease) {
+            HostBuffer buffer = (HostBuffer) lease.buffer();
+            PieceTransfer.Mover mover = file.channels().reader(buffer.segment());
+            new PieceTransfer(buffer.byteSize(), () -> mover, end -> closeAndFinish(file, lease, end)).runOn(threads);
+        }
+
+        private void closeAndFinish(OpenChunkFile file, BufferLease lease, PieceTransfer.End end) {
+            try {
+                file.close();
+                finish(file, lease, end);
+            } catch (IOException e) {
+                finish(file, lease, new PieceTransfer.Failed(e));
+            }
+        }
+
+        private void finish(OpenChunkFile file, BufferLease lease, PieceTransfer.End end) {
+            switch (end) {
+                case PieceTransfer.Complete(int crc) when crc == file.header().payloadCrc() -> hit(file, lease);
+                case PieceTransfer.Complete(int crc) -> {
+                    lease.close();
+                    String expected = Integer.toHexString(file.header().payloadCrc());
+                    directory.quarantine(
+                            key,
+                            file.path(),
+                            "has a payload with CRC-32C " + Integer.toHexString(crc) + ", by its header " + expected);
+                    miss();
+                }
+                case PieceTransfer.Failed(Exception cause) -> {
+                    lease.close();
+                    fail(cause);
+                }
+            }
+        }
+
+        private void hit(OpenChunkFile file, BufferLease lease) {
+            counters.increment(Event.HITS);
+            counters.add(Event.BYTES_READ, file.header().meta().byteSize());
+            directory.noteHit(key, file.path());
+            // Whoever cancelled the future does not get the chunk, so it must not keep the memory.
+            if (!result.complete(Optional.of(new StoredChunk(file.header().meta(), lease)))) {
+                lease.close();
+            }
+        }
+
+        private void miss() {
+            counters.increment(Event.MISSES);
+            result.complete(Optional.empty());
+        }
+
+        private void fail(Exception cause) {
+            if (cause instanceof IOException) {
+                counters.increment(Event.IO_ERRORS);
+            }
+            result.completeExceptionally(cause);
+        }
+
+        @Override
+        public void rejected() {
+            miss();
+        }
+    }
+}

@@ -1,0 +1,289 @@
+package io.lmcache.backend.posix.directory;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.backend.posix.directory.Counters.Event;
+import io.lmcache.backend.posix.directory.DirectorySettings.FsyncMode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A directory of chunk files that several processes share: which file a chunk is, whether it is there, how a new one gets
+ * in, and what goes when space is short. Payload is read and written by the users of this class.
+ *
+ * <p>What is there is decided by the files alone; the index in memory saves system calls for chunks that were seen before.
+ * A directory can have several roots, on several drives: a new chunk goes to its home root, a reader tries that first.
+ *
+ * <p>Thread-safe. Methods that throw {@link IOException} use the file system and belong on an I/O thread.
+ */
+public final class ChunkDirectory implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkDirectory.class);
+    private static final long TOUCH_INTERVAL_MILLIS = 60_000;
+
+    private final DirectorySettings settings;
+    private final ChunkFileFormat format;
+    private final Counters counters;
+    private final Clock clock;
+    private final List<ChunkRoot> roots;
+    private final ChunkIndex index = new ChunkIndex();
+    private final Pins pins = new Pins(this::roomMayBeThere);
+    private final LogLimiter quarantineLog;
+    private final ChunkRemoval removal = new ChunkRemoval(pins, index);
+    private final Janitor janitor;
+
+    private ChunkDirectory(
+            DirectorySettings settings, ChunkFileFormat format, Counters counters, Clock clock, List<ChunkRoot> roots) {
+        this.settings = settings;
+        this.format = format;
+        this.counters = counters;
+        this.clock = clock;
+        this.roots = roots;
+        this.quarantineLog = new LogLimiter(clock);
+        this.janitor = new Janitor(roots, format, settings.timeToLive(), removal, counters, clock);
+    }
+
+    /**
+     * Opens the directory; creates roots that are missing. A first look over all files starts in the background.
+     *
+     * @param counters where events are counted
+     * @param clock the time of day, by which chunks expire
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#START_FAILED} when a root cannot be used
+     */
+    public static ChunkDirectory open(
+            DirectorySettings settings, ChunkFileFormat format, Counters counters, Clock clock) {
+        List<ChunkRoot> roots = new ArrayList<>();
+        try {
+            settings.paths().forEach(path -> roots.add(ChunkRoot.open(path, settings)));
+        } catch (RuntimeException e) {
+            roots.forEach(ChunkDirectory::close);
+            throw e;
+        }
+        ChunkDirectory directory = new ChunkDirectory(settings, format, counters, clock, List.copyOf(roots));
+        directory.janitor.start();
+        return directory;
+    }
+
+    /** How chunks are laid out in files. */
+    public ChunkFileFormat format() {
+        return format;
+    }
+
+    /** The roots, as they are on disk. */
+    public List<Path> roots() {
+        return roots.stream().map(ChunkRoot::path).toList();
+    }
+
+    /** Whether the chunk was seen before and not found missing since; without a system call. */
+    public boolean isKnown(ChunkKey key) {
+        return index.contains(format.relativePath(key));
+    }
+
+    /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
+    public Optional<Path> find(ChunkKey key) throws IOException {
+        String name = format.relativePath(key);
+        for (ChunkRoot root : homeFirst(key)) {
+            Optional<BasicFileAttributes> file = root.attributes(name);
+            if (file.isPresent()) {
+                noteSeen(name, file.get());
+                return Optional.of(root.resolve(name));
+            }
+        }
+        index.remove(name);
+        return Optional.empty();
+    }
+
+    private void noteSeen(String name, BasicFileAttributes file) {
+        long payloadBytes = Math.max(0, file.size() - ChunkFileFormat.HEADER_BYTES);
+        index.add(name, payloadBytes, file.lastModifiedTime().toMillis());
+    }
+
+    private List<ChunkRoot> homeFirst(ChunkKey key) {
+        if (roots.size() == 1) {
+            return roots;
+        }
+        List<ChunkRoot> order = new ArrayList<>(roots);
+        ChunkRoot home = home(key);
+        order.remove(home);
+        order.addFirst(home);
+        return order;
+    }
+
+    private ChunkRoot home(ChunkKey key) {
+        return switch (settings.sharding()) {
+            // Not the bytes that name the directories: with a power of two of roots, most directories would stay empty.
+            case BY_HASH -> roots.get(Byte.toUnsignedInt(key.hash().toBytes()[7]) % roots.size());
+            case BY_GPU -> roots.get(settings.device() % roots.size());
+        };
+    }
+
+    /** Notes that the chunk was read from that file and passed its check; now and then, on the disk too. */
+    public void noteHit(ChunkKey key, Path file) {
+        if (index.claimTouch(format.relativePath(key), clock.millis(), TOUCH_INTERVAL_MILLIS)) {
+            try {
+                Files.setLastModifiedTime(file, FileTime.from(clock.instant()));
+            } catch (IOException e) {
+                // The chunk may be evicted a little early for it; or it is gone already.
+                LOG.debug("Time of last use of {} could not be set", file, e);
+            }
+        }
+    }
+
+    /** Notes that the chunk is not there any more. */
+    public void noteMissing(ChunkKey key) {
+        index.remove(format.relativePath(key));
+    }
+
+    /**
+     * Takes a file that failed its check away from readers.
+     *
+     * @param reason what is wrong with it, as the predicate of a sentence about the file
+     */
+    public void quarantine(ChunkKey key, Path file, String reason) {
+        counters.increment(Event.CORRUPT);
+        noteMissing(key);
+        if (quarantineLog.permits()) {
+            LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
+        }
+        for (ChunkRoot root : roots) {
+            if (file.startsWith(root.path())) {
+                quarantine(root, file);
+            }
+        }
+    }
+
+    private void quarantine(ChunkRoot root, Path file) {
+        try {
+            root.quarantine(file, clock.millis());
+        } catch (IOException e) {
+            counters.increment(Event.UNDELETABLE);
+            LOG.debug("Chunk file {} can neither be moved nor removed; every read of it will be a miss", file, e);
+        }
+    }
+
+    /** Whether a chunk of that size can ever be stored here. */
+    public boolean canEverHold(ChunkMeta meta) {
+        return roots.getFirst().budget().canEverHold(NewChunkFile.fileBytes(meta));
+    }
+
+    /**
+     * A new file for the chunk, in its home root; empty when there is no room now. Then {@link #makeRoom} may help.
+     *
+     * <p>The caller closes it.
+     */
+    public Optional<NewChunkFile> tryCreate(ChunkKey key, ChunkMeta meta) throws IOException {
+        ChunkRoot root = home(key);
+        long bytes = NewChunkFile.fileBytes(meta);
+        if (root.freeSpaceDeficit(bytes) > 0 || !root.budget().tryReserve(bytes)) {
+            return Optional.empty();
+        }
+        boolean created = false;
+        try {
+            NewChunkFile file = NewChunkFile.create(this, root, format.relativePath(key), key, meta);
+            created = true;
+            return Optional.of(file);
+        } finally {
+            if (!created) {
+                root.budget().release(bytes);
+            }
+        }
+    }
+
+    /** Asks for room for a chunk. Completes, normally in any case, when all was done that can be done. */
+    public CompletableFuture<Void> makeRoom(ChunkKey key, ChunkMeta meta) {
+        DiskBudget budget = home(key).budget();
+        long bytes = NewChunkFile.fileBytes(meta);
+        budget.want(bytes);
+        return janitor.request().thenRun(() -> budget.unwant(bytes));
+    }
+
+    /** Whether the file system of the chunk's home root has no room for it, which tells a full disk from a broken one. */
+    public boolean isDiskFull(ChunkKey key, ChunkMeta meta) throws IOException {
+        return home(key).isFull(NewChunkFile.fileBytes(meta));
+    }
+
+    void published(ChunkRoot root, String name, ChunkMeta meta) {
+        root.budget().publish(NewChunkFile.fileBytes(meta));
+        index.add(name, meta.byteSize(), clock.millis());
+        if (root.budget().isAboveHighWater()) {
+            var _ = janitor.request();
+        }
+    }
+
+    private void roomMayBeThere() {
+        janitor.retryWhenStuck();
+    }
+
+    FsyncMode fsync() {
+        return settings.fsync();
+    }
+
+    /** A pin on a chunk that is known to be here. */
+    public Optional<ChunkPin> tryPin(ChunkKey key) {
+        String name = format.relativePath(key);
+        Optional<ChunkPin> pin = pins.tryPin(name);
+        // Asked under the pin: a removal forgets the chunk before it lets go of the name.
+        if (pin.isPresent() && !index.contains(name)) {
+            pin.get().close();
+            return Optional.empty();
+        }
+        return pin;
+    }
+
+    /** Removes the chunk from every root, unless it is pinned; says whether there was one. */
+    public boolean remove(ChunkKey key) throws IOException {
+        String name = format.relativePath(key);
+        boolean removed = false;
+        for (ChunkRoot root : homeFirst(key)) {
+            removed |= removal.remove(root, name) == ChunkRemoval.Outcome.REMOVED;
+        }
+        return removed;
+    }
+
+    /** Removes every chunk that this instance has not pinned, whoever stored it. */
+    public void clear() throws IOException {
+        for (ChunkRoot root : roots) {
+            janitor.clear(root);
+        }
+    }
+
+    /** Looks over all files in the background: what is stale goes, and what is too much. Completes afterwards. */
+    public CompletableFuture<Void> clean() {
+        return janitor.request();
+    }
+
+    /** The chunks known to be here. */
+    public long knownChunks() {
+        return index.chunks();
+    }
+
+    /** The payload bytes of these. */
+    public long knownBytes() {
+        return index.payloadBytes();
+    }
+
+    /** Ends the background work and signs this writer off. The chunks stay. */
+    @Override
+    public void close() {
+        janitor.close();
+        roots.forEach(ChunkDirectory::close);
+    }
+
+    private static void close(ChunkRoot root) {
+        try {
+            root.close();
+        } catch (IOException e) {
+            LOG.warn("Chunk directory {}: the writer's lock file could not be removed", root, e);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package io.lmcache.backend.posix.directory;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.backend.posix.directory.DirectorySettings.FsyncMode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/**
+ * A chunk file that no reader can see yet: a temporary file until {@link #publish}, nothing after {@link #close()}
+ * without it.
+ *
+ * <p>The user writes the payload at offset {@link ChunkFileFormat#HEADER_BYTES}, through {@link #channel()} or a
+ * descriptor of its own on {@link #path()}, and then publishes. Confined to one thread at a time.
+ */
+public final class NewChunkFile implements AutoCloseable {
+    private final ChunkDirectory directory;
+    private final ChunkRoot root;
+    private final String name;
+    private final ChunkKey key;
+    private final ChunkMeta meta;
+    private final Path path;
+    private final FileChannel channel;
+    private boolean published;
+
+    private NewChunkFile(
+            ChunkDirectory directory,
+            ChunkRoot root,
+            String name,
+            ChunkKey key,
+            ChunkMeta meta,
+            Path path,
+            FileChannel channel) {
+        this.directory = directory;
+        this.root = root;
+        this.name = name;
+        this.key = key;
+        this.meta = meta;
+        this.path = path;
+        this.channel = channel;
+    }
+
+    /** Creates the temporary file. The budget of the root has reserved {@link #fileBytes} for it. */
+    static NewChunkFile create(ChunkDirectory directory, ChunkRoot root, String name, ChunkKey key, ChunkMeta meta)
+            throws IOException {
+        Path path = root.newTemporary(name);
+        FileChannel channel;
+        try {
+            channel = open(path);
+        } catch (NoSuchFileException e) {
+            root.createParents(name);
+            channel = open(path);
+        }
+        return new NewChunkFile(directory, root, name, key, meta, path, channel);
+    }
+
+    private static FileChannel open(Path path) throws IOException {
+        return FileChannel.open(
+                path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), FileModes.PRIVATE_FILE);
+    }
+
+    /** The length of the whole file of a chunk. */
+    static long fileBytes(ChunkMeta meta) {
+        return ChunkFileFormat.HEADER_BYTES + meta.byteSize();
+    }
+
+    /** The temporary file. */
+    public Path path() {
+        return path;
+    }
+
+    /** A channel on the file, open for writing. */
+    public FileChannel channel() {
+        return channel;
+    }
+
+    /**
+     * Writes the header and gives the file its name: from here on readers see it, whole.
+     *
+     * @param payloadCrc the CRC-32C of the payload, all of which has been written
+     * @throws IOException when the file could not be completed or forced to disk; it is not published then
+     */
+    public void publish(int payloadCrc) throws IOException {
+        writeHeader(payloadCrc);
+        if (channel.size() != fileBytes(meta)) {
+            throw new IOException(path + " has " + channel.size() + " bytes instead of " + fileBytes(meta)
+                    + " after it was written; it is not published");
+        }
+        if (directory.fsync() != FsyncMode.NONE) {
+            channel.force(true);
+        }
+        Path target = root.resolve(name);
+        Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+        if (directory.fsync() == FsyncMode.FULL) {
+            forceDirectoryOf(target);
+        }
+        published = true;
+        directory.published(root, name, meta);
+    }
+
+    private void writeHeader(int payloadCrc) throws IOException {
+        ByteBuffer header = ByteBuffer.wrap(directory.format().header(key, meta, payloadCrc));
+        while (header.hasRemaining()) {
+            channel.write(header, header.position());
+        }
+    }
+
+    private static void forceDirectoryOf(Path target) throws IOException {
+        try (FileChannel parent = FileChannel.open(target.getParent(), StandardOpenOption.READ)) {
+            parent.force(true);
+        } catch (IOException e) {
+            // After a failed fsync nobody knows what is on the disk, and a second one would lie.
+            Files.deleteIfExists(target);
+            throw e;
+        }
+    }
+
+    /** Closes the file, and removes it unless it was published. Idempotent. */
+    @Override
+    public void close() throws IOException {
+        if (!channel.isOpen()) {
+            return;
+        }
+        try (channel) {
+            if (!published) {
+                root.budget().release(fileBytes(meta));
+                Files.deleteIfExists(path);
+            }
+        }
+    }
+}
