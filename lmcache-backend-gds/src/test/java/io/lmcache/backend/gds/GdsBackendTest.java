@@ -24,6 +24,7 @@ import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.gds.cuda.CudaDevice;
 import io.lmcache.backend.gds.cuda.DeviceMemory;
+import io.lmcache.backend.gds.kernel.EmulatedKernels;
 import io.lmcache.backend.gds.standin.StandIns;
 import io.lmcache.testkit.LeakCheck;
 import io.lmcache.testkit.TestChunks;
@@ -50,6 +51,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import jcuda.driver.CUresult;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -80,6 +82,12 @@ class GdsBackendTest {
             "io_threads", "4",
             "min_free_bytes", "0",
             "allocation_attempt_delay_secs", "0.01"));
+
+    /** Checksums are taken on the host, except where a test says otherwise: the emulated kernel is slow. */
+    @BeforeEach
+    void refuseKernels() {
+        StandIns.failAlways("cuModuleLoadData", CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
+    }
 
     private StorageBackend open(String useCufile) {
         settings.put("path", root.toString());
@@ -133,7 +141,9 @@ class GdsBackendTest {
 
     @ParameterizedTest
     @CsvSource({"auto, compatible", "true, compatible", "false, staged"})
-    void whatOnePathWritesEveryOtherReads(String useCufile, String path) {
+    void whatOnePathWritesEveryOtherReads(String useCufile, String path) throws IOException, InterruptedException {
+        StandIns.emulateKernels(EmulatedKernels.load());
+        StandIns.fail("cuModuleLoadData", 0, 0, 0);
         try (StorageBackend backend = open(useCufile)) {
             assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
             assertThat(counter(backend, "path." + path + ".bytes")).isEqualTo(LARGE.byteSize());
@@ -235,7 +245,7 @@ class GdsBackendTest {
                 assertThat(counter(backend, "path.compatible.operations")).isZero();
             }
         });
-        assertThat(log).containsOnlyOnce("WARN").contains(call);
+        assertThat(log).containsOnlyOnce("libcufile").contains(call);
     }
 
     @ParameterizedTest
@@ -267,7 +277,7 @@ class GdsBackendTest {
                 assertThat(counter(backend, "io_errors")).isZero();
             }
         });
-        assertThat(log).containsOnlyOnce("WARN").contains(call, Integer.toString(code));
+        assertThat(log).containsOnlyOnce("libcufile").contains(call, Integer.toString(code));
     }
 
     @ParameterizedTest
@@ -281,7 +291,7 @@ class GdsBackendTest {
                 assertHolds(backend, LARGE_KEY, backend.allocator());
             }
         });
-        assertThat(log).containsOnlyOnce("WARN").contains(call, Integer.toString(code));
+        assertThat(log).containsOnlyOnce("libcufile").contains(call, Integer.toString(code));
     }
 
     @Test
@@ -301,11 +311,24 @@ class GdsBackendTest {
     void aCudaErrorInMidReadIsAFailureThatKeepsNothing(String call) {
         try (StorageBackend backend = open("false")) {
             put(backend, LARGE_KEY, LARGE);
-            StandIns.fail(call, CUresult.CUDA_ERROR_LAUNCH_FAILED, 1, 1);
+            StandIns.fail(call, CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 1);
             assertThatThrownBy(() -> backend.get(LARGE_KEY, backend.allocator()).get(10, TimeUnit.SECONDS))
                     .hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
             assertThat(backend.allocator().usedBytes()).isZero();
             assertHolds(backend, LARGE_KEY, backend.allocator());
+        }
+    }
+
+    @Test
+    void theKernelSumsWhatLibcufileMoves() throws IOException, InterruptedException {
+        StandIns.emulateKernels(EmulatedKernels.load());
+        StandIns.fail("cuModuleLoadData", 0, 0, 0);
+        try (StorageBackend backend = open("true")) {
+            put(backend, LARGE_KEY, LARGE);
+            assertHolds(backend, LARGE_KEY, backend.allocator());
+            assertThat(StandIns.count("cuLaunchKernel"))
+                    .as("3 pieces, there and back")
+                    .isEqualTo(6);
         }
     }
 
@@ -331,7 +354,7 @@ class GdsBackendTest {
     @ParameterizedTest
     @ValueSource(strings = {"cuStreamCreate", "cuEventCreate", "cuCtxPushCurrent"})
     void aStartThatFailsHalfWayKeepsNothing(String call) {
-        StandIns.fail(call, CUresult.CUDA_ERROR_UNKNOWN, 3, 1);
+        StandIns.fail(call, CUresult.CUDA_ERROR_UNKNOWN, 1, 1);
         assertThatThrownBy(() -> open("auto")).isInstanceOf(LmcacheException.class);
     }
 

@@ -6,6 +6,7 @@ import io.lmcache.backend.gds.cuda.ResourceStack;
 import io.lmcache.backend.gds.kernel.CudaKernels;
 import java.io.Closeable;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
