@@ -215,9 +215,6 @@ public final class ChunkDirectory implements AutoCloseable {
     void published(ChunkRoot root, String name, ChunkMeta meta) {
         root.budget().publish(NewChunkFile.fileBytes(meta));
         index.add(name, meta.byteSize(), clock.millis());
-        if (root.budget().isAboveHighWater()) {
-            var _ = janitor.request();
-        }
     }
 
     private void roomMayBeThere() {
