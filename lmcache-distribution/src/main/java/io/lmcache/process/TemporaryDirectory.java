@@ -1,4 +1,4 @@
-package io.lmcache.demo;
+package io.lmcache.process;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,17 +9,32 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A directory that is gone after {@link #close()}, and when the process is interrupted before. */
-final class TemporaryDirectory implements AutoCloseable {
-    private final Path path;
-    private final Thread hook = new Thread(this::delete, "demo-cleanup");
+/**
+ * A directory that is gone after {@link #close()}, and when the process is interrupted before. Used by one thread.
+ */
+public final class TemporaryDirectory implements AutoCloseable {
+    private static final String PREFIX = "lmcache-";
 
-    TemporaryDirectory() throws IOException {
-        this.path = Files.createTempDirectory("lmcache-demo-");
+    private final Path path;
+    private final Thread hook = new Thread(this::delete, "lmcache-cleanup");
+
+    private TemporaryDirectory(Path path) {
+        this.path = path;
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    Path path() {
+    /** A new directory where the system keeps temporary files. */
+    public static TemporaryDirectory create() throws IOException {
+        return new TemporaryDirectory(Files.createTempDirectory(PREFIX));
+    }
+
+    /** A new directory in that one. */
+    public static TemporaryDirectory in(Path parent) throws IOException {
+        return new TemporaryDirectory(Files.createTempDirectory(parent, PREFIX));
+    }
+
+    /** Where it is. */
+    public Path path() {
         return path;
     }
 
