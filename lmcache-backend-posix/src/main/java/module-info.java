@@ -17,6 +17,8 @@ module io.lmcache.backend.posix {
     exports io.lmcache.backend.posix;
     exports io.lmcache.backend.posix.directory to
             io.lmcache.backend.gds;
+    exports io.lmcache.backend.posix.io to
+            io.lmcache.backend.gds;
 
     provides io.lmcache.api.spi.StorageBackendProvider with
             io.lmcache.backend.posix.PosixBackendProvider;

@@ -19,5 +19,7 @@ public enum ErrorCode {
     /** An operation did not end within its deadline. */
     TIMEOUT,
     /** The storage under a tier failed. */
-    STORAGE
+    STORAGE,
+    /** A GPU operation failed. */
+    DEVICE
 }

@@ -38,7 +38,7 @@ public final class Bench {
      */
     public Report run(Path parent) throws IOException {
         double loadBefore = system().getSystemLoadAverage();
-        try (TemporaryDirectory directory = TemporaryDirectory.in(parent)) {
+        try (TemporaryDirectory directory = new TemporaryDirectory(parent)) {
             progress.accept("hashing and lookup");
             rows.addAll(new PromptBench(scale, contest).measure());
             progress.accept("host tier");

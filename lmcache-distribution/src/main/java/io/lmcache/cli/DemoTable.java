@@ -3,7 +3,6 @@ package io.lmcache.cli;
 import io.lmcache.demo.Report;
 import java.io.PrintWriter;
 import java.util.Locale;
-import java.util.Map;
 import java.util.stream.Collectors;
 
 /** The demo's report for people. */
@@ -18,7 +17,7 @@ final class DemoTable {
         out.println("Text   " + description(text));
         out.println();
         out.printf(FORMAT, "run", "tokens", "hit tokens by tier", "first token", "without cache", "speed-up", "logits");
-        report.rows().forEach(row -> print(row, out));
+        report.rows().forEach(row -> print(row, hits(report, row), out));
         out.println();
         out.println(
                 report.allLogitsEqual()
@@ -32,25 +31,27 @@ final class DemoTable {
                 : text.name();
     }
 
-    private static void print(Report.Row row, PrintWriter out) {
+    private static void print(Report.Row row, String hits, PrintWriter out) {
         out.printf(
                 FORMAT,
                 row.name(),
                 row.tokens(),
-                hits(row.hitTokensByTier()),
+                hits,
                 seconds(row.seconds()),
                 seconds(row.secondsWithoutCache()),
                 String.format(Locale.ROOT, "%.1fx", row.speedUp()),
                 row.logitsEqual() ? "equal" : "DIFFERENT");
     }
 
-    private static String hits(Map<String, Integer> tokensByTier) {
-        if (tokensByTier.isEmpty()) {
-            return "none";
+    private static String hits(Report report, Report.Row row) {
+        if (!row.hitTokensByTier().isEmpty()) {
+            return row.hitTokensByTier().entrySet().stream()
+                    .map(tier -> tier.getValue() + " " + tier.getKey())
+                    .collect(Collectors.joining(", "));
         }
-        return tokensByTier.entrySet().stream()
-                .map(tier -> tier.getValue() + " " + tier.getKey())
-                .collect(Collectors.joining(", "));
+        boolean impossible = row.name().equals(Report.NEW_PROCESS)
+                && report.persistentTiers().isEmpty();
+        return impossible ? "none: no persistent tier" : "none";
     }
 
     private static String seconds(double seconds) {

@@ -30,7 +30,8 @@ public final class Demo {
     /** The most bytes of a text that make a difference. */
     public static final int TEXT_BYTES = PROMPT_TOKENS + FOLLOW_UP_TOKENS;
 
-    private static final int STEPS = 9;
+    /** Runs of the model: three to warm up, three without cache, four with it, and that of the new process. */
+    private static final int RUNS = 11;
 
     private final ModelConfig config;
     private final List<String> freshProcess;
@@ -53,7 +54,7 @@ public final class Demo {
 
     /** How many units of progress a demo of that model has. */
     public static int progressUnits(ModelConfig config) {
-        return STEPS * config.layers();
+        return RUNS * config.layers();
     }
 
     /**
@@ -67,7 +68,7 @@ public final class Demo {
                 return run(text, engine, null);
             }
         }
-        try (TemporaryDirectory directory = TemporaryDirectory.create();
+        try (TemporaryDirectory directory = new TemporaryDirectory(TemporaryDirectory.systemFolder());
                 LmcacheEngine engine = CacheStack.openAt(directory.path())) {
             return run(text, engine, directory.path());
         }
@@ -77,7 +78,7 @@ public final class Demo {
         try (Workers workers = Workers.ofThisMachine()) {
             Transformer model = new Transformer(config, workers);
             runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, engine, run), directory);
-            return new Report(config.modelId(), engine.tiers(), rows);
+            return new Report(config.modelId(), engine.tiers(), engine.persistentTiers(), rows);
         }
     }
 
@@ -94,18 +95,18 @@ public final class Demo {
         FirstToken followUpAlone = inference.runWithoutCache(followUp, step("follow-up without cache"));
         add("longer follow-up", followUp, inference.run(followUp, step("longer follow-up")), followUpAlone);
 
-        add("new process", prompt, runInNewProcess(prompt, directory), promptAlone);
+        add(Report.NEW_PROCESS, prompt, runInNewProcess(prompt, directory), promptAlone);
 
         FirstToken unrelatedAlone = inference.runWithoutCache(unrelated, step("unrelated without cache"));
         add("unrelated prompt", unrelated, inference.run(unrelated, step("unrelated prompt")), unrelatedAlone);
     }
 
     private FirstToken runInNewProcess(int[] prompt, @Nullable Path directory) {
-        step("new process");
+        step(Report.NEW_PROCESS);
         String path = directory == null ? null : directory.toString();
         List<Integer> boxed = Arrays.stream(prompt).boxed().toList();
         FirstToken result = FreshProcess.run(freshProcess, new FreshProcess.Request(config, run, path, boxed));
-        progress.advance("new process", config.layers());
+        progress.advance(Report.NEW_PROCESS, config.layers());
         return result;
     }
 
@@ -130,9 +131,15 @@ public final class Demo {
         return new InferenceEngine(model, engine.cache(scope));
     }
 
-    /** Lets the JVM compile the model's loops before any run is timed. */
+    /**
+     * Lets the JVM load and compile what the runs need before any is timed: the model, the store, and the retrieve from
+     * the fastest tier or, in a new process, from the one that lasts. No text has the zero bytes that it stores.
+     */
     static void warmUp(InferenceEngine inference, Runnable layerDone) {
-        inference.runWithoutCache(new int[WARM_UP_TOKENS], layerDone);
+        int[] prompt = new int[WARM_UP_TOKENS];
+        inference.runWithoutCache(prompt, layerDone);
+        inference.run(prompt, layerDone);
+        inference.run(prompt, layerDone);
     }
 
     /** One token for each byte; a text that is too short starts over. */

@@ -9,12 +9,17 @@ import java.util.SortedMap;
  *
  * @param model the model's id
  * @param tiers the tiers of the stack, fastest first
+ * @param persistentTiers those of them whose chunks survive the process
  * @param rows one for each run, in the order they ran
  */
-public record Report(String model, List<String> tiers, List<Row> rows) {
+public record Report(String model, List<String> tiers, List<String> persistentTiers, List<Row> rows) {
+    /** The name of the row of the new process. */
+    public static final String NEW_PROCESS = "new process";
+
     /** Copies the lists. */
     public Report {
         tiers = List.copyOf(tiers);
+        persistentTiers = List.copyOf(persistentTiers);
         rows = List.copyOf(rows);
     }
 

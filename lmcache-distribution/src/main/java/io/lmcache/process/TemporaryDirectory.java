@@ -1,58 +1,73 @@
 package io.lmcache.process;
 
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/**
- * A directory that is gone after {@link #close()}, and when the process is interrupted before. Used by one thread.
- */
+/** A directory that is gone after {@link #close()}, and when the process is interrupted before. Used by one thread. */
 public final class TemporaryDirectory implements AutoCloseable {
-    private static final String PREFIX = "lmcache-";
-
     private final Path path;
-    private final Thread hook = new Thread(this::delete, "lmcache-cleanup");
+    private final Thread hook = new Thread(this::deleteAtShutdown, "lmcache-cleanup");
 
-    private TemporaryDirectory(Path path) {
-        this.path = path;
+    /**
+     * A new directory in that one.
+     *
+     * @throws LmcacheException with {@link ErrorCode#START_FAILED} when none can be made there
+     */
+    public TemporaryDirectory(Path parent) {
+        try {
+            this.path = Files.createTempDirectory(parent, "lmcache-");
+        } catch (IOException e) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED,
+                    "Cannot create a temporary directory for the file tier (" + e + "); make " + parent
+                            + " writable, or name another folder",
+                    e);
+        }
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    /** A new directory where the system keeps temporary files. */
-    public static TemporaryDirectory create() throws IOException {
-        return new TemporaryDirectory(Files.createTempDirectory(PREFIX));
+    /** Where the system keeps temporary files. */
+    public static Path systemFolder() {
+        return Path.of(System.getProperty("java.io.tmpdir"));
     }
 
-    /** A new directory in that one. */
-    public static TemporaryDirectory in(Path parent) throws IOException {
-        return new TemporaryDirectory(Files.createTempDirectory(parent, PREFIX));
-    }
-
-    /** Where it is. */
+    /** The directory. */
     public Path path() {
         return path;
     }
 
     @Override
-    public void close() {
-        Runtime.getRuntime().removeShutdownHook(hook);
+    public void close() throws IOException {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is shutting down: the hook is at it already.
+            return;
+        }
         delete();
     }
 
-    private void delete() {
+    /** The tiers may still be writing then, so that something can be left. */
+    private void deleteAtShutdown() {
         try {
+            delete();
+        } catch (IOException | UncheckedIOException e) {
+            System.err.println("lmcache: could not delete " + path + " (" + e.getMessage() + "); delete it by hand");
+        }
+    }
+
+    private void delete() throws IOException {
+        if (Files.exists(path)) {
             for (Path entry : entriesDeepestFirst()) {
                 Files.deleteIfExists(entry);
             }
-        } catch (NoSuchFileException e) {
-            // Someone else cleaned up: nothing left to do.
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot delete " + path + "; delete it by hand", e);
         }
     }
 

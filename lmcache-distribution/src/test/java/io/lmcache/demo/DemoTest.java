@@ -56,6 +56,12 @@ class DemoTest {
     }
 
     @Test
+    void theFileTierIsTheOneThatLasts() {
+        assertThat(report.tiers()).containsExactly("cpu", "posix");
+        assertThat(report.persistentTiers()).containsExactly("posix");
+    }
+
+    @Test
     void theUnrelatedPromptFindsNothing() {
         assertThat(row("unrelated prompt").hitTokensByTier()).isEmpty();
         assertThat(row("unrelated prompt").tokens()).isEqualTo(PROMPT);

@@ -14,7 +14,7 @@ class TemporaryDirectoryTest {
     @Test
     void isGoneWithItsContent() throws Exception {
         Path path;
-        try (TemporaryDirectory directory = TemporaryDirectory.create()) {
+        try (TemporaryDirectory directory = new TemporaryDirectory(TemporaryDirectory.systemFolder())) {
             path = directory.path();
             Files.writeString(Files.createDirectories(path.resolve("a/b")).resolve("c"), "x");
         }
@@ -23,14 +23,14 @@ class TemporaryDirectoryTest {
 
     @Test
     void isNoTroubleWhenItIsGoneAlready() throws Exception {
-        try (TemporaryDirectory directory = TemporaryDirectory.create()) {
+        try (TemporaryDirectory directory = new TemporaryDirectory(TemporaryDirectory.systemFolder())) {
             Files.delete(directory.path());
         }
     }
 
     @Test
     void leavesTheDirectoryAroundIt() throws Exception {
-        try (TemporaryDirectory directory = TemporaryDirectory.in(parent)) {
+        try (TemporaryDirectory directory = new TemporaryDirectory(parent)) {
             assertThat(directory.path()).hasParent(parent);
         }
         assertThat(parent).isEmptyDirectory();

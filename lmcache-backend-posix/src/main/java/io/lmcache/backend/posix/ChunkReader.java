@@ -9,6 +9,10 @@ import io.lmcache.backend.posix.directory.ChunkDirectory;
 import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import io.lmcache.backend.posix.directory.Counters;
 import io.lmcache.backend.posix.directory.Counters.Event;
+import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.backend.posix.io.IoThreads;
+import io.lmcache.backend.posix.io.OpenChunkFile;
+import io.lmcache.backend.posix.io.PieceTransfer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
@@ -83,15 +87,23 @@ final class ChunkReader {
         /** Takes over the file and the lease. */
         private void readPayload(OpenChunkFile file, BufferLease lease) {
             HostBuffer buffer = (HostBuffer) lease.buffer();
-            PayloadRead payload = new PayloadRead(file, buffer.segment(), end -> finish(file, lease, end));
-            threads.offerToIdle(payload, payload.pieces() - 1);
-            payload.run();
+            PieceTransfer.Mover mover = file.channels().reader(buffer.segment());
+            new PieceTransfer(buffer.byteSize(), () -> mover, end -> closeAndFinish(file, lease, end)).runOn(threads);
         }
 
-        private void finish(OpenChunkFile file, BufferLease lease, PayloadRead.End end) {
+        private void closeAndFinish(OpenChunkFile file, BufferLease lease, PieceTransfer.End end) {
+            try {
+                file.close();
+                finish(file, lease, end);
+            } catch (IOException e) {
+                finish(file, lease, new PieceTransfer.Failed(e));
+            }
+        }
+
+        private void finish(OpenChunkFile file, BufferLease lease, PieceTransfer.End end) {
             switch (end) {
-                case PayloadRead.Complete(int crc) when crc == file.header().payloadCrc() -> hit(file, lease);
-                case PayloadRead.Complete(int crc) -> {
+                case PieceTransfer.Complete(int crc) when crc == file.header().payloadCrc() -> hit(file, lease);
+                case PieceTransfer.Complete(int crc) -> {
                     lease.close();
                     String expected = Integer.toHexString(file.header().payloadCrc());
                     directory.quarantine(
@@ -100,7 +112,7 @@ final class ChunkReader {
                             "has a payload with CRC-32C " + Integer.toHexString(crc) + ", by its header " + expected);
                     miss();
                 }
-                case PayloadRead.Failed(Exception cause) -> {
+                case PieceTransfer.Failed(Exception cause) -> {
                     lease.close();
                     fail(cause);
                 }

@@ -19,23 +19,23 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.posix.directory.ChunkDirectory;
+import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import io.lmcache.backend.posix.directory.Counters;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.io.ChunkWriter;
+import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.backend.posix.io.HostWriteRoutes;
+import io.lmcache.backend.posix.io.IoThreads;
+import io.lmcache.backend.posix.io.PrefixProbe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The backend {@code posix}: chunk files read and written through host memory. Thread-safe. */
 final class PosixBackend implements StorageBackend {
-    private static final Logger LOG = LoggerFactory.getLogger(PosixBackend.class);
     private static final int READERS_PER_WRITER = 4;
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
 
@@ -50,10 +50,10 @@ final class PosixBackend implements StorageBackend {
     private final ChunkReader reader;
     private final ChunkWriter writer;
     private final PrefixProbe probe;
-    private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile boolean closed;
 
     private PosixBackend(PosixSettings settings, Counters counters, ChunkDirectory directory, HostRegion region) {
-        boolean isDirect = settings.useDirectIo() && canUseDirectIo(directory.roots());
+        boolean isDirect = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
         this.limitBytes = settings.directory().maxBytes() == 0
                 ? Long.MAX_VALUE
                 : settings.directory().maxBytes();
@@ -65,35 +65,21 @@ final class PosixBackend implements StorageBackend {
         this.writeThreads =
                 new IoThreads("lmcache-posix-write", Math.max(1, settings.ioThreads() / READERS_PER_WRITER));
         this.reader = new ChunkReader(directory, readThreads, counters, isDirect);
-        this.writer = new ChunkWriter(directory, writeThreads, counters, isDirect);
+        this.writer = new ChunkWriter(directory, writeThreads, counters, new HostWriteRoutes(isDirect));
         this.probe = new PrefixProbe(directory, readThreads);
     }
 
-    static PosixBackend open(PosixSettings settings, BackendContext context) {
+    /** A new backend over files of that format. */
+    static PosixBackend open(PosixSettings settings, ChunkFileFormat format, BackendContext context) {
         Counters counters = new Counters();
         HostRegion region = new HostRegion(settings.stagingBytes());
         try {
-            ChunkDirectory directory =
-                    ChunkDirectory.open(settings.directory(), new NativeChunkFormat(), counters, context.clock());
+            ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
             return new PosixBackend(settings, counters, directory, region);
         } catch (RuntimeException e) {
             region.close();
             throw e;
         }
-    }
-
-    private static boolean canUseDirectIo(List<Path> roots) {
-        for (Path root : roots) {
-            Optional<String> refusal = DirectIo.probe(root);
-            if (refusal.isPresent()) {
-                LOG.warn(
-                        "use_direct_io: {} does not take it ({}); the page cache is used for all paths",
-                        root,
-                        refusal.get());
-                return false;
-            }
-        }
-        return true;
     }
 
     @Override
@@ -113,7 +99,7 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
-        return closed.get() ? CompletableFuture.completedFuture(0) : probe.length(keys);
+        return closed ? CompletableFuture.completedFuture(0) : probe.length(keys);
     }
 
     @Override
@@ -137,7 +123,7 @@ final class PosixBackend implements StorageBackend {
                             + " bytes, but the buffer has " + bytes
                             + "; use the layout of the key, and all of the buffer");
         }
-        if (closed.get()) {
+        if (closed) {
             return writer.declined(DeclineReason.CLOSED, "The backend is closed");
         }
         if (lease.buffer().domain() != MemoryDomain.HOST) {
@@ -148,37 +134,12 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public Optional<ChunkPin> tryPin(ChunkKey key) {
-        return closed.get() ? Optional.empty() : directory.tryPin(key);
+        return closed ? Optional.empty() : directory.tryPin(key);
     }
 
     @Override
     public CompletableFuture<Boolean> tryInvalidate(ChunkKey key) {
-        Removal removal = new Removal(key);
-        writeThreads.submit(removal);
-        return removal.isRemoved;
-    }
-
-    private final class Removal implements IoThreads.Task {
-        private final ChunkKey key;
-        private final CompletableFuture<Boolean> isRemoved = new CompletableFuture<>();
-
-        private Removal(ChunkKey key) {
-            this.key = key;
-        }
-
-        @Override
-        public void run() {
-            try {
-                isRemoved.complete(directory.remove(key));
-            } catch (IOException | RuntimeException e) {
-                isRemoved.completeExceptionally(e);
-            }
-        }
-
-        @Override
-        public void rejected() {
-            isRemoved.complete(false);
-        }
+        return writeThreads.call(() -> directory.remove(key), false);
     }
 
     @Override
@@ -197,9 +158,7 @@ final class PosixBackend implements StorageBackend {
 
     @Override
     public void close() {
-        if (!closed.compareAndSet(false, true)) {
-            return;
-        }
+        closed = true;
         writeThreads.shutdown();
         readThreads.shutdown();
         long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
@@ -207,8 +166,8 @@ final class PosixBackend implements StorageBackend {
         readThreads.awaitEnd(deadlineNanos);
         // Puts that wait for room are declined from in here.
         directory.close();
+        // Throws while someone holds a lease: then the region stays mapped, and a later close() ends it.
         allocator.close();
-        // Not when the allocator has reported a leak: somebody is still using the memory.
         region.close();
     }
 }

@@ -4,6 +4,7 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.backend.posix.directory.NativeChunkFormat;
 
 /**
  * The provider of the backend {@code posix}: chunks in files below one or several directories, shared between processes.
@@ -42,6 +43,6 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return PosixBackend.open(PosixSettings.from(settings), context);
+        return PosixBackend.open(PosixSettings.from(settings), new NativeChunkFormat(), context);
     }
 }

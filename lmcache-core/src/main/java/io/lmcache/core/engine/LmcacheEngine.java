@@ -56,6 +56,11 @@ public final class LmcacheEngine implements AutoCloseable {
         return storage.tierNames();
     }
 
+    /** The names of the tiers whose chunks survive the process, fastest first. */
+    public List<String> persistentTiers() {
+        return storage.persistentTierNames();
+    }
+
     /** Tokens in a chunk. */
     public int chunkSize() {
         return chunker.chunkSize();

@@ -7,6 +7,7 @@ import io.lmcache.api.engine.KvSink;
 import io.lmcache.api.engine.KvSource;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.StorageBackend;
@@ -51,6 +52,14 @@ public final class TieredStorageManager implements AutoCloseable {
     /** The names of the tiers, fastest first. */
     public List<String> tierNames() {
         return tiers.all().stream().map(StorageBackend::name).toList();
+    }
+
+    /** The names of the tiers whose chunks survive the process, fastest first. */
+    public List<String> persistentTierNames() {
+        return tiers.all().stream()
+                .filter(tier -> tier.capabilities().contains(BackendCapability.PERSISTENT))
+                .map(StorageBackend::name)
+                .toList();
     }
 
     /** How many tokens, counted from the first, are in the tiers without a gap. */

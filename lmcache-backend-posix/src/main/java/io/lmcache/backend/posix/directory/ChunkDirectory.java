@@ -37,7 +37,7 @@ public final class ChunkDirectory implements AutoCloseable {
     private final Clock clock;
     private final List<ChunkRoot> roots;
     private final ChunkIndex index = new ChunkIndex();
-    private final Pins pins = new Pins();
+    private final Pins pins = new Pins(this::roomMayBeThere);
     private final LogLimiter quarantineLog;
     private final ChunkRemoval removal = new ChunkRemoval(pins, index);
     private final Janitor janitor;
@@ -215,9 +215,10 @@ public final class ChunkDirectory implements AutoCloseable {
     void published(ChunkRoot root, String name, ChunkMeta meta) {
         root.budget().publish(NewChunkFile.fileBytes(meta));
         index.add(name, meta.byteSize(), clock.millis());
-        if (root.budget().isAboveHighWater()) {
-            var _ = janitor.request();
-        }
+    }
+
+    private void roomMayBeThere() {
+        janitor.retryWhenStuck();
     }
 
     FsyncMode fsync() {

@@ -10,8 +10,7 @@ package io.lmcache.backend.posix.directory;
  */
 final class DiskBudget {
     private final long limit;
-    // Eviction begins above the one and ends below the other, so that many puts share the cost of a scan.
-    private final long highWater;
+    // Once something has to go, some more goes, so that many puts share the cost of a scan.
     private final long lowWater;
     // The fields below are guarded by this.
     private boolean measured;
@@ -22,7 +21,6 @@ final class DiskBudget {
 
     DiskBudget(long limit) {
         this.limit = limit;
-        this.highWater = limit - limit / 40;
         this.lowWater = limit - limit / 20;
     }
 
@@ -76,17 +74,9 @@ final class DiskBudget {
         measured = true;
     }
 
-    synchronized boolean isAboveHighWater() {
-        return stored + reserved > highWater;
-    }
-
-    /** The bytes to remove: down to the low water mark, and so much that the waiting puts fit. */
+    /** The bytes to remove so that the waiting puts fit, with a margin of a twentieth; 0 when all fits as it is. */
     synchronized long excess() {
-        if (limit == Long.MAX_VALUE) {
-            return 0;
-        }
-        long used = stored + reserved;
-        long aboveLowWater = used > highWater ? used - lowWater : 0;
-        return Math.max(aboveLowWater, used + wanted - limit);
+        long needed = stored + reserved + wanted;
+        return needed > limit ? needed - lowWater : 0;
     }
 }

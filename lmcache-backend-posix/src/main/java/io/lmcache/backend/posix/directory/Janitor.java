@@ -85,6 +85,13 @@ final class Janitor implements AutoCloseable {
         }
     }
 
+    /** Notes that a chunk may be evicted that could not be before. */
+    void retryWhenStuck() {
+        synchronized (lock) {
+            stuckUntilNanos = System.nanoTime();
+        }
+    }
+
     private void sweepAll() {
         CompletableFuture<Void> request = takeRequest();
         try {

@@ -10,6 +10,12 @@ final class Pins {
     private static final int REMOVING = -1;
 
     private final ConcurrentHashMap<String, Integer> pins = new ConcurrentHashMap<>();
+    private final Runnable whenUnpinned;
+
+    /** No pins; what is to be done whenever one is closed. */
+    Pins(Runnable whenUnpinned) {
+        this.whenUnpinned = whenUnpinned;
+    }
 
     /** A pin on the chunk; empty while it is being removed. */
     Optional<ChunkPin> tryPin(String name) {
@@ -28,6 +34,7 @@ final class Pins {
 
     private void unpin(String name) {
         pins.computeIfPresent(name, (_, count) -> count == 1 ? null : count - 1);
+        whenUnpinned.run();
     }
 
     private final class Pin implements ChunkPin {

@@ -1,0 +1,98 @@
+package io.lmcache.backend.gds.cufile;
+
+import io.lmcache.api.memory.DeviceBuffer;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A file that is open and registered with libcufile. Thread-safe: several threads read or write different parts at a
+ * time. Reading and writing need the device's context current on the thread.
+ */
+public final class CufileFile implements Closeable {
+    /** What a file is opened for. */
+    public enum Mode {
+        /** To be read. */
+        READ(NativeFiles.READ_ONLY),
+        /** To be written; libcufile also reads, where the end of a write is not aligned. */
+        WRITE(NativeFiles.READ_WRITE);
+
+        private final int flags;
+
+        Mode(int flags) {
+            this.flags = flags;
+        }
+    }
+
+    private final CufileLibrary library;
+    private final String name;
+    private final int descriptor;
+    private final long handle;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private CufileFile(CufileLibrary library, String name, int descriptor, long handle) {
+        this.library = library;
+        this.name = name;
+        this.descriptor = descriptor;
+        this.handle = handle;
+    }
+
+    static CufileFile open(CufileLibrary library, Path file, Mode mode, boolean direct) throws IOException {
+        int descriptor = NativeFiles.open(file, direct ? mode.flags | NativeFiles.DIRECT : mode.flags);
+        try {
+            long handle = library.registerHandle(descriptor, file.toString());
+            return new CufileFile(library, file.toString(), descriptor, handle);
+        } catch (CufileException e) {
+            NativeFiles.close(descriptor);
+            throw e;
+        }
+    }
+
+    /** Fills a region of a registered buffer with the bytes of the file that start at the offset. */
+    public void read(RegisteredBuffer registration, DeviceBuffer target, long fileOffset) throws IOException {
+        long done = 0;
+        while (done < target.byteSize()) {
+            long count = library.read(
+                    handle,
+                    name,
+                    registration.base(),
+                    target.byteSize() - done,
+                    fileOffset + done,
+                    registration.offsetOf(target) + done);
+            if (count == 0) {
+                throw new EOFException(
+                        name + " ends at " + (fileOffset + done) + ", before " + (fileOffset + target.byteSize()));
+            }
+            done += count;
+        }
+    }
+
+    /** Writes a region of a registered buffer into the file, from the offset on. */
+    public void write(RegisteredBuffer registration, DeviceBuffer source, long fileOffset) throws IOException {
+        long done = 0;
+        while (done < source.byteSize()) {
+            long count = library.write(
+                    handle,
+                    name,
+                    registration.base(),
+                    source.byteSize() - done,
+                    fileOffset + done,
+                    registration.offsetOf(source) + done);
+            if (count == 0) {
+                throw new IOException("cuFileWrite wrote nothing at " + (fileOffset + done) + " of " + name);
+            }
+            done += count;
+        }
+    }
+
+    /** Deregisters and closes the file. Idempotent; no read or write may be under way. */
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            library.deregisterHandle(handle);
+            NativeFiles.close(descriptor);
+        }
+    }
+}

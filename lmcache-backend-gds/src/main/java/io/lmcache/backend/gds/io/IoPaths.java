@@ -1,0 +1,178 @@
+package io.lmcache.backend.gds.io;
+
+import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.backend.gds.cufile.CufileException;
+import io.lmcache.backend.gds.cufile.CufileFile;
+import io.lmcache.backend.posix.directory.NewChunkFile;
+import io.lmcache.backend.posix.io.PayloadRoute;
+import io.lmcache.backend.posix.io.PieceTransfer;
+import io.lmcache.backend.posix.io.WritableFile;
+import io.lmcache.backend.posix.io.WriteRoutes;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Which path the payload of each operation takes. For device memory that is decided root by root: through libcufile for
+ * as long as it works there, else through staging memory. Thread-safe.
+ */
+public final class IoPaths implements WriteRoutes {
+    private static final Logger LOG = LoggerFactory.getLogger(IoPaths.class);
+    private static final Closeable NOTHING = () -> {};
+
+    private final StagingPool stagings;
+    private final Optional<CufileIo> cufile;
+    private final boolean isDirectIo;
+    private final Map<Path, IoPath> pathOfRoot;
+    private final PathCounters counters;
+
+    /**
+     * Paths as they were found at the start.
+     *
+     * @param cufile libcufile, if some root uses it
+     * @param isDirectIo whether files are read and written with O_DIRECT also where no direct path asks for it
+     * @param pathOfRoot for each root, what its probe found
+     * @param counters where operations are counted
+     */
+    public IoPaths(
+            StagingPool stagings,
+            Optional<CufileIo> cufile,
+            boolean isDirectIo,
+            Map<Path, IoPath> pathOfRoot,
+            PathCounters counters) {
+        this.stagings = stagings;
+        this.cufile = cufile;
+        this.isDirectIo = isDirectIo;
+        this.pathOfRoot = new ConcurrentHashMap<>(pathOfRoot);
+        this.counters = counters;
+    }
+
+    /** The way from an open file to memory, for one read. */
+    public PayloadRoute open(SharedFile file, KvBuffer memory) throws IOException {
+        return switch (memory) {
+            case HostBuffer host -> {
+                PieceTransfer.Mover mover = file.channels().reader(host.segment());
+                yield new Route(IoPath.HOST, () -> mover, NOTHING, counters);
+            }
+            case DeviceBuffer device -> {
+                IoPath path = pathFor(file.path(), device);
+                yield path == IoPath.STAGED ? stagedRead(file, device) : cufileRead(file, device, path);
+            }
+        };
+    }
+
+    private Route stagedRead(SharedFile file, DeviceBuffer memory) {
+        PieceTransfer.Movers movers = () -> new StagedRead(stagings, stagings.take(), file.channels(), memory);
+        return new Route(IoPath.STAGED, movers, NOTHING, counters);
+    }
+
+    private Route cufileRead(SharedFile file, DeviceBuffer memory, IoPath path) throws IOException {
+        try {
+            CufileFile registered = file.registered(cufile.orElseThrow(), isDirect(path));
+            return new Route(path, () -> cufileMover(registered, CufileFile.Mode.READ, memory), NOTHING, counters);
+        } catch (CufileException e) {
+            giveUpCufile(rootOf(file.path()), e);
+            return stagedRead(file, memory);
+        }
+    }
+
+    @Override
+    public PayloadRoute open(NewChunkFile file, KvBuffer memory) throws IOException {
+        return switch (memory) {
+            case HostBuffer host -> {
+                WritableFile target = WritableFile.open(file, isDirectIo);
+                PieceTransfer.Mover mover = target.channels().writer(host.segment());
+                yield new Route(IoPath.HOST, () -> mover, target, counters);
+            }
+            case DeviceBuffer device -> {
+                IoPath path = pathFor(file.path(), device);
+                yield path == IoPath.STAGED ? stagedWrite(file, device) : cufileWrite(file, device, path);
+            }
+        };
+    }
+
+    private Route stagedWrite(NewChunkFile file, DeviceBuffer memory) throws IOException {
+        WritableFile target = WritableFile.open(file, isDirectIo);
+        PieceTransfer.Movers movers = () -> new StagedWrite(stagings, stagings.take(), target.channels(), memory);
+        return new Route(IoPath.STAGED, movers, target, counters);
+    }
+
+    private Route cufileWrite(NewChunkFile file, DeviceBuffer memory, IoPath path) throws IOException {
+        try {
+            CufileFile registered = cufile.orElseThrow().open(file.path(), CufileFile.Mode.WRITE, isDirect(path));
+            PieceTransfer.Movers movers = () -> cufileMover(registered, CufileFile.Mode.WRITE, memory);
+            return new Route(path, movers, registered, counters);
+        } catch (CufileException e) {
+            giveUpCufile(rootOf(file.path()), e);
+            return stagedWrite(file, memory);
+        }
+    }
+
+    private CufileMover cufileMover(CufileFile file, CufileFile.Mode mode, DeviceBuffer memory) throws IOException {
+        Staging staging = stagings.take();
+        return new CufileMover(
+                stagings,
+                staging,
+                new StagedChecksum(staging),
+                file,
+                mode,
+                cufile.orElseThrow().registration(),
+                memory);
+    }
+
+    /** A direct path needs O_DIRECT; a compatible one takes it as any other does. */
+    private boolean isDirect(IoPath path) {
+        return path == IoPath.DIRECT || isDirectIo;
+    }
+
+    private IoPath pathFor(Path file, DeviceBuffer memory) {
+        boolean isServed = cufile.isPresent() && cufile.get().serves(memory);
+        return isServed ? Objects.requireNonNull(pathOfRoot.get(rootOf(file))) : IoPath.STAGED;
+    }
+
+    @Override
+    public boolean hasOther(NewChunkFile file, Exception failure) {
+        return hasOther(file.path(), failure);
+    }
+
+    /** Told that a read of the file failed; says whether the next route to it is another one. */
+    public boolean hasOther(SharedFile file, Exception failure) {
+        return hasOther(file.path(), failure);
+    }
+
+    private boolean hasOther(Path file, Exception failure) {
+        if (failure instanceof CufileException cause) {
+            giveUpCufile(rootOf(file), cause);
+            return true;
+        }
+        return false;
+    }
+
+    /** Leaves libcufile alone in a root from now on; says so once. */
+    private void giveUpCufile(Path root, CufileException cause) {
+        if (pathOfRoot.put(root, IoPath.STAGED) != IoPath.STAGED) {
+            LOG.warn(
+                    "libcufile failed in {} ({}); until the next start GPU memory is reached through page-locked"
+                            + " staging there",
+                    root,
+                    cause.getMessage());
+        }
+    }
+
+    private Path rootOf(Path file) {
+        for (Path root : pathOfRoot.keySet()) {
+            if (file.startsWith(root)) {
+                return root;
+            }
+        }
+        throw new IllegalArgumentException(file + " lies in none of " + pathOfRoot.keySet());
+    }
+}

@@ -1,0 +1,31 @@
+package io.lmcache.backend.gds.io;
+
+import io.lmcache.backend.posix.io.PayloadRoute;
+import io.lmcache.backend.posix.io.PieceTransfer;
+import java.io.Closeable;
+import java.io.IOException;
+
+/**
+ * The way of one operation, counted by its name.
+ *
+ * @param path what it is called
+ * @param movers what moves the payload
+ * @param resources what was opened for this operation alone
+ */
+record Route(IoPath path, PieceTransfer.Movers movers, Closeable resources, PathCounters counters)
+        implements PayloadRoute {
+    @Override
+    public PieceTransfer.Mover open() throws IOException {
+        return movers.open();
+    }
+
+    @Override
+    public void noteMoved(long bytes) {
+        counters.count(path, bytes);
+    }
+
+    @Override
+    public void close() throws IOException {
+        resources.close();
+    }
+}

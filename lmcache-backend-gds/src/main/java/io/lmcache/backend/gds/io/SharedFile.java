@@ -1,0 +1,99 @@
+package io.lmcache.backend.gds.io;
+
+import io.lmcache.backend.gds.cufile.CufileFile;
+import io.lmcache.backend.posix.directory.HeaderCheck;
+import io.lmcache.backend.posix.io.OpenChunkFile;
+import io.lmcache.backend.posix.io.PayloadChannels;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A chunk file that is open for several reads, at the same time or one after another: its header is checked once, and it
+ * is registered with libcufile once. Each user closes it; with the last one the file is closed. Thread-safe.
+ */
+public final class SharedFile implements Closeable {
+    private final OpenChunkFile file;
+    private final Object identity;
+    private final AtomicInteger users = new AtomicInteger(1);
+    private final AtomicReference<@Nullable CufileFile> registered = new AtomicReference<>();
+
+    /**
+     * Takes over the file, for one user.
+     *
+     * @param identity what {@link #identityOf} says of the file
+     */
+    SharedFile(OpenChunkFile file, Object identity) {
+        this.file = file;
+        this.identity = identity;
+    }
+
+    /** What tells the file at that path, as it is now, from every other one there may be at the path; empty without one. */
+    static Optional<Object> identityOf(Path path) throws IOException {
+        try {
+            return Optional.ofNullable(Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                    .fileKey());
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** Whether the path still leads to this file. As long as the file is open, no other one has its identity. */
+    boolean isCurrent() throws IOException {
+        return identityOf(file.path()).equals(Optional.of(identity));
+    }
+
+    /** The file's path. */
+    public Path path() {
+        return file.path();
+    }
+
+    /** What the header said. */
+    public HeaderCheck.Valid header() {
+        return file.header();
+    }
+
+    PayloadChannels channels() {
+        return file.channels();
+    }
+
+    /** The file, registered with libcufile. */
+    CufileFile registered(CufileIo cufile, boolean direct) throws IOException {
+        CufileFile known = registered.get();
+        if (known != null) {
+            return known;
+        }
+        CufileFile opened = cufile.open(file.path(), CufileFile.Mode.READ, direct);
+        CufileFile first = registered.compareAndExchange(null, opened);
+        if (first == null) {
+            return opened;
+        }
+        opened.close();
+        return first;
+    }
+
+    /** Counts a further user, unless the file is closed already. */
+    boolean tryShare() {
+        return users.getAndUpdate(count -> count == 0 ? 0 : count + 1) > 0;
+    }
+
+    /** Ends one use. */
+    @Override
+    public void close() throws IOException {
+        if (users.decrementAndGet() == 0) {
+            CufileFile known = registered.get();
+            if (known != null) {
+                known.close();
+            }
+            file.close();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package io.lmcache.backend.gds.io;
+
+import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.backend.posix.io.PayloadChannels;
+import io.lmcache.backend.posix.io.PieceTransfer;
+import java.io.IOException;
+import java.util.zip.CRC32C;
+
+/** Moves pieces from a device through page-locked memory to a file. */
+record StagedWrite(StagingPool pool, Staging staging, PayloadChannels file, DeviceBuffer memory)
+        implements PieceTransfer.Mover {
+    @Override
+    public int move(long start, long end) throws IOException {
+        CRC32C crc = new CRC32C();
+        staging.copyOut(memory.slice(start, end - start), (part, offset) -> file.write(part, start + offset, crc));
+        return (int) crc.getValue();
+    }
+
+    @Override
+    public void close() throws IOException {
+        pool.giveBack(staging);
+    }
+}

@@ -1,0 +1,69 @@
+package io.lmcache.backend.gds.kernel;
+
+import static io.lmcache.backend.gds.cuda.CudaException.check;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.backend.gds.cuda.CudaDevice;
+import io.lmcache.backend.gds.cuda.CudaException;
+import io.lmcache.backend.gds.cuda.Pointers;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import jcuda.Pointer;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUstream;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * A kernel stream that is a CUDA stream. Every call makes the device's context current for itself, because it comes from
+ * threads of the engine, which may work for other devices too.
+ */
+final class CudaKernelStream implements KernelStream {
+    private final CudaDevice device;
+    private final Map<String, CUfunction> functions;
+    private final CUstream stream;
+
+    CudaKernelStream(CudaDevice device, Map<String, CUfunction> functions, CUstream stream) {
+        this.device = device;
+        this.functions = functions;
+        this.stream = stream;
+    }
+
+    @Override
+    public int ordinal() {
+        return device.ordinal();
+    }
+
+    @Override
+    public void launch(String kernel, Grid grid, MemorySegment parameter) throws CudaException {
+        CUfunction function = functions.get(kernel);
+        if (function == null) {
+            throw new LmcacheException(ErrorCode.INVALID_ARGUMENT, "There is no kernel '" + kernel + "'");
+        }
+        Pointer parameters = Pointer.to(Pointers.of(parameter));
+        device.<CudaException>withContext(() -> check(
+                "cuLaunchKernel of " + kernel,
+                JCudaDriver.cuLaunchKernel(
+                        function, grid.x(), grid.y(), grid.z(), Grid.THREADS, 1, 1, 0, stream, parameters, null)));
+    }
+
+    @Override
+    public void copyToDevice(MemorySegment source, DeviceBuffer target) throws CudaException {
+        device.<CudaException>withContext(() -> check(
+                "cuMemcpyHtoDAsync of " + source.byteSize() + " bytes",
+                JCudaDriver.cuMemcpyHtoDAsync(Pointers.of(target), Pointers.of(source), source.byteSize(), stream)));
+    }
+
+    @Override
+    public void copyToHost(DeviceBuffer source, MemorySegment target) throws CudaException {
+        device.<CudaException>withContext(() -> check(
+                "cuMemcpyDtoHAsync of " + source.byteSize() + " bytes",
+                JCudaDriver.cuMemcpyDtoHAsync(Pointers.of(target), Pointers.of(source), source.byteSize(), stream)));
+    }
+
+    @Override
+    public void synchronize() throws CudaException {
+        device.<CudaException>withContext(() -> check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream)));
+    }
+}

@@ -1,0 +1,33 @@
+package io.lmcache.backend.gds.kernel;
+
+import io.lmcache.api.memory.DeviceBuffer;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A CUDA stream, as the kernels need it: everything queued runs in order, beside the CPU.
+ *
+ * <p>For one thread at a time. Memory handed to a copy or used by a kernel stays as it is until {@link #synchronize()}.
+ */
+public interface KernelStream {
+    /** The CUDA ordinal of the stream's device. */
+    int ordinal();
+
+    /**
+     * Queues a kernel.
+     *
+     * @param kernel its name
+     * @param grid how many thread blocks
+     * @param parameter its one parameter, a struct; read before this returns
+     */
+    void launch(String kernel, Grid grid, MemorySegment parameter) throws IOException;
+
+    /** Queues a copy of host memory to device memory of the same length. */
+    void copyToDevice(MemorySegment source, DeviceBuffer target) throws IOException;
+
+    /** Queues a copy of device memory to host memory of the same length. */
+    void copyToHost(DeviceBuffer source, MemorySegment target) throws IOException;
+
+    /** Waits until everything queued so far is done. */
+    void synchronize() throws IOException;
+}

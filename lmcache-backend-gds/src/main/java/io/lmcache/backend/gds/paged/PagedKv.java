@@ -1,0 +1,300 @@
+package io.lmcache.backend.gds.paged;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.KvSink;
+import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.engine.TokenRange;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.backend.gds.kernel.KernelStream;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One request's KV in a paged cache on a GPU: gathers chunks out of it and scatters chunks into it, by kernels on the
+ * caller's stream. What the caller queued on that stream before is done before, what it queues after sees the result.
+ *
+ * <p>Chunks in device memory are copied in one step; for those in host memory there is a staging buffer. A call returns
+ * when the chunk's buffer is no longer in use, which for a scatter from host memory is before the cache is written: that
+ * still runs on the stream.
+ *
+ * <p>For one thread at a time, as its stream is. Close it before the stream and the cache go.
+ */
+public final class PagedKv implements KvSource, KvSink, AutoCloseable {
+    private final PagedKvCache cache;
+    private final long tokens;
+    private final KernelStream stream;
+    private final Leases leases;
+    private final KvCopyKernel kernel;
+    private boolean closed;
+
+    /** The device memory of a request; staging is absent when all its chunks are in device memory. */
+    private record Leases(BufferLease tables, Optional<BufferLease> staging) {
+        private void close() {
+            tables.close();
+            staging.ifPresent(BufferLease::close);
+        }
+    }
+
+    private PagedKv(PagedKvCache cache, TokenSlots slots, KernelStream stream, Leases leases) throws IOException {
+        this.cache = cache;
+        this.tokens = slots.tokens(cache.blockSize());
+        this.stream = stream;
+        this.leases = leases;
+        DeviceBuffer tables = device(leases.tables);
+        requireDevice(cache, tables.ordinal(), "the allocator");
+        TokenSlots onDevice = uploadTables(tables, slots);
+        this.kernel = new KvCopyKernel(cache, stream, tables, onDevice);
+    }
+
+    /**
+     * A request; empty when the device memory for it is used up. The caller closes it.
+     *
+     * @param cache the engine's cache
+     * @param slots where the request's tokens stand in it; entries in device memory stay the caller's, and stay as they
+     *     are until the request is closed
+     * @param stream the engine's stream, of the cache's device
+     * @param deviceMemory where the tables of the request and the staging buffer come from
+     * @param stagingBytes the length of the longest chunk in host memory; 0 when all are in device memory
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when these do not fit together,
+     *     {@link ErrorCode#DEVICE} when CUDA fails
+     */
+    public static Optional<PagedKv> tryOpen(
+            PagedKvCache cache,
+            TokenSlots slots,
+            KernelStream stream,
+            BufferAllocator deviceMemory,
+            long stagingBytes) {
+        requireDevice(cache, stream.ordinal(), "the stream");
+        requireSlots(cache, slots);
+        Optional<Leases> leases = tryLease(deviceMemory, tableBytes(cache, slots), stagingBytes);
+        if (leases.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(new PagedKv(cache, slots, stream, leases.get()));
+        } catch (IOException e) {
+            leases.get().close();
+            throw deviceFailure("upload the tables of a request", e);
+        } catch (RuntimeException e) {
+            leases.get().close();
+            throw e;
+        }
+    }
+
+    private static void requireDevice(PagedKvCache cache, int ordinal, String what) {
+        if (ordinal != cache.ordinal()) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    "The paged KV cache is on device " + cache.ordinal() + ", but " + what + " on device " + ordinal);
+        }
+    }
+
+    private static void requireSlots(PagedKvCache cache, TokenSlots slots) {
+        switch (slots) {
+            case BlockTable(DeviceBuffer entries) -> requireDevice(cache, entries.ordinal(), "the block table");
+            case SlotMapping(DeviceBuffer entries) -> requireDevice(cache, entries.ordinal(), "the slot mapping");
+            case BlockTable(HostBuffer(MemorySegment entries)) -> requireBlocks(cache, entries);
+            case SlotMapping(HostBuffer(MemorySegment entries)) -> requireSlotNumbers(cache, entries);
+        }
+    }
+
+    private static void requireBlocks(PagedKvCache cache, MemorySegment entries) {
+        for (long i = 0; i < entries.byteSize() / Integer.BYTES; i++) {
+            requireBelow(cache.blocks(), "block table", entries.getAtIndex(ValueLayout.JAVA_INT, i));
+        }
+    }
+
+    private static void requireSlotNumbers(PagedKvCache cache, MemorySegment entries) {
+        for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
+            requireBelow(cache.slots(), "slot mapping", entries.getAtIndex(ValueLayout.JAVA_LONG, i));
+        }
+    }
+
+    private static void requireBelow(long limit, String table, long entry) {
+        if (entry < 0 || entry >= limit) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    "The " + table + " has the entry " + entry + ", but the cache has entries 0 to " + (limit - 1));
+        }
+    }
+
+    private static long tableBytes(PagedKvCache cache, TokenSlots slots) {
+        long layers = cache.layers().size() * KvCopyKernel.LAYER_BYTES;
+        return slots.entries() instanceof HostBuffer entries ? layers + entries.byteSize() : layers;
+    }
+
+    private static Optional<Leases> tryLease(BufferAllocator memory, long tableBytes, long stagingBytes) {
+        Optional<BufferLease> tables = memory.tryAllocate(tableBytes);
+        if (tables.isEmpty() || stagingBytes == 0) {
+            return tables.map(lease -> new Leases(lease, Optional.empty()));
+        }
+        Optional<BufferLease> staging = memory.tryAllocate(stagingBytes);
+        if (staging.isEmpty()) {
+            tables.get().close();
+            return Optional.empty();
+        }
+        return Optional.of(new Leases(tables.get(), staging));
+    }
+
+    /** Copies the layers and, where they are in host memory, the slots. */
+    private TokenSlots uploadTables(DeviceBuffer tables, TokenSlots slots) throws IOException {
+        long layerBytes = cache.layers().size() * KvCopyKernel.LAYER_BYTES;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment upload = arena.allocate(tables.byteSize(), Long.BYTES);
+            KvCopyKernel.writeLayers(cache.layers(), upload);
+            if (slots.entries() instanceof HostBuffer(MemorySegment entries)) {
+                MemorySegment.copy(entries, 0, upload, layerBytes, entries.byteSize());
+            }
+            stream.copyToDevice(upload, tables);
+            stream.synchronize();
+        }
+        return switch (slots.entries()) {
+            case DeviceBuffer _ -> slots;
+            case HostBuffer entries -> slots.at(tables.slice(layerBytes, entries.byteSize()));
+        };
+    }
+
+    private static DeviceBuffer device(BufferLease lease) {
+        return switch (lease.buffer()) {
+            case DeviceBuffer buffer -> buffer;
+            case HostBuffer _ ->
+                throw new LmcacheException(
+                        ErrorCode.INVALID_ARGUMENT,
+                        "A paged request needs an allocator of device memory, but got one of host memory");
+        };
+    }
+
+    @Override
+    public void fill(TokenRange range, KvBuffer destination) {
+        requireChunk(range, destination);
+        try {
+            switch (destination) {
+                case DeviceBuffer buffer -> kernel.gather(List.of(new ChunkBuffer(range, buffer)));
+                case HostBuffer(MemorySegment segment) -> {
+                    DeviceBuffer staging = staging(segment.byteSize());
+                    kernel.gather(List.of(new ChunkBuffer(range, staging)));
+                    stream.copyToHost(staging, segment);
+                }
+            }
+            stream.synchronize();
+        } catch (IOException e) {
+            throw deviceFailure("gather " + range, e);
+        }
+    }
+
+    @Override
+    public void accept(TokenRange range, KvBuffer source) {
+        requireChunk(range, source);
+        try {
+            switch (source) {
+                case DeviceBuffer buffer -> {
+                    kernel.scatter(List.of(new ChunkBuffer(range, buffer)));
+                    stream.synchronize();
+                }
+                case HostBuffer(MemorySegment segment) -> {
+                    DeviceBuffer staging = staging(segment.byteSize());
+                    // The stream keeps the order: this copy waits for the scatter of the chunk before.
+                    stream.copyToDevice(segment, staging);
+                    stream.synchronize();
+                    kernel.scatter(List.of(new ChunkBuffer(range, staging)));
+                }
+            }
+        } catch (IOException e) {
+            throw deviceFailure("scatter " + range, e);
+        }
+    }
+
+    /**
+     * Queues copies from the cache into the chunks, many in one launch. The buffers are in use until the stream is past
+     * them.
+     */
+    public void gather(List<ChunkBuffer> chunks) {
+        chunks.forEach(chunk -> requireChunk(chunk.range(), chunk.buffer()));
+        try {
+            kernel.gather(chunks);
+        } catch (IOException e) {
+            throw deviceFailure("gather " + chunks.size() + " chunks", e);
+        }
+    }
+
+    /**
+     * Queues copies from the chunks into the cache, many in one launch. The buffers are in use until the stream is past
+     * them.
+     */
+    public void scatter(List<ChunkBuffer> chunks) {
+        chunks.forEach(chunk -> requireChunk(chunk.range(), chunk.buffer()));
+        try {
+            kernel.scatter(chunks);
+        } catch (IOException e) {
+            throw deviceFailure("scatter " + chunks.size() + " chunks", e);
+        }
+    }
+
+    private void requireChunk(TokenRange range, KvBuffer buffer) {
+        if (closed) {
+            throw new LmcacheException(ErrorCode.CLOSED, "A paged request was used after it had been closed");
+        }
+        long bytes = cache.layout().chunkBytes(range.length());
+        if (buffer.byteSize() != bytes) {
+            throw new LmcacheException(
+                    ErrorCode.LAYOUT_MISMATCH,
+                    range + " has " + bytes + " bytes in layout "
+                            + cache.layout().fingerprint() + ", but the buffer has " + buffer.byteSize()
+                            + "; use one layout for cache and engine");
+        }
+        if (range.end() > tokens) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    range + " is outside the request, whose slots are known for " + tokens + " tokens");
+        }
+        if (buffer instanceof DeviceBuffer device) {
+            requireDevice(cache, device.ordinal(), "a chunk");
+        }
+    }
+
+    private DeviceBuffer staging(long bytes) {
+        DeviceBuffer staging = leases.staging.map(PagedKv::device).orElseThrow(() -> noStaging(bytes, 0));
+        if (staging.byteSize() < bytes) {
+            throw noStaging(bytes, staging.byteSize());
+        }
+        return staging.slice(0, bytes);
+    }
+
+    private static LmcacheException noStaging(long needed, long there) {
+        return new LmcacheException(
+                ErrorCode.LAYOUT_MISMATCH,
+                "A chunk of " + needed + " bytes is in host memory, but the request was opened with " + there
+                        + " bytes of staging; open it with the bytes of the longest chunk");
+    }
+
+    private static LmcacheException deviceFailure(String operation, IOException cause) {
+        return new LmcacheException(
+                ErrorCode.DEVICE, "The GPU could not " + operation + ": " + cause.getMessage(), cause);
+    }
+
+    /** Waits for the stream and gives the device memory back. Idempotent. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try {
+            stream.synchronize();
+        } catch (IOException e) {
+            // A stream that fails here runs nothing any more, so the memory is free all the same.
+            throw deviceFailure("end a request", e);
+        } finally {
+            leases.close();
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/** An engine's paged KV cache in GPU memory as a source and a sink of chunks. */
+@NullMarked
+package io.lmcache.backend.gds.paged;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,115 @@
+package io.lmcache.backend.posix.io;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A fixed number of daemon threads for blocking I/O. Platform threads: a virtual one would hold its carrier during file
+ * I/O anyway. Thread-safe.
+ */
+public final class IoThreads {
+    /** Work that is run on an I/O thread, or told that it will not be. */
+    public interface Task extends Runnable {
+        /** The threads are closed or closing: the task will not run. */
+        void rejected();
+    }
+
+    private final ThreadPoolExecutor pool;
+
+    /** So many threads, named by that name and a number. */
+    public IoThreads(String name, int threads) {
+        pool = new ThreadPoolExecutor(
+                threads,
+                threads,
+                0,
+                TimeUnit.NANOSECONDS,
+                new LinkedBlockingQueue<>(),
+                Thread.ofPlatform().daemon().name(name + "-", 0).factory());
+    }
+
+    /** The number of threads. */
+    public int threads() {
+        return pool.getCorePoolSize();
+    }
+
+    /** Runs the task when a thread is free. */
+    public void submit(Task task) {
+        try {
+            pool.execute(task);
+        } catch (RejectedExecutionException e) {
+            task.rejected();
+        }
+    }
+
+    /** Makes a call when a thread is free; when the threads are closed before, the answer is the other value. */
+    public <T> CompletableFuture<T> call(Callable<T> call, T otherwise) {
+        CompletableFuture<T> answer = new CompletableFuture<>();
+        submit(new Task() {
+            @Override
+            public void run() {
+                try {
+                    answer.complete(call.call());
+                } catch (Exception e) {
+                    answer.completeExceptionally(e);
+                }
+            }
+
+            @Override
+            public void rejected() {
+                answer.complete(otherwise);
+            }
+        });
+        return answer;
+    }
+
+    /** Runs the work on up to so many further threads, if some are idle now; otherwise not at all. */
+    public void offerToIdle(Runnable work, int threads) {
+        try {
+            for (int i = 0; i < threads && pool.getQueue().isEmpty(); i++) {
+                pool.execute(work);
+            }
+        } catch (RejectedExecutionException e) {
+            // Closing: the work is done by the thread that offered it.
+            return;
+        }
+    }
+
+    /** Takes no more tasks; those that were submitted will still run. */
+    public void shutdown() {
+        pool.shutdown();
+    }
+
+    /**
+     * Waits until all tasks are done, until {@link System#nanoTime()} at most; what has not begun by then is rejected.
+     *
+     * @return whether no thread is at work any more
+     */
+    public boolean awaitEnd(long deadlineNanos) {
+        try {
+            if (pool.awaitTermination(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                return true;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        rejectQueued();
+        return pool.isTerminated();
+    }
+
+    // Not shutdownNow: its interrupts would close the files that others are reading.
+    private void rejectQueued() {
+        List<Runnable> queued = new ArrayList<>();
+        pool.getQueue().drainTo(queued);
+        for (Runnable work : queued) {
+            if (work instanceof Task task) {
+                task.rejected();
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package io.lmcache.backend.posix.io;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.backend.posix.directory.ChunkDirectory;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Finds how long a prefix is on disk. Chunks that are known cost nothing; for the others the directory is asked, in
+ * batches of 1, 2, 4 and so on at a time: a miss costs few system calls, and a long hit waits for a slow file system only
+ * a few times. Thread-safe.
+ */
+public final class PrefixProbe {
+    private final ChunkDirectory directory;
+    private final IoThreads threads;
+
+    /** A probe that asks on these threads. */
+    public PrefixProbe(ChunkDirectory directory, IoThreads threads) {
+        this.directory = directory;
+        this.threads = threads;
+    }
+
+    public CompletableFuture<Integer> length(List<ChunkKey> keys) {
+        return length(keys, 0, 1);
+    }
+
+    private CompletableFuture<Integer> length(List<ChunkKey> keys, int known, int batch) {
+        int from = known;
+        while (from < keys.size() && directory.isKnown(keys.get(from))) {
+            from++;
+        }
+        if (from == keys.size()) {
+            return CompletableFuture.completedFuture(from);
+        }
+        int begin = from;
+        int end = Math.min(keys.size(), begin + batch);
+        return present(keys.subList(begin, end)).thenCompose(present -> {
+            int length = begin + present;
+            return length < end
+                    ? CompletableFuture.completedFuture(length)
+                    : length(keys, end, Math.min(2 * batch, threads.threads()));
+        });
+    }
+
+    /** How many of the chunks, counted from the first, are there. All are asked for at the same time. */
+    private CompletableFuture<Integer> present(List<ChunkKey> keys) {
+        List<Query> queries = keys.stream().map(Query::new).toList();
+        queries.forEach(threads::submit);
+        return CompletableFuture.allOf(
+                        queries.stream().map(query -> query.isPresent).toArray(CompletableFuture<?>[]::new))
+                .thenApply(_ -> {
+                    int present = 0;
+                    while (present < queries.size()
+                            && queries.get(present).isPresent.join()) {
+                        present++;
+                    }
+                    return present;
+                });
+    }
+
+    private final class Query implements IoThreads.Task {
+        private final ChunkKey key;
+        private final CompletableFuture<Boolean> isPresent = new CompletableFuture<>();
+
+        private Query(ChunkKey key) {
+            this.key = key;
+        }
+
+        @Override
+        public void run() {
+            try {
+                isPresent.complete(directory.isKnown(key) || directory.find(key).isPresent());
+            } catch (IOException | RuntimeException e) {
+                isPresent.completeExceptionally(e);
+            }
+        }
+
+        @Override
+        public void rejected() {
+            isPresent.complete(false);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+package io.lmcache.backend.posix;
+
+import static io.lmcache.backend.posix.TestBackends.holds;
+import static io.lmcache.backend.posix.TestBackends.regularFiles;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.DeclineReason;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.testkit.TestChunks;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A file system without room: a tmpfs of one mebibyte, which only root can mount. */
+class FullDiskTest {
+    @TempDir
+    private Path mount;
+
+    private boolean isMounted;
+
+    @BeforeEach
+    void mount() throws Exception {
+        isMounted = run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount.toString()) == 0;
+        Assumptions.assumeTrue(isMounted, "a tmpfs cannot be mounted here (root only), so no disk can be filled");
+    }
+
+    @AfterEach
+    void unmount() throws Exception {
+        if (isMounted) {
+            assertThat(run("umount", mount.toString())).isZero();
+        }
+    }
+
+    private static int run(String... command) throws Exception {
+        try {
+            Process process = new ProcessBuilder(command)
+                    .redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+            return process.exitValue();
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+
+    @Test
+    void olderChunksMakeRoomOnAFullDisk() throws IOException {
+        try (StorageBackend backend = TestBackends.open(mount, "min_free_bytes", "0")) {
+            for (ChunkKey key : TestChunks.keys(64)) {
+                TestBackends.store(backend, key);
+                assertThat(holds(backend, key)).isTrue();
+            }
+            assertThat(TestBackends.count(backend, "evicted")).isPositive();
+        }
+        assertThat(regularFiles(mount)).noneMatch(file -> file.toString().endsWith(".tmp"));
+    }
+
+    @Test
+    void diskFullOfForeignFilesDeclinesAndLeavesNothingBehind() throws IOException {
+        try (StorageBackend backend = TestBackends.open(mount, "min_free_bytes", "0")) {
+            Files.write(mount.resolve("foreign"), new byte[1000 << 10]);
+            List<CompletableFuture<PutOutcome>> puts = new ArrayList<>();
+            for (ChunkKey key : TestChunks.keys(16)) {
+                try (BufferLease lease = TestChunks.lease(backend.allocator(), key, TestChunks.META)) {
+                    puts.add(backend.put(key, TestChunks.META, lease));
+                }
+            }
+            assertThat(puts)
+                    .allSatisfy(put -> assertThat(TestBackends.await(put))
+                            .isInstanceOfSatisfying(
+                                    PutOutcome.Declined.class,
+                                    declined -> assertThat(declined.reason()).isEqualTo(DeclineReason.FULL)));
+        }
+        assertThat(regularFiles(mount)).noneMatch(file -> file.toString().endsWith(".tmp"));
+    }
+
+    @Test
+    void concurrentWritersThatFillTheDiskAreDeclinedNotFailed() throws IOException {
+        try (StorageBackend backend = TestBackends.open(mount, "min_free_bytes", "0", "io_threads", "32")) {
+            Files.write(mount.resolve("foreign"), new byte[800 << 10]);
+            for (int round = 0; round < 20; round++) {
+                List<CompletableFuture<PutOutcome>> puts = new ArrayList<>();
+                for (ChunkKey key : TestChunks.keys(16)) {
+                    try (BufferLease lease = TestChunks.lease(backend.allocator(), key, TestChunks.META)) {
+                        puts.add(backend.put(key, TestChunks.META, lease));
+                    }
+                }
+                puts.forEach(TestBackends::await);
+                TestChunks.keys(16).forEach(key -> holds(backend, key));
+                backend.clear();
+            }
+            assertThat(TestBackends.count(backend, "corrupt")).isZero();
+            assertThat(TestBackends.count(backend, "io_errors")).isZero();
+        }
+    }
+
+    @Test
+    void directIoOnAFileSystemThatRefusesItOrNotStoresAllTheSame() {
+        try (StorageBackend backend = TestBackends.open(mount, "min_free_bytes", "0", "use_direct_io", "true")) {
+            TestBackends.store(backend, TestChunks.key(1));
+            assertThat(holds(backend, TestChunks.key(1))).isTrue();
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package io.lmcache.backend.posix;
+
+import static io.lmcache.backend.posix.TestBackends.await;
+import static io.lmcache.backend.posix.TestBackends.file;
+import static io.lmcache.backend.posix.TestBackends.holds;
+import static io.lmcache.backend.posix.TestBackends.put;
+import static io.lmcache.backend.posix.TestBackends.regularFiles;
+import static io.lmcache.backend.posix.TestBackends.store;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.testkit.TestChunks;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Several backends on one directory. */
+class SharingTest {
+    @TempDir
+    private Path root;
+
+    @Test
+    void chunkThatOneRemovedIsAMissForTheOtherAndCanBeStoredAgain() {
+        ChunkKey key = TestChunks.key(1);
+        try (StorageBackend one = TestBackends.open(root);
+                StorageBackend other = TestBackends.open(root)) {
+            store(one, key);
+            assertThat(holds(other, key)).isTrue();
+            one.clear();
+            assertThat(holds(other, key)).isFalse();
+            store(other, key);
+            assertThat(holds(one, key)).isTrue();
+        }
+    }
+
+    @Test
+    void backendThatClosesLeavesTheOthersTemporariesAndLocksAlone() throws IOException {
+        try (StorageBackend one = TestBackends.open(root)) {
+            try (StorageBackend other = TestBackends.open(root)) {
+                store(other, TestChunks.key(1));
+            }
+            List<Path> locks = regularFiles(root.resolve(".lmcache/writers"));
+            assertThat(locks).hasSize(1);
+            store(one, TestChunks.key(2));
+            assertThat(holds(one, TestChunks.key(1))).isTrue();
+        }
+    }
+
+    @Test
+    void putsGetsAndRemovalsOfTwoWritersNeverYieldWrongBytes() {
+        long seed = new Random().nextLong();
+        try (StorageBackend one = TestBackends.open(root, "max_bytes", "3000000");
+                StorageBackend other = TestBackends.open(root, "max_bytes", "3000000")) {
+            List<CompletableFuture<Long>> workers = IntStream.range(0, 4)
+                    .mapToObj(worker -> CompletableFuture.supplyAsync(
+                            () -> hits(worker % 2 == 0 ? one : other, new Random(seed + worker)),
+                            Thread::startVirtualThread))
+                    .toList();
+            long hits = workers.stream().mapToLong(TestBackends::await).sum();
+
+            assertThat(hits).as("seed %d", seed).isPositive();
+            assertThat(TestBackends.count(one, "corrupt") + TestBackends.count(other, "corrupt"))
+                    .as("seed %d", seed)
+                    .isZero();
+        }
+    }
+
+    private static long hits(StorageBackend backend, Random random) {
+        long hits = 0;
+        for (int step = 0; step < 300; step++) {
+            ChunkKey key = TestChunks.key(random.nextInt(60));
+            switch (random.nextInt(8)) {
+                case 0 -> await(backend.tryInvalidate(key));
+                case 1, 2, 3 -> put(backend, key, TestChunks.META);
+                default -> hits += holds(backend, key) ? 1 : 0;
+            }
+        }
+        return hits;
+    }
+
+    @Test
+    void manyInstancesMayWriteOneKeyAtATime() throws IOException {
+        ChunkKey key = TestChunks.key(1);
+        try (StorageBackend one = TestBackends.open(root);
+                StorageBackend other = TestBackends.open(root)) {
+            for (int round = 0; round < 20; round++) {
+                CompletableFuture<PutOutcome> first =
+                        CompletableFuture.supplyAsync(() -> put(one, key, TestChunks.META), Thread::startVirtualThread);
+                PutOutcome second = put(other, key, TestChunks.META);
+                assertThat(List.of(await(first), second))
+                        .contains(PutOutcome.stored())
+                        .isSubsetOf(PutOutcome.stored(), PutOutcome.alreadyPresent());
+                assertThat(holds(one, key)).isTrue();
+                assertThat(holds(other, key)).isTrue();
+                assertThat(await(one.tryInvalidate(key))).isTrue();
+            }
+            assertThat(file(root, key)).doesNotExist();
+            assertThat(regularFiles(root)).noneMatch(file -> file.toString().endsWith(".tmp"));
+        }
+    }
+}

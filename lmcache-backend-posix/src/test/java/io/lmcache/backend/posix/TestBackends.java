@@ -1,0 +1,99 @@
+package io.lmcache.backend.posix;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.testkit.TestChunks;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+
+/** What the tests of this package share: backends on a directory, and waiting with a bound. */
+final class TestBackends {
+    static final BackendContext CONTEXT = new BackendContext("test", Clock.systemUTC());
+
+    private TestBackends() {}
+
+    /** A backend on that directory; further settings as name, value, name, value. */
+    static StorageBackend open(Path root, String... settings) {
+        Map<String, String> values = new HashMap<>(Map.of("path", root.toString(), "staging_bytes", "67108864"));
+        for (int i = 0; i < settings.length; i += 2) {
+            values.put(settings[i], settings[i + 1]);
+        }
+        return new PosixBackendProvider().create(BackendSettings.of("posix", values), CONTEXT);
+    }
+
+    static <T> T await(CompletableFuture<T> future) {
+        try {
+            return future.get(30, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw new AssertionError("failed: " + e.getCause(), e);
+        } catch (InterruptedException | TimeoutException e) {
+            throw new AssertionError("no answer", e);
+        }
+    }
+
+    static PutOutcome put(StorageBackend backend, ChunkKey key, ChunkMeta meta) {
+        try (BufferLease lease = TestChunks.lease(backend.allocator(), key, meta)) {
+            return await(backend.put(key, meta, lease));
+        }
+    }
+
+    static void store(StorageBackend backend, ChunkKey key) {
+        assertThat(put(backend, key, TestChunks.META)).isEqualTo(PutOutcome.stored());
+    }
+
+    /** Whether the chunk is found; if so, its bytes have to be right. */
+    static boolean holds(StorageBackend backend, ChunkKey key, BufferAllocator allocator) {
+        Optional<StoredChunk> found = await(backend.get(key, allocator));
+        if (found.isEmpty()) {
+            return false;
+        }
+        try (StoredChunk chunk = found.get()) {
+            TestChunks.requireIntact(key, TestChunks.hostSegment(chunk.lease()));
+        }
+        return true;
+    }
+
+    static boolean holds(StorageBackend backend, ChunkKey key) {
+        return holds(backend, key, backend.allocator());
+    }
+
+    static long count(StorageBackend backend, String counter) {
+        return Objects.requireNonNull(backend.stats().counters().get(counter), counter);
+    }
+
+    static Path file(Path root, ChunkKey key) {
+        return root.resolve(new NativeChunkFormat().relativePath(key));
+    }
+
+    static List<Path> regularFiles(Path root) throws IOException {
+        try (Stream<Path> files = Files.walk(root)) {
+            return files.filter(Files::isRegularFile).toList();
+        }
+    }
+
+    static List<Path> quarantined(Path root) throws IOException {
+        return regularFiles(root.resolve(".lmcache/quarantine"));
+    }
+}

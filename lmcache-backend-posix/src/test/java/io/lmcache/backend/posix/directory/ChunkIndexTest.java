@@ -1,0 +1,65 @@
+package io.lmcache.backend.posix.directory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.testkit.TestChunks;
+import org.junit.jupiter.api.Test;
+
+class ChunkIndexTest {
+    private static final int MANY = 200_000;
+
+    @Test
+    void countsWhatItKnows() {
+        ChunkIndex index = new ChunkIndex(100);
+        index.add("a", 10, 0);
+        index.add("a", 10, 0);
+        index.add("b", 20, 0);
+        index.remove("a");
+        index.remove("c");
+        assertThat(index.contains("a")).isFalse();
+        assertThat(index.contains("b")).isTrue();
+        assertThat(index.chunks()).isEqualTo(1);
+        assertThat(index.payloadBytes()).isEqualTo(20);
+    }
+
+    @Test
+    void whatDoesNotFitIsForgottenAndNotCounted() {
+        ChunkIndex index = new ChunkIndex(10);
+        for (int i = 0; i < 1000; i++) {
+            index.add("chunk" + i, 7, 0);
+        }
+        assertThat(index.chunks()).isBetween(1L, 10L);
+        assertThat(index.payloadBytes()).isEqualTo(7 * index.chunks());
+    }
+
+    @Test
+    void lastUseIsClaimedOncePerInterval() {
+        ChunkIndex index = new ChunkIndex(10);
+        index.add("a", 1, 1000);
+        assertThat(index.claimTouch("a", 1059, 60)).isFalse();
+        assertThat(index.claimTouch("a", 1060, 60)).isTrue();
+        assertThat(index.claimTouch("a", 1061, 60)).isFalse();
+        assertThat(index.claimTouch("unknown", 1061, 60)).isFalse();
+    }
+
+    @Test
+    void entryTakesNoMoreHeapThanItsBound() {
+        NativeChunkFormat format = new NativeChunkFormat();
+        format.relativePath(TestChunks.key(0));
+        long before = usedHeap();
+        ChunkIndex index = new ChunkIndex(MANY);
+        for (int i = 0; i < MANY; i++) {
+            index.add(format.relativePath(TestChunks.key(i)), 1 << 20, 0);
+        }
+        long perEntry = (usedHeap() - before) / MANY;
+
+        assertThat(index.chunks()).isEqualTo(MANY);
+        assertThat(perEntry).isBetween(100L, (long) ChunkIndex.MAX_BYTES_PER_ENTRY);
+    }
+
+    private static long usedHeap() {
+        System.gc();
+        Runtime runtime = Runtime.getRuntime();
+        return runtime.totalMemory() - runtime.freeMemory();
+    }
+}
