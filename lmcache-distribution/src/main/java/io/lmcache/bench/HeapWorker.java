@@ -9,7 +9,7 @@ import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheEngine;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
+import java.io.PrintStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
@@ -52,7 +52,7 @@ public final class HeapWorker {
     record Answer(long amount, long heapBytes) {}
 
     /** Does one job. */
-    public static void serve(InputStream in, OutputStream out) throws IOException {
+    public static void serve(InputStream in, PrintStream out) throws IOException {
         Request request = JSON.readValue(in, Request.class);
         Answer answer = switch (request.job()) {
             case STORE_AND_RETRIEVE -> storeAndRetrieve(request.amount());
@@ -70,7 +70,7 @@ public final class HeapWorker {
                                 "staging_bytes", bytes(512 * Models.chunkBytes(Models.TINY))),
                         request.amount());
         };
-        out.write(JSON.writeValueAsBytes(answer));
+        out.println(JSON.writeValueAsString(answer));
     }
 
     private static String bytes(long bytes) {

@@ -20,7 +20,7 @@ import java.nio.file.Path;
 record PromptText(String name, String head, boolean hasMore) {
     private static final String REMEDY = "; name a text file in UTF-8, or - for standard input";
 
-    static PromptText ofFile(Path file, int limit) throws IOException {
+    static PromptText ofFile(Path file, int limit) {
         if (!Files.exists(file)) {
             throw new BadTextException("There is no file " + file + REMEDY);
         }
@@ -32,6 +32,8 @@ record PromptText(String name, String head, boolean hasMore) {
         }
         try (InputStream in = Files.newInputStream(file)) {
             return read(file.toString(), in, limit);
+        } catch (IOException e) {
+            throw new BadTextException(file + " cannot be read (" + e.getMessage() + ")" + REMEDY, e);
         }
     }
 
@@ -49,7 +51,7 @@ record PromptText(String name, String head, boolean hasMore) {
         return new PromptText(name, head, hasMore);
     }
 
-    private static String decode(String name, ByteBuffer bytes, boolean hasMore) throws BadTextException {
+    private static String decode(String name, ByteBuffer bytes, boolean hasMore) {
         CharBuffer text = CharBuffer.allocate(bytes.remaining());
         // Where more follows, the last character may lack its end, and is left out.
         CoderResult result = StandardCharsets.UTF_8

@@ -5,7 +5,7 @@ import io.lmcache.core.engine.LmcacheEngine;
 import io.lmcache.process.ChildJvm;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +24,7 @@ public final class FreshProcess {
     record Request(ModelConfig model, String run, @Nullable String directory, List<Integer> prompt) {}
 
     /** The new process's side: answers one request. */
-    public static void serve(InputStream in, OutputStream out) throws IOException {
+    public static void serve(InputStream in, PrintStream out) throws IOException {
         Request request = JSON.readValue(in, Request.class);
         try (LmcacheEngine engine = open(request.directory());
                 Workers workers = Workers.ofThisMachine()) {
@@ -32,7 +32,7 @@ public final class FreshProcess {
             InferenceEngine inference = Demo.inference(model, engine, request.run());
             Demo.warmUp(inference, () -> {});
             int[] prompt = request.prompt().stream().mapToInt(Integer::intValue).toArray();
-            out.write(JSON.writeValueAsBytes(inference.run(prompt, () -> {})));
+            out.println(JSON.writeValueAsString(inference.run(prompt, () -> {})));
         }
     }
 

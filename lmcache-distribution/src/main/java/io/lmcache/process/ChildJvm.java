@@ -4,8 +4,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A JVM with the class path and the flags of this one that answers one request. The request goes to its standard input,
- * the answer comes from its standard output, each as JSON of a few kilobytes.
+ * the answer is a line of its standard output, each as JSON of a few kilobytes.
  *
  * <p>Immutable and thread-safe.
  */
@@ -73,7 +75,16 @@ public final class ChildJvm {
         if (process.exitValue() != 0) {
             throw failure("ended with status " + process.exitValue() + "; its own messages are above", null);
         }
-        return JSON.readValue(process.getInputStream(), answer);
+        return JSON.readValue(answerIn(process.getInputStream()), answer);
+    }
+
+    /** The one line that is JSON: a JVM told to log, by flags that it inherits, does so on standard output. */
+    private String answerIn(InputStream output) throws IOException {
+        return new String(output.readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .filter(line -> line.startsWith("{"))
+                .findFirst()
+                .orElseThrow(() -> failure("printed no result", null));
     }
 
     private List<String> command() {

@@ -2,6 +2,7 @@ package io.lmcache.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
@@ -32,6 +33,13 @@ class BadInputTest {
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("-wx------"));
         assumeFalse(Files.isReadable(file), "this user reads every file");
         assertRefused(Invocation.of("demo", file.toString()), "is not readable");
+    }
+
+    @Test
+    void aFileThatFailsToRead() {
+        Path unreadable = Path.of("/proc/self/mem");
+        assumeTrue(Files.exists(unreadable), "only Linux has such a file");
+        assertRefused(Invocation.of("demo", unreadable.toString()), "cannot be read");
     }
 
     @Test
