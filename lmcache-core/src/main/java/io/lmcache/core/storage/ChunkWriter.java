@@ -117,9 +117,10 @@ final class ChunkWriter {
                 Optional<StoredChunk> held = tiers.first()
                         .get(chunks.keys().get(index), tiers.first().allocator())
                         .join();
-                if (held.isPresent()) {
+                if (held.isPresent() && held.get().meta().equals(meta(index))) {
                     return held.get().lease();
                 }
+                held.ifPresent(StoredChunk::close);
             }
             BufferLease lease = allocate(memory, meta(index).byteSize());
             if (lease != null) {
