@@ -19,8 +19,8 @@ import io.lmcache.backend.gds.io.IoPaths;
 import io.lmcache.backend.gds.io.OpenFiles;
 import io.lmcache.backend.gds.io.PathCounters;
 import io.lmcache.backend.posix.directory.ChunkDirectory;
+import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import io.lmcache.backend.posix.directory.Counters;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
 import io.lmcache.backend.posix.io.ChunkWriter;
 import io.lmcache.backend.posix.io.DirectIo;
 import io.lmcache.backend.posix.io.IoThreads;
@@ -71,25 +71,25 @@ final class GdsBackend implements StorageBackend {
     }
 
     /**
-     * A new backend.
+     * A new backend over files of that format.
      *
      * @throws LmcacheException with {@link ErrorCode#START_FAILED} when the device, libcufile where it is required, or the
      *     directory cannot be used
      */
-    static GdsBackend open(GdsSettings settings, BackendContext context) {
+    static GdsBackend open(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
         DeviceMemoryPool memory = DeviceMemoryPool.open(settings);
         try {
-            return open(settings, context, memory);
+            return open(settings, format, context, memory);
         } catch (RuntimeException e) {
             memory.close();
             throw e;
         }
     }
 
-    private static GdsBackend open(GdsSettings settings, BackendContext context, DeviceMemoryPool memory) {
+    private static GdsBackend open(
+            GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
         Counters counters = new Counters();
-        ChunkDirectory directory =
-                ChunkDirectory.open(settings.directory(), new NativeChunkFormat(), counters, context.clock());
+        ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
         try {
             return new GdsBackend(settings, counters, memory, directory);
         } catch (RuntimeException e) {

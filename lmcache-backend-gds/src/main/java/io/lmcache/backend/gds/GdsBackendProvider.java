@@ -4,6 +4,7 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.backend.posix.directory.NativeChunkFormat;
 
 /**
  * The provider of the backend {@code gds}: chunks in files, read to and written from GPU memory. It reads and writes host
@@ -49,6 +50,6 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return GdsBackend.open(GdsSettings.from(settings), context);
+        return GdsBackend.open(GdsSettings.from(settings), new NativeChunkFormat(), context);
     }
 }

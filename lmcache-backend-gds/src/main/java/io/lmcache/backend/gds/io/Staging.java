@@ -20,7 +20,8 @@ import java.util.Optional;
  * stream.
  *
  * <p>A piece moves in parts of 1 MiB, so that the copy of one part runs while the CPU is at the next; and in turns through
- * the two slices, so that the last copies of one piece run while the next is read. For one thread at a time, on which the device's context is current.
+ * the two slices, so that the last copies of one piece run while the next is read. For one thread at a time, on which the
+ * device's context is current.
  */
 final class Staging {
     /** The page-locked memory that a staging takes. */
