@@ -21,6 +21,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct call { char name[48]; long count, skip, times; int code; } calls[MAX_CALLS];
 static int call_count;
 static char violations[8192];
+static char stalled[48];
+static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
 static long total_memory = 256L << 20;
 static int devices = 1;
 
@@ -37,6 +39,7 @@ static struct call *find_call(const char *name) {
 
 int standin_enter(const char *name) {
   pthread_mutex_lock(&lock);
+  while (!strcmp(stalled, name)) pthread_cond_wait(&resumed, &lock);
   struct call *call = find_call(name);
   call->count++;
   int code = 0;
@@ -67,6 +70,14 @@ void standin_fail(const char *name, int code, long skip, long times) {
   call->code = code;
   call->skip = skip;
   call->times = times;
+  pthread_mutex_unlock(&lock);
+}
+
+// For tests: the call does not return until another one is named here, or none.
+void standin_stall(const char *name) {
+  pthread_mutex_lock(&lock);
+  snprintf(stalled, sizeof stalled, "%s", name);
+  pthread_cond_broadcast(&resumed);
   pthread_mutex_unlock(&lock);
 }
 
@@ -287,10 +298,18 @@ long standin_live_events(void) { return live_events; }
 
 static int (*emulate)(const char *, unsigned, unsigned, unsigned, unsigned, const void *);
 
+// The emulation keeps the thread blocks' state in globals: one kernel at a time.
+static int emulate_alone(struct work *work) {
+  static pthread_mutex_t emulation = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&emulation);
+  int unknown = emulate(work->kernel, work->grid[0], work->grid[1], work->grid[2], work->threads, work->owned);
+  pthread_mutex_unlock(&emulation);
+  return unknown;
+}
+
 static void run(struct work *work) {
   if (!work->kernel) memcpy(work->target, work->source, work->bytes);
-  else if (emulate(work->kernel, work->grid[0], work->grid[1], work->grid[2], work->threads, work->owned))
-    standin_violation("no emulation of the kernel %s", work->kernel);
+  else if (emulate_alone(work)) standin_violation("no emulation of the kernel %s", work->kernel);
   free(work->owned);
 }
 

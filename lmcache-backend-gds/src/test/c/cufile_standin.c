@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "standin.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -185,10 +187,21 @@ static void leave_handle(struct handle *handle) {
   pthread_mutex_unlock(&lock);
 }
 
+// libcufile takes unaligned sizes on files with O_DIRECT, too; the kernel does not.
+static int usable(int fd, size_t bytes) {
+  if (bytes % 4096 == 0) return dup(fd);
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  return open(name, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
+}
+
 ssize_t cuFileRead(struct handle *handle, char *base, size_t bytes, off_t file_offset, off_t buffer_offset) {
   int code = enter_handle("cuFileRead", handle, base, bytes, buffer_offset);
   if (code) { errno = EIO; return code == 1 ? -1 : -code; }
-  ssize_t count = pread(handle->fd, base + buffer_offset, (long)bytes < most_bytes ? (long)bytes : most_bytes, file_offset);
+  size_t most = (long)bytes < most_bytes ? bytes : (size_t)most_bytes;
+  int fd = usable(handle->fd, most);
+  ssize_t count = pread(fd, base + buffer_offset, most, file_offset);
+  close(fd);
   leave_handle(handle);
   return count;
 }
@@ -196,7 +209,10 @@ ssize_t cuFileRead(struct handle *handle, char *base, size_t bytes, off_t file_o
 ssize_t cuFileWrite(struct handle *handle, const char *base, size_t bytes, off_t file_offset, off_t buffer_offset) {
   int code = enter_handle("cuFileWrite", handle, base, bytes, buffer_offset);
   if (code) { errno = EIO; return code == 1 ? -1 : -code; }
-  ssize_t count = pwrite(handle->fd, base + buffer_offset, (long)bytes < most_bytes ? (long)bytes : most_bytes, file_offset);
+  size_t most = (long)bytes < most_bytes ? bytes : (size_t)most_bytes;
+  int fd = usable(handle->fd, most);
+  ssize_t count = pwrite(fd, base + buffer_offset, most, file_offset);
+  close(fd);
   leave_handle(handle);
   return count;
 }

@@ -12,6 +12,7 @@ import io.lmcache.testkit.StorageBackendContract;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,6 +47,12 @@ class GdsBackendContractTest extends StorageBackendContract {
                 "cufile_library", StandIns.cufileLibrary().toString());
         return new GdsBackendProvider()
                 .create(BackendSettings.of("gds", settings), new BackendContext("test", Clock.systemUTC()));
+    }
+
+    @Override
+    protected Optional<AutoCloseable> stallStorage() {
+        // Every thread calls it before it moves a piece of a chunk in device memory.
+        return Optional.of(StandIns.stall("cuCtxSetCurrent"));
     }
 
     @Override

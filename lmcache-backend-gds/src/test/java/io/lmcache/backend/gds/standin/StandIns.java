@@ -122,6 +122,18 @@ public final class StandIns implements BeforeAllCallback, BeforeEachCallback, Af
         }
     }
 
+    /** The call does not return until the handle is closed. */
+    public static AutoCloseable stall(String call) {
+        stallOnly(call);
+        return () -> stallOnly("");
+    }
+
+    private static void stallOnly(String call) {
+        try (Arena arena = Arena.ofConfined()) {
+            call("standin_stall", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS), arena.allocateFrom(call));
+        }
+    }
+
     /** How often a call was made since the test began. */
     public static long count(String call) {
         try (Arena arena = Arena.ofConfined()) {
