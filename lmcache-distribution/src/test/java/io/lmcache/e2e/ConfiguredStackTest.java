@@ -95,6 +95,13 @@ class ConfiguredStackTest {
     }
 
     @Test
+    void cufileThatIsRequiredIsRefusedWithoutADevice() {
+        assertRefused(Map.of("gds_path", directory, "use_cufile", true), ErrorCode.START_FAILED)
+                .hasMessageContaining("no CUDA device");
+        assertThat(directory).as("left behind").isEmptyDirectory();
+    }
+
+    @Test
     void anUnknownPluginIsRefusedWithThoseThatThereAre() {
         assertRefused(Map.of("storage_plugins", "no-such"), ErrorCode.UNKNOWN_BACKEND)
                 .hasMessageContainingAll("'no-such'", "Available: cpu, gds, posix", "storage_plugins");
