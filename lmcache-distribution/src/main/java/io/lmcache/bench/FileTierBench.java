@@ -52,7 +52,8 @@ final class FileTierBench {
             Path root = Files.createDirectory(directory.resolve(scope.model()));
             int[] prompt = Models.prompt(1, scale.fileChunks(Models.chunkBytes(scope)) * Models.CHUNK_TOKENS);
             store(root, scope, prompt);
-            List<Path> files = writtenBack(root);
+            List<Path> files = chunkFiles(root, Models.chunkBytes(scope));
+            writeBack(files);
             for (Mode mode : Mode.values()) {
                 if (mode.isTakenBy(files.getFirst())) {
                     rows.add(row(root, scope, prompt, files, mode));
@@ -89,16 +90,20 @@ final class FileTierBench {
         return (range, destination) -> chunk.fill(new TokenRange(0, range.length()), destination);
     }
 
-    /** The files, with nothing left to write: the kernel would do it while others read. */
-    private static List<Path> writtenBack(Path root) throws IOException {
+    /** The tier keeps files of its own beside them, which are small. */
+    private static List<Path> chunkFiles(Path root, long chunkBytes) throws IOException {
         try (Stream<Path> paths = Files.walk(root)) {
-            List<Path> files = paths.filter(Files::isRegularFile).toList();
-            for (Path file : files) {
-                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-                    channel.force(true);
-                }
+            return paths.filter(path -> Files.isRegularFile(path) && path.toFile().length() > chunkBytes)
+                    .toList();
+        }
+    }
+
+    /** Leaves nothing for the kernel to write while others read. */
+    private static void writeBack(List<Path> files) throws IOException {
+        for (Path file : files) {
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.force(true);
             }
-            return files;
         }
     }
 
