@@ -22,8 +22,8 @@ public record KvLayout(KvDtype dtype, int layers, int kvHeads, int headSize, Mem
     private static final Pattern FINGERPRINT =
             Pattern.compile("(KV_2LTD|KV_MLA_FMT)-([1-9][0-9]{0,8})x([1-9][0-9]{0,8})x([1-9][0-9]{0,8})");
 
-    /** The most bytes that one token may have; keeps the size of every legal chunk within a {@code long}. */
-    private static final long MAX_BYTES_PER_TOKEN = 1L << 32;
+    /** One token has fewer bytes; keeps the size of a chunk within a {@code long}, and hiddenSize within an int. */
+    private static final long BYTES_PER_TOKEN_BOUND = 1L << 32;
 
     /**
      * Checks the shape.
@@ -41,11 +41,11 @@ public record KvLayout(KvDtype dtype, int layers, int kvHeads, int headSize, Mem
                             + "; pass kvHeads = 1 and the vector's length as headSize");
         }
         double bytesPerToken = (double) format.planes() * layers * kvHeads * headSize * dtype.bytes();
-        if (bytesPerToken > MAX_BYTES_PER_TOKEN) {
+        if (bytesPerToken >= BYTES_PER_TOKEN_BOUND) {
             throw new LmcacheException(
                     ErrorCode.INVALID_ARGUMENT,
                     "KV layout: " + layers + " layers x " + kvHeads + " heads x " + headSize
-                            + " elements exceed 4 GiB a token; check the dimensions");
+                            + " elements have 4 GiB a token or more; check the dimensions");
         }
     }
 

@@ -1,7 +1,6 @@
 package io.lmcache.testkit;
 
 import io.lmcache.api.ChunkKey;
-import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.BackendCapability;
@@ -89,7 +88,7 @@ public final class FaultyBackend implements StorageBackend {
         BufferLease share = lease.share();
         try {
             return puts.play(() -> delegate.put(key, meta, share)).whenComplete((outcome, failure) -> share.close());
-        } catch (LmcacheException e) {
+        } catch (RuntimeException e) {
             share.close();
             throw e;
         }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * its lease. Thread-safe.
  */
 public final class LeakCheck implements AfterEachCallback {
-    private static final Duration PATIENCE = Duration.ofSeconds(5);
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
 
     private final List<BufferAllocator> watched = new CopyOnWriteArrayList<>();
     private final List<HostRegion> regions = new CopyOnWriteArrayList<>();

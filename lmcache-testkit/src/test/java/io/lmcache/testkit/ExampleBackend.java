@@ -206,7 +206,7 @@ class ExampleBackend implements StorageBackend {
     public Optional<ChunkPin> tryPin(ChunkKey key) {
         String name = nameOf(key);
         synchronized (disk) {
-            if (io.isShutdown() || !holds(key)) {
+            if (isClosed() || !holds(key)) {
                 return Optional.empty();
             }
             pins.merge(name, 1, Integer::sum);
@@ -269,6 +269,15 @@ class ExampleBackend implements StorageBackend {
         } catch (RejectedExecutionException e) {
             return CompletableFuture.completedFuture(whenClosed);
         }
+    }
+
+    boolean isClosed() {
+        return io.isShutdown();
+    }
+
+    /** Whether the lease is on this backend's staging memory. */
+    boolean isOwn(BufferLease lease) {
+        return region.segment().asOverlappingSlice(segment(lease)).isPresent();
     }
 
     private static MemorySegment segment(BufferLease lease) {

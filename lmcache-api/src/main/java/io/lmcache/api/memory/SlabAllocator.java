@@ -35,6 +35,7 @@ public final class SlabAllocator implements BufferAllocator, AutoCloseable {
     private final Map<SlabLease, Throwable> places = new LinkedHashMap<>();
     private long openLeases;
     private long peak;
+    private boolean underPressure;
     private boolean closed;
 
     /**
@@ -97,15 +98,32 @@ public final class SlabAllocator implements BufferAllocator, AutoCloseable {
         if (bytes > limitBytes()) {
             return Optional.empty();
         }
-        Optional<BufferLease> lease = allocateFree(bytes);
+        Optional<BufferLease> lease = allocateUnlessUnderPressure(bytes);
         return lease.isPresent() ? lease : allocateUnderPressure(bytes);
     }
 
+    private Optional<BufferLease> allocateUnlessUnderPressure(long bytes) {
+        synchronized (lock) {
+            return underPressure ? Optional.empty() : allocateFree(bytes);
+        }
+    }
+
+    /** In turns: else one would take the memory that was given up for another, and that one would go without. */
     private Optional<BufferLease> allocateUnderPressure(long bytes) {
-        // In turns: else one would take the memory that was given up for another, and that one would go without.
         synchronized (turn) {
-            pressureHook.relieve(bytes);
-            return allocateFree(bytes);
+            setUnderPressure(true);
+            try {
+                pressureHook.relieve(bytes);
+                return allocateFree(bytes);
+            } finally {
+                setUnderPressure(false);
+            }
+        }
+    }
+
+    private void setUnderPressure(boolean value) {
+        synchronized (lock) {
+            underPressure = value;
         }
     }
 

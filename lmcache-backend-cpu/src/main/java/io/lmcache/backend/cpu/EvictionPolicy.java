@@ -13,8 +13,8 @@ import java.util.stream.Stream;
  * In which order chunks give way.
  *
  * <p>Caffeine keeps the order, but never evicts: when to evict, and which chunk of that order may go, is decided by
- * memory, which it does not see. So the orders by time use an expiration that does not come, and the order by frequency
- * a maximum that the slab cannot exceed.
+ * memory, which it does not see. So time stands still for it, which leaves the orders by time to the sequence of calls
+ * and lets nothing expire; and the order by frequency has a maximum that the slab cannot exceed.
  */
 enum EvictionPolicy {
     /** The least recently used first. */
@@ -26,11 +26,13 @@ enum EvictionPolicy {
     /** The most recently used first. */
     MRU;
 
-    private static final Duration NEVER = Duration.ofDays(36_500);
+    /** Any would do: time stands still. */
+    private static final Duration NEVER = Duration.ofDays(1);
 
     Cache<ChunkKey, CachedChunk> newCache(long capacityBytes) {
         // Its housekeeping is short; on the calling thread the order is current when it is asked for.
-        Caffeine<Object, Object> builder = Caffeine.newBuilder().executor(Runnable::run);
+        Caffeine<Object, Object> builder =
+                Caffeine.newBuilder().executor(Runnable::run).ticker(() -> 0);
         return switch (this) {
             case LRU, MRU -> builder.expireAfterAccess(NEVER).build();
             case FIFO -> builder.expireAfterWrite(NEVER).build();
