@@ -137,6 +137,8 @@ status cuFileHandleRegister(struct handle **out, descriptor *description) {
   int code = entered("cuFileHandleRegister");
   if (code) return answer(code);
   if (description->type != 1 || description->fs_ops) return answer(INVALID_VALUE);
+  // As libcufile 1.15 does.
+  if (fcntl(description->handle.fd, F_GETFL) & O_NOFOLLOW) return answer(OPEN_FLAG);
   pthread_mutex_lock(&lock);
   struct handle *free_slot = 0;
   for (int i = 0; i < MAX; i++) {

@@ -20,8 +20,8 @@ final class NativeFiles {
     static final int READ_WRITE = 2;
     static final int DIRECT = 0x4000;
 
-    // A chunk file is never a link: one that is was put there by someone else.
-    private static final int NO_FOLLOW_AND_CLOSE_ON_EXEC = 0x20000 | 0x80000;
+    // Without O_NOFOLLOW, which libcufile refuses to register (5019): that a chunk file is no link is checked before.
+    private static final int CLOSE_ON_EXEC = 0x80000;
     private static final int ENOENT = 2;
 
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
@@ -54,7 +54,7 @@ final class NativeFiles {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CAPTURE);
             int descriptor = (int)
-                    OPEN.invokeExact(state, arena.allocateFrom(file.toString()), flags | NO_FOLLOW_AND_CLOSE_ON_EXEC);
+                    OPEN.invokeExact(state, arena.allocateFrom(file.toString()), flags | CLOSE_ON_EXEC);
             if (descriptor < 0) {
                 throw failure(file, (int) ERRNO.get(state, 0L));
             }
