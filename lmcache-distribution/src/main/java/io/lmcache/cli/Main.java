@@ -40,6 +40,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new DemoCommand(demoModel, standardInput))
                 .addSubcommand(new DemoProcessCommand(standardInput))
                 .addSubcommand(new ConfigCommand())
+                .addSubcommand(new DoctorCommand())
                 .setParameterExceptionHandler((e, arguments) -> Failures.badArguments(e))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failures.report(e, command, main.verbose));
     }

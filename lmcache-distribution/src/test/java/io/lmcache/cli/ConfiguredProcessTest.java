@@ -113,7 +113,9 @@ class ConfiguredProcessTest {
         builder.environment().putAll(environment);
         Process process = builder.start();
         try {
-            assertThat(process.waitFor(100, TimeUnit.SECONDS)).as("ends in time").isTrue();
+            assertThat(process.waitFor(100, TimeUnit.SECONDS))
+                    .as("ends in time")
+                    .isTrue();
         } finally {
             process.destroyForcibly();
         }
