@@ -2,7 +2,8 @@
  * The persistent tier on files: the chunk file format, the chunk directory, and POSIX I/O on host memory.
  *
  * <p>{@code io.lmcache.backend.posix.directory} knows what a chunk file looks like and where it lies, and moves no
- * payload; {@code io.lmcache.backend.posix} moves payload between such files and host memory.
+ * payload; {@code io.lmcache.backend.posix} moves payload between such files and host memory;
+ * {@code io.lmcache.backend.posix.diagnosis} finds out what a directory's place is good for.
  */
 @org.jspecify.annotations.NullMarked
 @SuppressWarnings("module") // io.lmcache.backend.gds is built after this module.
@@ -15,6 +16,8 @@ module io.lmcache.backend.posix {
     requires org.slf4j;
 
     exports io.lmcache.backend.posix;
+    exports io.lmcache.backend.posix.diagnosis to
+            io.lmcache.backend.gds;
     exports io.lmcache.backend.posix.directory to
             io.lmcache.backend.gds;
     exports io.lmcache.backend.posix.io to

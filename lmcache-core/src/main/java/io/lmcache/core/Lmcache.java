@@ -1,12 +1,18 @@
 package io.lmcache.core;
 
 import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.engine.LmcacheEngine;
 import io.lmcache.core.wiring.EngineModule;
+import io.lmcache.core.wiring.TierDoctor;
 import io.lmcache.core.wiring.Wiring;
+import java.time.Duration;
 
-/** Opens caches from configuration. Stateless and thread-safe. */
+/** Opens and diagnoses caches from configuration. Stateless and thread-safe. */
 public final class Lmcache {
+    /** For each backend: enough for slow disks, and for the contexts of many GPUs. */
+    private static final Duration DIAGNOSIS_LIMIT = Duration.ofMinutes(3);
+
     private Lmcache() {}
 
     /**
@@ -25,5 +31,16 @@ public final class Lmcache {
      */
     public static LmcacheEngine open(LmcacheConfig config) {
         return Wiring.create(new EngineModule(config), LmcacheEngine.class);
+    }
+
+    /**
+     * Whether a cache of this configuration will work here, on what path and how fast, with the remedy for whatever is
+     * missing. Tries the storage out with files that are removed again; opens no cache.
+     *
+     * @throws io.lmcache.api.LmcacheException when a backend is unknown or cannot read its settings
+     */
+    public static StackDiagnosis diagnose(LmcacheConfig config) {
+        EngineModule module = new EngineModule(config);
+        return new TierDoctor(config, module.registry(), module.context(), DIAGNOSIS_LIMIT).diagnose();
     }
 }

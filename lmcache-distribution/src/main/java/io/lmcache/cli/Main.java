@@ -42,6 +42,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new BenchCommand())
                 .addSubcommand(new BenchProcessCommand(standardInput))
                 .addSubcommand(new ConfigCommand())
+                .addSubcommand(new DoctorCommand())
                 .setParameterExceptionHandler((e, arguments) -> Failures.badArguments(e))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failures.report(e, command, main.verbose));
     }

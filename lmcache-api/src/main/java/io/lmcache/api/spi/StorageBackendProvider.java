@@ -1,5 +1,7 @@
 package io.lmcache.api.spi;
 
+import java.util.List;
+
 /**
  * Makes a storage backend. Found by {@link java.util.ServiceLoader}: declare it in {@code module-info} and, for the class
  * path, in {@code META-INF/services}.
@@ -19,4 +21,18 @@ public interface StorageBackendProvider {
      *     settings, {@link io.lmcache.api.ErrorCode#START_FAILED} when it cannot work here
      */
     StorageBackend create(BackendSettings settings, BackendContext context);
+
+    /**
+     * What stands for and against a backend of these settings in this place, each fact with its remedy: for a person who
+     * wonders whether it will work, and how fast. A problem among the findings means that {@link #create} would fail, or
+     * that the backend would not work.
+     *
+     * <p>May take seconds, to try things out. Leaves nothing behind, in the storage neither. Without the settings that
+     * name the storage it tells what can be told of the machine.
+     *
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#INVALID_CONFIGURATION} for bad settings
+     */
+    default List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+        return List.of();
+    }
 }

@@ -6,9 +6,11 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.OffsetAllocator;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +42,12 @@ public final class CpuBackendProvider implements StorageBackendProvider {
         return backend;
     }
 
+    @Override
+    public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+        long free = operatingSystem().getFreeMemorySize();
+        return new CpuDiagnosis(capacity(settings), machineMemory(), free, CpuDiagnosis.HUGE_PAGES).findings();
+    }
+
     private static long capacity(BackendSettings settings) {
         String asked = settings.requiredText("capacity_bytes");
         long capacity = settings.number("capacity_bytes", 0, Long.MIN_VALUE, Long.MAX_VALUE);
@@ -61,6 +69,10 @@ public final class CpuBackendProvider implements StorageBackendProvider {
 
     /** In a container its limit, not the memory of the host. */
     private static long machineMemory() {
-        return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+        return operatingSystem().getTotalMemorySize();
+    }
+
+    private static OperatingSystemMXBean operatingSystem() {
+        return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     }
 }

@@ -2,9 +2,11 @@ package io.lmcache.backend.posix;
 
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import java.util.List;
 
 /**
  * The provider of the backend {@code posix}: chunks in files below one or several directories, shared between processes.
@@ -44,5 +46,10 @@ public final class PosixBackendProvider implements StorageBackendProvider {
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
         return PosixBackend.open(PosixSettings.from(settings), new NativeChunkFormat(), context);
+    }
+
+    @Override
+    public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+        return PosixDiagnosis.of(PosixSettings.from(settings), context);
     }
 }

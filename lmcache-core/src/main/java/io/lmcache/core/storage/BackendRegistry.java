@@ -4,8 +4,10 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import java.util.List;
 import java.util.ServiceLoader;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -54,6 +56,20 @@ public final class BackendRegistry {
      *     provider throws
      */
     public StorageBackend create(String name, BackendSettings settings, BackendContext context) {
+        return provider(name).create(settings, context);
+    }
+
+    /**
+     * What the provider of that name finds out about a backend of these settings.
+     *
+     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when no provider has that name, or with what the
+     *     provider throws
+     */
+    public List<Finding> diagnose(String name, BackendSettings settings, BackendContext context) {
+        return provider(name).diagnose(settings, context);
+    }
+
+    private StorageBackendProvider provider(String name) {
         StorageBackendProvider provider = providers.get(name);
         if (provider == null) {
             throw new LmcacheException(
@@ -61,6 +77,6 @@ public final class BackendRegistry {
                     "No storage backend is called '" + name + "'. Available: " + String.join(", ", providers.keySet())
                             + ". Put the jar of the backend on the class path, or correct 'storage_plugins'");
         }
-        return provider.create(settings, context);
+        return provider;
     }
 }

@@ -57,7 +57,7 @@ public final class DirectIo {
     }
 
     /** Writes and reads one block of a file in that directory; the answer is why it cannot be done, empty when it can. */
-    static Optional<String> probe(Path directory) {
+    public static Optional<String> probe(Path directory) {
         try {
             Path file = Files.createTempFile(
                     directory,

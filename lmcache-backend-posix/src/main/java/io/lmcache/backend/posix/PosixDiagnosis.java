@@ -1,0 +1,154 @@
+package io.lmcache.backend.posix;
+
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.Finding;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.backend.posix.diagnosis.Amounts;
+import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.backend.posix.diagnosis.StorageTrial;
+import io.lmcache.backend.posix.diagnosis.TrialDirectory;
+import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.io.DirectIo;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What stands for and against chunks in files: each directory's place, and a trial of it through a backend in a directory
+ * of its own. For one thread.
+ */
+final class PosixDiagnosis {
+    /** A trial writes 72 MiB with each of its two ways; on a disk with less than this free it would only be in the way. */
+    private static final long TRIAL_ROOM_BYTES = 256L << 20;
+
+    private final PosixSettings settings;
+    private final BackendContext context;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private PosixDiagnosis(PosixSettings settings, BackendContext context) {
+        this.settings = settings;
+        this.context = context;
+    }
+
+    static List<Finding> of(PosixSettings settings, BackendContext context) {
+        PosixDiagnosis diagnosis = new PosixDiagnosis(settings, context);
+        settings.directory().paths().forEach(diagnosis::examine);
+        return diagnosis.findings;
+    }
+
+    private void examine(Path path) {
+        Path nearest = TrialDirectory.nearestTo(path);
+        if (!Files.isDirectory(nearest)) {
+            findings.add(
+                    Finding.problem("directory", nearest + " is not a directory", "remove it, or name another path"));
+            return;
+        }
+        try {
+            examinePlace(path, nearest);
+        } catch (IOException e) {
+            findings.add(Finding.problem(
+                    "directory",
+                    path + " cannot be used: " + e,
+                    "name a path where this user may create files and lock them"));
+        }
+    }
+
+    private void examinePlace(Path path, Path nearest) throws IOException {
+        fileSystem(path, nearest);
+        Optional<String> refusal;
+        try (TrialDirectory directory = TrialDirectory.in(nearest)) {
+            refusal = DirectIo.probe(directory.path());
+        }
+        findings.add(Finding.ok(
+                "directory",
+                path + (Files.exists(path) ? " is there and writable" : " will be created in " + nearest)));
+        if (freeSpace(nearest)) {
+            trial("page cache", path, nearest, false);
+            if (refusal.isEmpty()) {
+                trial("O_DIRECT", path, nearest, true);
+            }
+        }
+        refusal.map(reason -> noDirectIo(path, reason)).ifPresent(findings::add);
+    }
+
+    private void fileSystem(Path path, Path nearest) throws IOException {
+        Optional<MountPoint> mount = MountPoint.under(nearest, MountPoint.MOUNT_TABLE);
+        mount.map(found -> fileSystem(path, found)).ifPresent(findings::add);
+    }
+
+    private static Finding fileSystem(Path path, MountPoint mount) {
+        String text = path + ": " + mount.describe();
+        return switch (mount.type()) {
+            case "tmpfs", "ramfs" ->
+                Finding.note(
+                        "file system",
+                        text + " is memory: chunks take it from the host tier, and are gone after a restart",
+                        "name a directory on a disk, if chunks are to last");
+            case "overlay" ->
+                Finding.note(
+                        "file system",
+                        text + " is the layer of a container: chunks are gone with it",
+                        "mount a volume of the host, and name a directory there");
+            default -> Finding.ok("file system", text);
+        };
+    }
+
+    /** Whether there is room for trials. */
+    private boolean freeSpace(Path nearest) throws IOException {
+        FileStore store = Files.getFileStore(nearest);
+        long usable = store.getUsableSpace();
+        String text = Amounts.bytes(usable) + " of " + Amounts.bytes(store.getTotalSpace()) + " at " + nearest;
+        boolean hasRoom = usable >= TRIAL_ROOM_BYTES;
+        findings.add(
+                hasRoom
+                        ? Finding.ok("free space", text)
+                        : Finding.note(
+                                "free space",
+                                text + ": too little to try out reads and writes",
+                                "make room, or see that older chunks there may be evicted"));
+        return hasRoom;
+    }
+
+    private Finding noDirectIo(Path path, String refusal) {
+        String text = path + " does not take it (" + refusal + "); the page cache is used";
+        return settings.useDirectIo()
+                ? Finding.note("O_DIRECT", text, "set use_direct_io to false, or name a directory that takes it")
+                : Finding.ok("O_DIRECT", text);
+    }
+
+    private void trial(String topic, Path path, Path nearest, boolean useDirectIo) {
+        try (TrialDirectory directory = TrialDirectory.in(nearest);
+                StorageBackend backend =
+                        PosixBackend.open(movedTo(directory, useDirectIo), new NativeChunkFormat(), context)) {
+            findings.add(Finding.ok(topic, path + ": " + StorageTrial.run(backend, new HostMemory())));
+        } catch (IOException | LmcacheException e) {
+            findings.add(Finding.problem(
+                    topic, path + ": " + e.getMessage(), "check the file system and its drive, or name another path"));
+        }
+    }
+
+    private PosixSettings movedTo(TrialDirectory directory, boolean useDirectIo) {
+        return new PosixSettings(
+                directory.settings(settings.directory()), settings.ioThreads(), useDirectIo, settings.stagingBytes());
+    }
+
+    private static final class HostMemory implements StorageTrial.Memory {
+        @Override
+        public void copyIn(MemorySegment source, KvBuffer target) {
+            ((HostBuffer) target).segment().copyFrom(source);
+        }
+
+        @Override
+        public void copyOut(KvBuffer source, MemorySegment target) {
+            target.copyFrom(((HostBuffer) source).segment());
+        }
+    }
+}

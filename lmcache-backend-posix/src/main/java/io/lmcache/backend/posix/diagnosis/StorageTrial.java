@@ -1,0 +1,205 @@
+package io.lmcache.backend.posix.diagnosis;
+
+import io.lmcache.api.ChunkHash;
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.IntStream;
+
+/**
+ * Chunks of 64 MiB in all, written through a backend and read back, compared and timed: what an engine would get, with
+ * threads, checksums and all. For one thread.
+ */
+public final class StorageTrial {
+    private static final int MOST_CHUNKS = 16;
+    private static final long MOST_CHUNK_BYTES = 4 << 20;
+    private static final int WARM_UP_CHUNKS = 2;
+    private static final long TIMEOUT_SECONDS = 30;
+
+    /** Copies between host memory and the memory of a backend's allocator. */
+    public interface Memory {
+        /** Copies to the backend's memory, which is as long. */
+        void copyIn(MemorySegment source, KvBuffer target) throws IOException;
+
+        /** Copies from the backend's memory, which is as long. */
+        void copyOut(KvBuffer source, MemorySegment target) throws IOException;
+    }
+
+    /**
+     * How long it took.
+     *
+     * @param bytes how much was written, and how much read
+     */
+    public record Speeds(long bytes, long writeNanos, long readNanos) {
+        @Override
+        public String toString() {
+            return Amounts.bytes(bytes) + " written at " + Amounts.rate(bytes, writeNanos) + ", read back at "
+                    + Amounts.rate(bytes, readNanos);
+        }
+    }
+
+    private final StorageBackend backend;
+    private final Memory memory;
+    private final ChunkMeta meta;
+    private final KeyScope scope;
+    private final MemorySegment content;
+    private final MemorySegment back;
+    private int keys;
+
+    private StorageTrial(StorageBackend backend, Memory memory, Arena arena) {
+        this.backend = backend;
+        this.memory = memory;
+        KvLayout layout = KvLayout.mla(KvDtype.UINT8, 1, 1);
+        long chunkBytes = Math.min(MOST_CHUNK_BYTES, backend.allocator().limitBytes());
+        this.meta = new ChunkMeta(layout, (int) chunkBytes);
+        this.scope = KeyScope.of("lmcache-trial", layout);
+        this.content = randomBytes(arena.allocate(chunkBytes, Long.BYTES));
+        this.back = arena.allocate(chunkBytes, Long.BYTES);
+    }
+
+    /** Not zeros, of which some file systems make holes. */
+    private static MemorySegment randomBytes(MemorySegment target) {
+        SplittableRandom random = new SplittableRandom(1);
+        for (long offset = 0; offset + Long.BYTES <= target.byteSize(); offset += Long.BYTES) {
+            target.set(ValueLayout.JAVA_LONG, offset, random.nextLong());
+        }
+        return target;
+    }
+
+    /**
+     * Tries the backend, which stays the caller's; its chunks stay in it.
+     *
+     * @throws IOException when a chunk cannot be written, is not found again, is changed, or takes longer than 30 seconds
+     */
+    public static Speeds run(StorageBackend backend, Memory memory) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            StorageTrial trial = new StorageTrial(backend, memory, arena);
+            int chunks = (int) Math.min(MOST_CHUNKS, backend.allocator().limitBytes() / trial.meta.byteSize());
+            trial.writeAndRead(Math.min(WARM_UP_CHUNKS, chunks));
+            return trial.writeAndRead(chunks);
+        }
+    }
+
+    private Speeds writeAndRead(int chunks) throws IOException {
+        List<ChunkKey> fresh =
+                IntStream.range(0, chunks).mapToObj(_ -> newKey()).toList();
+        long writeNanos = write(fresh);
+        long readNanos = read(fresh);
+        return new Speeds(chunks * meta.byteSize(), writeNanos, readNanos);
+    }
+
+    private ChunkKey newKey() {
+        byte[] hash = ByteBuffer.allocate(Long.BYTES).putLong(keys++).array();
+        return new ChunkKey(scope, ChunkHash.of(hash));
+    }
+
+    private long write(List<ChunkKey> fresh) throws IOException {
+        List<BufferLease> leases = new ArrayList<>();
+        try {
+            for (ChunkKey _ : fresh) {
+                leases.add(filled());
+            }
+            long start = System.nanoTime();
+            List<CompletableFuture<PutOutcome>> puts = IntStream.range(0, fresh.size())
+                    .mapToObj(i -> backend.put(fresh.get(i), meta, leases.get(i)))
+                    .toList();
+            for (CompletableFuture<PutOutcome> put : puts) {
+                requireStored(await("written", put));
+            }
+            return System.nanoTime() - start;
+        } finally {
+            leases.forEach(BufferLease::close);
+        }
+    }
+
+    private BufferLease filled() throws IOException {
+        BufferLease lease = backend.allocator()
+                .tryAllocate(meta.byteSize())
+                .orElseThrow(() -> new IOException("the backend has no memory left for a chunk"));
+        boolean filled = false;
+        try {
+            memory.copyIn(content, lease.buffer());
+            filled = true;
+            return lease;
+        } finally {
+            if (!filled) {
+                lease.close();
+            }
+        }
+    }
+
+    private static void requireStored(PutOutcome outcome) throws IOException {
+        switch (outcome) {
+            case PutOutcome.Stored _ -> {}
+            case PutOutcome.AlreadyPresent _ -> throw new IOException("a new chunk was taken for one that is there");
+            case PutOutcome.Declined declined -> throw new IOException("a chunk was declined: " + declined.message());
+        }
+    }
+
+    private long read(List<ChunkKey> stored) throws IOException {
+        long start = System.nanoTime();
+        List<CompletableFuture<Optional<StoredChunk>>> gets = stored.stream()
+                .map(key -> backend.get(key, backend.allocator()))
+                .toList();
+        try {
+            List<StoredChunk> found = new ArrayList<>();
+            for (CompletableFuture<Optional<StoredChunk>> get : gets) {
+                found.add(await("read", get)
+                        .orElseThrow(() -> new IOException("a chunk that had been stored was not found intact")));
+            }
+            long nanos = System.nanoTime() - start;
+            for (StoredChunk chunk : found) {
+                requireIntact(chunk);
+            }
+            return nanos;
+        } finally {
+            gets.forEach(StorageTrial::closeOnArrival);
+        }
+    }
+
+    private void requireIntact(StoredChunk chunk) throws IOException {
+        memory.copyOut(chunk.lease().buffer(), back);
+        if (back.mismatch(content) >= 0) {
+            throw new IOException("a chunk came back changed");
+        }
+    }
+
+    /** Also of a read that nobody waits for any more. */
+    private static void closeOnArrival(CompletableFuture<Optional<StoredChunk>> get) {
+        var _ = get.thenAccept(found -> found.ifPresent(StoredChunk::close));
+    }
+
+    private static <T> T await(String what, CompletableFuture<T> future) throws IOException {
+        try {
+            return future.get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw new IOException("a chunk could not be " + what + ": " + e.getCause(), e.getCause());
+        } catch (TimeoutException e) {
+            throw new IOException("a chunk was not " + what + " within " + TIMEOUT_SECONDS + " seconds", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("the trial was interrupted");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+package io.lmcache.backend.posix.diagnosis;
+
+import io.lmcache.backend.posix.directory.DirectorySettings;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A directory for trials, that is gone with all it holds after {@link #close()}, and when the process is interrupted
+ * before. For one thread.
+ */
+public final class TrialDirectory implements Closeable {
+    private static final Logger LOG = LoggerFactory.getLogger(TrialDirectory.class);
+
+    private final Path path;
+    private final Thread hook = new Thread(this::deleteAtShutdown, "lmcache-trial-cleanup");
+
+    private TrialDirectory(Path path) {
+        this.path = path;
+    }
+
+    /** A new directory beside what the parent holds. */
+    public static TrialDirectory in(Path parent) throws IOException {
+        TrialDirectory directory = new TrialDirectory(Files.createTempDirectory(parent, ".lmcache-trial-"));
+        Runtime.getRuntime().addShutdownHook(directory.hook);
+        return directory;
+    }
+
+    /** The directory that is there already where this one would be created: itself, or the nearest above it. */
+    public static Path nearestTo(Path directory) {
+        Path nearest = directory.toAbsolutePath().normalize();
+        while (!Files.exists(nearest) && nearest.getParent() != null) {
+            nearest = nearest.getParent();
+        }
+        return nearest;
+    }
+
+    /** The directory. */
+    public Path path() {
+        return path;
+    }
+
+    /** The settings of a chunk directory that lies here instead, with the same durability and without limits. */
+    public DirectorySettings settings(DirectorySettings configured) {
+        return new DirectorySettings(
+                List.of(path), configured.sharding(), configured.device(), configured.fsync(), 0, Duration.ZERO, 0);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is shutting down: the hook is at it already.
+            return;
+        }
+        delete();
+    }
+
+    /** The trial may still be writing then, so that something can be left. */
+    private void deleteAtShutdown() {
+        try {
+            delete();
+        } catch (IOException | UncheckedIOException e) {
+            LOG.warn("{} could not be deleted ({}); delete it by hand", path, e.getMessage());
+        }
+    }
+
+    private void delete() throws IOException {
+        for (Path entry : entriesDeepestFirst()) {
+            Files.deleteIfExists(entry);
+        }
+    }
+
+    private List<Path> entriesDeepestFirst() throws IOException {
+        try (Stream<Path> entries = Files.walk(path)) {
+            return entries.sorted(Comparator.reverseOrder()).toList();
+        }
+    }
+}

@@ -1,0 +1,3 @@
+/** What a diagnosis of a configuration tells. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.core.diagnosis;

@@ -1,0 +1,136 @@
+package io.lmcache.core.wiring;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
+import io.lmcache.api.spi.Finding.Status;
+import io.lmcache.core.config.ConfigOptions;
+import io.lmcache.core.config.CuFileUse;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.diagnosis.BackendDiagnosis;
+import io.lmcache.core.diagnosis.StackDiagnosis;
+import io.lmcache.core.storage.BackendRegistry;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Finds out whether the tiers that {@link TierStarter} would start will work, and which. For one thread. */
+public final class TierDoctor {
+    private static final String GDS_PATH = ConfigOptions.GDS_PATH.name();
+
+    private final LmcacheConfig config;
+    private final TierSettings settings;
+    private final BackendRegistry registry;
+    private final BackendContext context;
+    private final Duration limit;
+
+    /**
+     * A doctor for that configuration.
+     *
+     * @param limit how long each backend may take; storage that hangs is given up then, together with the thread that
+     *     hangs in it
+     */
+    public TierDoctor(LmcacheConfig config, BackendRegistry registry, BackendContext context, Duration limit) {
+        this.config = config;
+        this.settings = new TierSettings(config);
+        this.registry = registry;
+        this.context = context;
+        this.limit = limit;
+    }
+
+    /**
+     * Asks the backends, one after another, so that the speeds that they measure are not each other's.
+     *
+     * @throws LmcacheException with what a backend throws for bad settings
+     */
+    public StackDiagnosis diagnose() {
+        List<BackendDiagnosis> backends = new ArrayList<>();
+        if (config.value(ConfigOptions.LOCAL_CPU)) {
+            backends.add(new BackendDiagnosis("cpu", true, findings("cpu", settings.cpu())));
+        }
+        Finding fileTier = config.value(ConfigOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
+        for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
+            backends.add(new BackendDiagnosis(plugin, true, findings(plugin, config.pluginSettings(plugin))));
+        }
+        return new StackDiagnosis(backends, fileTier);
+    }
+
+    private Finding noFileTier(List<BackendDiagnosis> backends) {
+        backends.add(new BackendDiagnosis("gds", false, findings("gds", settings.gds())));
+        return Finding.note(
+                GDS_PATH,
+                "not set: there is no file tier, and no directory to test",
+                "set " + GDS_PATH + ", or name a directory to test as the argument");
+    }
+
+    /** Both backends are asked also where the first works: what one tells of the directory holds for the other. */
+    private Finding fileTier(List<BackendDiagnosis> backends) {
+        List<Finding> gds = findings("gds", settings.gds());
+        List<Finding> posix = findings("posix", settings.posix());
+        boolean isGds = problems(gds).isEmpty();
+        boolean isPosix = !isGds && mayUsePosix() && problems(posix).isEmpty();
+        backends.add(new BackendDiagnosis("gds", isGds, gds));
+        backends.add(new BackendDiagnosis("posix", isPosix, posix));
+        return isGds
+                ? Finding.ok(GDS_PATH, "served by tier 'gds'")
+                : withoutGds(isPosix, problems(gds), problems(posix));
+    }
+
+    private boolean mayUsePosix() {
+        return config.value(ConfigOptions.USE_CUFILE) != CuFileUse.REQUIRED;
+    }
+
+    private Finding withoutGds(boolean isPosix, List<Finding> ofGds, List<Finding> ofPosix) {
+        Finding cause = ofGds.getFirst();
+        if (isPosix) {
+            return Finding.note(
+                    GDS_PATH, "served by tier 'posix', since tier 'gds' cannot: " + cause.text(), cause.remedy());
+        }
+        if (mayUsePosix()) {
+            Finding last = ofPosix.getFirst();
+            return Finding.problem(GDS_PATH, "no tier can serve it: " + last.text(), last.remedy());
+        }
+        return Finding.problem(
+                GDS_PATH,
+                "use_cufile is true, but tier 'gds' cannot serve it: " + cause.text(),
+                cause.remedy() + ", or set use_cufile to auto");
+    }
+
+    private static List<Finding> problems(List<Finding> findings) {
+        return findings.stream()
+                .filter(finding -> finding.status() == Status.PROBLEM)
+                .toList();
+    }
+
+    private List<Finding> findings(String backend, Map<String, String> own) {
+        FutureTask<List<Finding>> task =
+                new FutureTask<>(() -> registry.diagnose(backend, BackendSettings.of(backend, own), context));
+        Thread.ofPlatform().daemon().name("lmcache-diagnose-" + backend).start(task);
+        try {
+            return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            return List.of(Finding.problem(
+                    "time",
+                    "backend '" + backend + "' was not done after " + limit.toSeconds() + " seconds",
+                    "see whether its storage or its device hangs"));
+        } catch (ExecutionException e) {
+            throw unwrapped(backend, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LmcacheException(ErrorCode.TIMEOUT, "The diagnosis of '" + backend + "' was interrupted", e);
+        }
+    }
+
+    private static RuntimeException unwrapped(String backend, ExecutionException e) {
+        return e.getCause() instanceof LmcacheException cause
+                ? cause
+                : new IllegalStateException("Backend '" + backend + "' failed in its diagnosis", e.getCause());
+    }
+}
