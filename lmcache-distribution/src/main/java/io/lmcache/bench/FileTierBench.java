@@ -93,7 +93,8 @@ final class FileTierBench {
     /** The tier keeps files of its own beside them, which are small. */
     private static List<Path> chunkFiles(Path root, long chunkBytes) throws IOException {
         try (Stream<Path> paths = Files.walk(root)) {
-            return paths.filter(path -> Files.isRegularFile(path) && path.toFile().length() > chunkBytes)
+            return paths.filter(
+                            path -> Files.isRegularFile(path) && path.toFile().length() > chunkBytes)
                     .toList();
         }
     }
