@@ -287,10 +287,18 @@ long standin_live_events(void) { return live_events; }
 
 static int (*emulate)(const char *, unsigned, unsigned, unsigned, unsigned, const void *);
 
+// The emulation keeps the thread blocks' state in globals: one kernel at a time.
+static int emulate_alone(struct work *work) {
+  static pthread_mutex_t emulation = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&emulation);
+  int unknown = emulate(work->kernel, work->grid[0], work->grid[1], work->grid[2], work->threads, work->owned);
+  pthread_mutex_unlock(&emulation);
+  return unknown;
+}
+
 static void run(struct work *work) {
   if (!work->kernel) memcpy(work->target, work->source, work->bytes);
-  else if (emulate(work->kernel, work->grid[0], work->grid[1], work->grid[2], work->threads, work->owned))
-    standin_violation("no emulation of the kernel %s", work->kernel);
+  else if (emulate_alone(work)) standin_violation("no emulation of the kernel %s", work->kernel);
   free(work->owned);
 }
 

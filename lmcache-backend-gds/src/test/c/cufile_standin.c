@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "standin.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -18,7 +20,7 @@ typedef struct {
 } properties;
 
 enum { NOT_INITIALIZED = 5001, NO_CONTEXT = 5015, INVALID_VALUE = 5022, REGISTERED = 5023, NOT_REGISTERED = 5024,
-       ALREADY_OPEN = 5026, BAD_HANDLE = 5027, HANDLE_REGISTERED = 5028 };
+       ALREADY_OPEN = 5026, OPEN_FLAG = 5019, BAD_HANDLE = 5027, HANDLE_REGISTERED = 5028 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int open_driver;
@@ -86,7 +88,7 @@ status cuFileDriverClose_v2(void) {
   return answer(code);
 }
 
-status cuFileGetVersion(int *version) { *version = 1015; return answer(standin_enter("cuFileGetVersion")); }
+status cuFileGetVersion(int *version) { *version = 1150; return answer(standin_enter("cuFileGetVersion")); }
 
 status cuFileDriverGetProperties(properties *out) {
   memset(out, 0, sizeof *out);
@@ -135,6 +137,8 @@ status cuFileHandleRegister(struct handle **out, descriptor *description) {
   int code = entered("cuFileHandleRegister");
   if (code) return answer(code);
   if (description->type != 1 || description->fs_ops) return answer(INVALID_VALUE);
+  // As libcufile 1.15 does.
+  if (fcntl(description->handle.fd, F_GETFL) & O_NOFOLLOW) return answer(OPEN_FLAG);
   pthread_mutex_lock(&lock);
   struct handle *free_slot = 0;
   for (int i = 0; i < MAX; i++) {
@@ -185,10 +189,21 @@ static void leave_handle(struct handle *handle) {
   pthread_mutex_unlock(&lock);
 }
 
+// libcufile takes unaligned sizes on files with O_DIRECT, too; the kernel does not.
+static int usable(int fd, size_t bytes) {
+  if (bytes % 4096 == 0) return dup(fd);
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  return open(name, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
+}
+
 ssize_t cuFileRead(struct handle *handle, char *base, size_t bytes, off_t file_offset, off_t buffer_offset) {
   int code = enter_handle("cuFileRead", handle, base, bytes, buffer_offset);
   if (code) { errno = EIO; return code == 1 ? -1 : -code; }
-  ssize_t count = pread(handle->fd, base + buffer_offset, (long)bytes < most_bytes ? (long)bytes : most_bytes, file_offset);
+  size_t most = (long)bytes < most_bytes ? bytes : (size_t)most_bytes;
+  int fd = usable(handle->fd, most);
+  ssize_t count = pread(fd, base + buffer_offset, most, file_offset);
+  close(fd);
   leave_handle(handle);
   return count;
 }
@@ -196,7 +211,10 @@ ssize_t cuFileRead(struct handle *handle, char *base, size_t bytes, off_t file_o
 ssize_t cuFileWrite(struct handle *handle, const char *base, size_t bytes, off_t file_offset, off_t buffer_offset) {
   int code = enter_handle("cuFileWrite", handle, base, bytes, buffer_offset);
   if (code) { errno = EIO; return code == 1 ? -1 : -code; }
-  ssize_t count = pwrite(handle->fd, base + buffer_offset, (long)bytes < most_bytes ? (long)bytes : most_bytes, file_offset);
+  size_t most = (long)bytes < most_bytes ? bytes : (size_t)most_bytes;
+  int fd = usable(handle->fd, most);
+  ssize_t count = pwrite(fd, base + buffer_offset, most, file_offset);
+  close(fd);
   leave_handle(handle);
   return count;
 }

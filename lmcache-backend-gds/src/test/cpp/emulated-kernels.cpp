@@ -3,7 +3,7 @@
  * memory is host memory. Blocks run one after the other, and the fibers of a block in turns, switching where threads
  * wait for each other, so that every run is the same.
  */
-#include <cstdint>
+#include <csetjmp>
 #include <cstring>
 #include <ucontext.h>
 #include <vector>
@@ -39,15 +39,41 @@ struct Warp {
     unsigned shuffles[WARP];
 };
 
-ucontext_t scheduler;
-ucontext_t fibers[MAX_THREADS];
-bool finished[MAX_THREADS];
+/* A context gives a fiber its stack; from then on it jumps, since switching contexts is a system call. */
+struct Fiber {
+    ucontext_t start;
+    jmp_buf place;
+    bool started;
+    bool finished;
+};
+
+jmp_buf scheduler;
+Fiber fibers[MAX_THREADS];
 std::vector<char> stacks(MAX_THREADS *STACK_BYTES);
 Barrier blockBarrier;
 Warp warps[MAX_THREADS / WARP];
 
 void (*body)(const void *parameter);
 const void *argument;
+
+/* Leaves the fiber until its next turn. */
+void yield() {
+    if (_setjmp(fibers[threadIdx.x].place) == 0) {
+        _longjmp(scheduler, 1);
+    }
+}
+
+/* Gives the fiber a turn. */
+void resume(Fiber &fiber) {
+    if (_setjmp(scheduler) != 0) {
+        return;
+    }
+    if (fiber.started) {
+        _longjmp(fiber.place, 1);
+    }
+    fiber.started = true;
+    setcontext(&fiber.start);
+}
 
 void await(Barrier &barrier, unsigned expected) {
     if (++barrier.arrived == expected) {
@@ -56,9 +82,8 @@ void await(Barrier &barrier, unsigned expected) {
         return;
     }
     const unsigned round = barrier.round;
-    const unsigned self = threadIdx.x;
     while (barrier.round == round) {
-        swapcontext(&fibers[self], &scheduler);
+        yield();
     }
 }
 
@@ -87,30 +112,34 @@ void atomicXor(unsigned *target, unsigned value) {
     *target ^= value;
 }
 
-void fiber() {
-    const unsigned self = threadIdx.x;
+void runFiber() {
     body(argument);
-    finished[self] = true;
-    swapcontext(&fibers[self], &scheduler);
+    fibers[threadIdx.x].finished = true;
+    _longjmp(scheduler, 1);
+}
+
+void prepare(unsigned thread) {
+    Fiber &fiber = fibers[thread];
+    fiber.started = false;
+    fiber.finished = false;
+    getcontext(&fiber.start);
+    fiber.start.uc_stack.ss_sp = &stacks[thread * STACK_BYTES];
+    fiber.start.uc_stack.ss_size = STACK_BYTES;
+    fiber.start.uc_link = nullptr;
+    makecontext(&fiber.start, runFiber, 0);
 }
 
 void runBlock() {
     std::memset(warps, 0, sizeof(warps));
     blockBarrier = {};
-    for (unsigned t = 0; t < blockDim.x; t++) {
-        finished[t] = false;
-        getcontext(&fibers[t]);
-        fibers[t].uc_stack.ss_sp = &stacks[t * STACK_BYTES];
-        fibers[t].uc_stack.ss_size = STACK_BYTES;
-        fibers[t].uc_link = nullptr;
-        makecontext(&fibers[t], fiber, 0);
+    for (unsigned thread = 0; thread < blockDim.x; thread++) {
+        prepare(thread);
     }
     for (unsigned running = blockDim.x; running > 0;) {
-        for (unsigned t = 0; t < blockDim.x; t++) {
-            if (!finished[t]) {
-                threadIdx.x = t;
-                swapcontext(&scheduler, &fibers[t]);
-                running -= finished[t];
+        for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++) {
+            if (!fibers[threadIdx.x].finished) {
+                resume(fibers[threadIdx.x]);
+                running -= fibers[threadIdx.x].finished;
             }
         }
     }

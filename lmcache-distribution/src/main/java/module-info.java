@@ -1,5 +1,5 @@
 /**
- * Everything together: the command line and the demo. The libraries of the command line are optional, for those who
+ * Everything together: the command line, the demo and the benchmark. The libraries of the command line are optional, for those who
  * embed the rest.
  */
 @org.jspecify.annotations.NullMarked
@@ -9,9 +9,12 @@ module io.lmcache.distribution {
     requires static info.picocli;
     requires io.lmcache.core;
     requires java.management;
+    requires jdk.management;
     requires static org.jspecify;
     requires static me.tongfei.progressbar;
 
+    opens io.lmcache.bench to
+            com.fasterxml.jackson.databind;
     opens io.lmcache.cli to
             info.picocli;
     opens io.lmcache.demo to

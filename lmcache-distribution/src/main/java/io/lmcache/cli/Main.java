@@ -39,6 +39,8 @@ public final class Main implements Runnable {
         return new CommandLine(main)
                 .addSubcommand(new DemoCommand(demoModel, standardInput))
                 .addSubcommand(new DemoProcessCommand(standardInput))
+                .addSubcommand(new BenchCommand())
+                .addSubcommand(new BenchProcessCommand(standardInput))
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())
                 .setParameterExceptionHandler((e, arguments) -> Failures.badArguments(e))

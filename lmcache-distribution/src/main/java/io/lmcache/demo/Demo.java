@@ -2,6 +2,7 @@ package io.lmcache.demo;
 
 import io.lmcache.api.KeyScope;
 import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.process.TemporaryDirectory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -67,7 +68,7 @@ public final class Demo {
                 return run(text, engine, null);
             }
         }
-        try (TemporaryDirectory directory = new TemporaryDirectory();
+        try (TemporaryDirectory directory = new TemporaryDirectory(TemporaryDirectory.systemFolder());
                 LmcacheEngine engine = CacheStack.openAt(directory.path())) {
             return run(text, engine, directory.path());
         }

@@ -31,7 +31,7 @@ class DependencyTest {
                 .resideInAPackage("io.lmcache.backend..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.lmcache.core..", "io.lmcache.cli..", "io.lmcache.demo..")
+                .resideInAnyPackage("io.lmcache.core..", "io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..")
                 .check(PRODUCT);
     }
 
@@ -68,15 +68,15 @@ class DependencyTest {
                 .resideInAPackage("io.lmcache.core..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "picocli..")
+                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..", "picocli..")
                 .check(PRODUCT);
     }
 
     @Test
-    void theDemoKnowsNoCommandLine() {
+    void whatCommandsRunKnowsNoCommandLine() {
         noClasses()
                 .that()
-                .resideInAPackage("io.lmcache.demo..")
+                .resideInAnyPackage("io.lmcache.demo..", "io.lmcache.bench..", "io.lmcache.process..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("io.lmcache.cli..", "picocli..")

@@ -66,7 +66,7 @@ final class DeviceMemoryPool implements AutoCloseable {
             CudaDevice device = memory.add(CudaDevice.open(settings.directory().device()));
             DeviceMemory buffer = memory.add(allocate(device, settings.bufferBytes()));
             SlabAllocator allocator = new SlabAllocator(GdsBackendProvider.NAME, buffer.buffer(), _ -> {});
-            StagingPool stagings = users.add(newStagings(device, settings.ioThreads() + settings.writeThreads()));
+            StagingPool stagings = users.add(newStagings(device, settings));
             Optional<CufileIo> cufile = openCufile(settings, device, buffer);
             cufile.ifPresent(users::add);
             return new DeviceMemoryPool(settings.useCufile(), allocator, stagings, cufile, memory, users);
@@ -99,9 +99,10 @@ final class DeviceMemoryPool implements AutoCloseable {
         }
     }
 
-    private static StagingPool newStagings(CudaDevice device, int threads) {
+    private static StagingPool newStagings(CudaDevice device, GdsSettings settings) {
+        int threads = settings.ioThreads() + settings.writeThreads();
         try {
-            return StagingPool.create(device, threads);
+            return StagingPool.create(device, threads, settings.useCufile() != UseCufile.FALSE);
         } catch (IOException e) {
             throw new LmcacheException(
                     ErrorCode.START_FAILED,

@@ -16,6 +16,7 @@ import io.lmcache.backend.posix.diagnosis.MountPoint;
 import io.lmcache.backend.posix.diagnosis.StorageTrial;
 import io.lmcache.backend.posix.diagnosis.StorageTrial.Speeds;
 import io.lmcache.backend.posix.diagnosis.TrialDirectory;
+import io.lmcache.backend.posix.directory.NativeChunkFormat;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.FileSystemException;
@@ -129,7 +130,7 @@ final class PathDiagnosis {
 
     private Trial trial(UseCufile useCufile) {
         try (TrialDirectory directory = TrialDirectory.in(nearest);
-                GdsBackend backend = GdsBackend.open(movedTo(directory, useCufile), context)) {
+                GdsBackend backend = GdsBackend.open(movedTo(directory, useCufile), new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
             return new Trial.Passed(way(backend.stats().counters()), speeds);
         } catch (IOException | LmcacheException e) {
@@ -151,6 +152,7 @@ final class PathDiagnosis {
                 settings.cufileLibrary(),
                 settings.ioThreads(),
                 settings.useDirectIo(),
+                settings.stagingBytes(),
                 settings.maxAllocAttempts(),
                 settings.allocAttemptDelay());
     }

@@ -1,9 +1,23 @@
 package io.lmcache.backend.gds;
 
-/** The contract, with chunks that are prepared in device memory and moved by libcufile. */
-class GdsBackendCufileContractTest extends GdsBackendContractTest {
+import io.lmcache.backend.gds.kernel.EmulatedKernels;
+import io.lmcache.backend.gds.standin.StandIns;
+import java.io.IOException;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The contract, with chunks moved by libcufile and summed by the kernel. */
+@ExtendWith(StandIns.class)
+class GdsBackendCufileContractTest extends GdsContract {
+    @BeforeEach
+    void emulateKernels() throws IOException, InterruptedException {
+        StandIns.emulateKernels(EmulatedKernels.load());
+    }
+
     @Override
-    String useCufile() {
-        return "true";
+    Map<String, String> settings() {
+        return Map.of(
+                "use_cufile", "true", "cufile_library", StandIns.cufileLibrary().toString());
     }
 }

@@ -13,7 +13,7 @@ import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
 /**
  * Runs the tests tagged {@code gpu} on a machine that has a GPU but no Maven: {@code java
- * --enable-native-access=ALL-UNNAMED -cp 'FOLDER/*' io.lmcache.backend.gds.GpuTests}. The exit status is 0 when all ran and
+ * --enable-native-access=ALL-UNNAMED -cp CLASS_PATH io.lmcache.backend.gds.GpuTests}. The exit status is 0 when all ran and
  * passed; a skipped test counts as failed here.
  */
 final class GpuTests {

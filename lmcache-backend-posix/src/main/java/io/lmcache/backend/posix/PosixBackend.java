@@ -52,14 +52,14 @@ final class PosixBackend implements StorageBackend {
     private final PrefixProbe probe;
     private volatile boolean closed;
 
-    private PosixBackend(PosixSettings settings, Counters counters, ChunkDirectory directory, HostRegion region) {
+    private PosixBackend(PosixSettings settings, Counters counters, ChunkDirectory directory) {
         boolean isDirect = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
         this.limitBytes = settings.directory().maxBytes() == 0
                 ? Long.MAX_VALUE
                 : settings.directory().maxBytes();
         this.counters = counters;
         this.directory = directory;
-        this.region = region;
+        this.region = new HostRegion(settings.stagingBytes());
         this.allocator = new SlabAllocator(PosixBackendProvider.NAME, new HostBuffer(region.segment()), _ -> {});
         this.readThreads = new IoThreads("lmcache-posix-read", settings.ioThreads());
         this.writeThreads =
@@ -72,12 +72,11 @@ final class PosixBackend implements StorageBackend {
     /** A new backend over files of that format. */
     static PosixBackend open(PosixSettings settings, ChunkFileFormat format, BackendContext context) {
         Counters counters = new Counters();
-        HostRegion region = new HostRegion(settings.stagingBytes());
+        ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
         try {
-            ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
-            return new PosixBackend(settings, counters, directory, region);
+            return new PosixBackend(settings, counters, directory);
         } catch (RuntimeException e) {
-            region.close();
+            directory.close();
             throw e;
         }
     }

@@ -3,8 +3,11 @@ package io.lmcache.backend.posix;
 import static io.lmcache.backend.posix.TestBackends.holds;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
@@ -105,6 +108,16 @@ class FullDiskTest {
             assertThat(TestBackends.count(backend, "corrupt")).isZero();
             assertThat(TestBackends.count(backend, "io_errors")).isZero();
         }
+    }
+
+    @Test
+    void fileSystemThatIsReadOnlyFailsTheStart() throws Exception {
+        assertThat(run("mount", "-o", "remount,ro", mount.toString())).isZero();
+        assertThatThrownBy(() -> TestBackends.open(mount).close())
+                .isInstanceOfSatisfying(
+                        LmcacheException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.START_FAILED))
+                .hasMessageContaining("cannot be used")
+                .hasMessageContaining("name a path where this user may create files");
     }
 
     @Test

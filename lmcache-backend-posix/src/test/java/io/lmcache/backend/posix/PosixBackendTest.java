@@ -30,6 +30,8 @@ import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.testkit.LeakCheck;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ModuleReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -58,10 +60,22 @@ class PosixBackendTest {
     private Path root;
 
     @Test
-    void providerIsFoundOnTheClassPathAndNamedInTheModule() {
+    void providerIsFoundOnTheClassPathAndOnTheModulePath() throws Exception {
         assertThat(ServiceLoader.load(StorageBackendProvider.class))
                 .extracting(StorageBackendProvider::name)
                 .containsExactly("posix");
+
+        Path classes = Path.of(PosixBackendProvider.class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation()
+                .toURI());
+        ModuleReference module =
+                ModuleFinder.of(classes).find("io.lmcache.backend.posix").orElseThrow();
+        assertThat(module.descriptor().provides())
+                .singleElement()
+                .satisfies(provides ->
+                        assertThat(provides.providers()).containsExactly(PosixBackendProvider.class.getName()));
     }
 
     // Files

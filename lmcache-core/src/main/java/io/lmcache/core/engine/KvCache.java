@@ -133,7 +133,7 @@ public final class KvCache {
     }
 
     /**
-     * Removes the prompt's chunks from every tier, as far as they are not pinned. Other prompts lose what they share
+     * Removes the prompt's chunks from every tier, as far as that is possible. Other prompts lose what they share
      * with this one.
      *
      * @return the tokens whose KV was there

@@ -97,7 +97,6 @@ final class ChunkWriter {
 
         private boolean write(int index, CompletableFuture<List<Integer>> done) {
             ChunkKey key = chunks.keys().get(index);
-            var _ = done.whenComplete((_, _) -> underway.remove(key));
             boolean handedOver = false;
             try (BufferLease lease = filled(index)) {
                 if (lease != null) {
@@ -106,7 +105,7 @@ final class ChunkWriter {
                 }
             } finally {
                 if (!handedOver) {
-                    done.complete(List.of());
+                    finish(key, done, List.of());
                 }
             }
             return handedOver;
@@ -118,9 +117,10 @@ final class ChunkWriter {
                 Optional<StoredChunk> held = tiers.first()
                         .get(chunks.keys().get(index), tiers.first().allocator())
                         .join();
-                if (held.isPresent()) {
+                if (held.isPresent() && held.get().meta().equals(meta(index))) {
                     return held.get().lease();
                 }
+                held.ifPresent(StoredChunk::close);
             }
             BufferLease lease = allocate(memory, meta(index).byteSize());
             if (lease != null) {
@@ -150,7 +150,7 @@ final class ChunkWriter {
             var _ = CompletableFuture.allOf(outcomes.toArray(CompletableFuture[]::new))
                     .whenComplete((_, _) -> {
                         activity.writeEnded();
-                        done.complete(indexesOfHolders(outcomes));
+                        finish(chunks.keys().get(index), done, indexesOfHolders(outcomes));
                     });
         }
 
@@ -184,6 +184,12 @@ final class ChunkWriter {
             }
             return tokens;
         }
+    }
+
+    /** In this order: whoever sees the answer may store the chunk again at once. */
+    private void finish(ChunkKey key, CompletableFuture<List<Integer>> done, List<Integer> holders) {
+        underway.remove(key, done);
+        done.complete(holders);
     }
 
     /** For each tier, how many chunks from the first it holds. */

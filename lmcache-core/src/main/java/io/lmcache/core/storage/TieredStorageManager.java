@@ -219,7 +219,7 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /**
-     * Removes the chunks from every tier, as far as they are not pinned; readers that hold one are not disturbed.
+     * Removes the chunks from every tier, as far as that is possible; readers that hold one are not disturbed.
      *
      * @return the tokens of the chunks that some tier held
      */

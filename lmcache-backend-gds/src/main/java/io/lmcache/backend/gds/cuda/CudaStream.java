@@ -12,7 +12,7 @@ import jcuda.driver.JCudaDriver;
 /**
  * A queue of copies that run in order, beside the CPU. For one thread, which has made the device's context current.
  *
- * <p>Memory handed to a copy stays untouched until an event recorded after it is past.
+ * <p>Memory handed to a copy stays untouched until an event recorded after it, or {@link #synchronize()}, is past.
  */
 public final class CudaStream implements Closeable {
     private final CudaDevice device;
@@ -46,6 +46,11 @@ public final class CudaStream implements Closeable {
     /** The stream as jcuda knows it, for kernel launches. */
     public CUstream handle() {
         return stream;
+    }
+
+    /** Waits until everything queued so far is done. */
+    public void synchronize() throws CudaException {
+        check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream));
     }
 
     /** Ends the stream when everything queued is done. */

@@ -43,8 +43,16 @@ public final class CufileIo implements Closeable {
         try {
             return new CufileIo(device, driver, driver.register(device, buffer));
         } catch (IOException e) {
-            driver.close();
+            closeAfter(driver, e);
             throw e;
+        }
+    }
+
+    private static void closeAfter(CufileDriver driver, IOException failure) {
+        try {
+            driver.close();
+        } catch (IOException e) {
+            failure.addSuppressed(e);
         }
     }
 

@@ -11,7 +11,6 @@ import java.io.IOException;
 record CufileMover(
         StagingPool pool,
         Staging staging,
-        DeviceChecksum checksum,
         CufileFile file,
         CufileFile.Mode mode,
         RegisteredBuffer registration,
@@ -25,7 +24,7 @@ record CufileMover(
             case READ -> file.read(registration, piece, fileOffset);
             case WRITE -> file.write(registration, piece, fileOffset);
         }
-        return checksum.crc32c(piece);
+        return staging.checksum().crc32c(piece);
     }
 
     @Override

@@ -117,15 +117,8 @@ public final class IoPaths implements WriteRoutes {
     }
 
     private CufileMover cufileMover(CufileFile file, CufileFile.Mode mode, DeviceBuffer memory) throws IOException {
-        Staging staging = stagings.take();
         return new CufileMover(
-                stagings,
-                staging,
-                new StagedChecksum(staging),
-                file,
-                mode,
-                cufile.orElseThrow().registration(),
-                memory);
+                stagings, stagings.take(), file, mode, cufile.orElseThrow().registration(), memory);
     }
 
     /** A direct path needs O_DIRECT; a compatible one takes it as any other does. */

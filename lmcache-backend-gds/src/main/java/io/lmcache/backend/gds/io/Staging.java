@@ -4,19 +4,24 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.backend.gds.cuda.CudaDevice;
 import io.lmcache.backend.gds.cuda.CudaEvent;
 import io.lmcache.backend.gds.cuda.CudaStream;
+import io.lmcache.backend.gds.cuda.DeviceMemory;
 import io.lmcache.backend.gds.cuda.ResourceStack;
+import io.lmcache.backend.gds.kernel.CudaKernels;
+import io.lmcache.backend.gds.kernel.DeviceCrc32c;
 import io.lmcache.backend.posix.io.PieceTransfer;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What one thread needs to bring bytes to a device and back: two page-locked slices, each as long as a piece, and a
  * stream.
  *
  * <p>A piece moves in parts of 1 MiB, so that the copy of one part runs while the CPU is at the next; and in turns through
- * the two slices, so that the last copies of one piece run while the next is read. For one thread at a time, on which the device's context is current.
+ * the two slices, so that the last copies of one piece run while the next is read. For one thread at a time, on which the
+ * device's context is current.
  */
 final class Staging {
     /** The page-locked memory that a staging takes. */
@@ -54,27 +59,38 @@ final class Staging {
 
     private final CudaStream stream;
     private final Slice[] slices;
+    private final DeviceChecksum checksum;
     private int turn;
 
-    private Staging(CudaStream stream, Slice[] slices) {
+    private Staging(CudaStream stream, Slice[] slices, Optional<DeviceCrc32c> kernel) {
         this.stream = stream;
         this.slices = slices;
+        this.checksum = kernel.<DeviceChecksum>map(crc -> region -> crc.compute(List.of(region))[0])
+                .orElseGet(() -> new StagedChecksum(this));
     }
 
     /**
      * A staging over page-locked memory, which stays the caller's.
      *
      * @param memory {@link #BYTES} of it
+     * @param kernels what computes checksums on the device; empty to compute them on the host
      * @param resources takes what the staging has to close
      */
-    static Staging create(CudaDevice device, MemorySegment memory, ResourceStack resources) throws IOException {
+    static Staging create(
+            CudaDevice device, MemorySegment memory, Optional<CudaKernels> kernels, ResourceStack resources)
+            throws IOException {
         CudaStream stream = resources.add(device.newStream());
         long half = PieceTransfer.PIECE_BYTES;
         Slice[] slices = {
             newSlice(device, memory.asSlice(0, half), resources),
             newSlice(device, memory.asSlice(half, half), resources)
         };
-        return new Staging(stream, slices);
+        Optional<DeviceCrc32c> kernel = Optional.empty();
+        if (kernels.isPresent()) {
+            DeviceMemory scratch = resources.add(device.allocate(DeviceCrc32c.SCRATCH_BYTES));
+            kernel = Optional.of(new DeviceCrc32c(kernels.get().on(stream.handle()), scratch.buffer()));
+        }
+        return new Staging(stream, slices, kernel);
     }
 
     private static Slice newSlice(CudaDevice device, MemorySegment memory, ResourceStack resources) throws IOException {
@@ -110,6 +126,11 @@ final class Staging {
         }
     }
 
+    /** What computes checksums of device memory, on this staging's thread. */
+    DeviceChecksum checksum() {
+        return checksum;
+    }
+
     /** The slice that was not used last, when its copies are done. */
     private Slice nextSlice() throws IOException {
         turn = 1 - turn;
@@ -117,10 +138,8 @@ final class Staging {
         return slices[turn];
     }
 
-    /** Waits until all copies are done. */
+    /** Waits until all copies are done, also those that a failure has left without an event. */
     void drain() throws IOException {
-        for (Slice slice : slices) {
-            slice.await();
-        }
+        stream.synchronize();
     }
 }

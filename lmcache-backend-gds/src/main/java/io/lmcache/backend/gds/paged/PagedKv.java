@@ -14,7 +14,6 @@ import io.lmcache.backend.gds.kernel.KernelStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 
@@ -50,7 +49,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         this.stream = stream;
         this.leases = leases;
         DeviceBuffer tables = device(leases.tables);
-        requireDevice(cache, tables.ordinal(), "the allocator");
+        cache.requireDevice("the allocator", tables.ordinal());
         TokenSlots onDevice = uploadTables(tables, slots);
         this.kernel = new KvCopyKernel(cache, stream, tables, onDevice);
     }
@@ -73,8 +72,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             KernelStream stream,
             BufferAllocator deviceMemory,
             long stagingBytes) {
-        requireDevice(cache, stream.ordinal(), "the stream");
-        requireSlots(cache, slots);
+        cache.requireDevice("the stream", stream.ordinal());
+        SlotEntries.requireWithin(cache, slots);
         Optional<Leases> leases = tryLease(deviceMemory, tableBytes(cache, slots), stagingBytes);
         if (leases.isEmpty()) {
             return Optional.empty();
@@ -87,43 +86,6 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         } catch (RuntimeException e) {
             leases.get().close();
             throw e;
-        }
-    }
-
-    private static void requireDevice(PagedKvCache cache, int ordinal, String what) {
-        if (ordinal != cache.ordinal()) {
-            throw new LmcacheException(
-                    ErrorCode.INVALID_ARGUMENT,
-                    "The paged KV cache is on device " + cache.ordinal() + ", but " + what + " on device " + ordinal);
-        }
-    }
-
-    private static void requireSlots(PagedKvCache cache, TokenSlots slots) {
-        switch (slots) {
-            case BlockTable(DeviceBuffer entries) -> requireDevice(cache, entries.ordinal(), "the block table");
-            case SlotMapping(DeviceBuffer entries) -> requireDevice(cache, entries.ordinal(), "the slot mapping");
-            case BlockTable(HostBuffer(MemorySegment entries)) -> requireBlocks(cache, entries);
-            case SlotMapping(HostBuffer(MemorySegment entries)) -> requireSlotNumbers(cache, entries);
-        }
-    }
-
-    private static void requireBlocks(PagedKvCache cache, MemorySegment entries) {
-        for (long i = 0; i < entries.byteSize() / Integer.BYTES; i++) {
-            requireBelow(cache.blocks(), "block table", entries.getAtIndex(ValueLayout.JAVA_INT, i));
-        }
-    }
-
-    private static void requireSlotNumbers(PagedKvCache cache, MemorySegment entries) {
-        for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
-            requireBelow(cache.slots(), "slot mapping", entries.getAtIndex(ValueLayout.JAVA_LONG, i));
-        }
-    }
-
-    private static void requireBelow(long limit, String table, long entry) {
-        if (entry < 0 || entry >= limit) {
-            throw new LmcacheException(
-                    ErrorCode.INVALID_ARGUMENT,
-                    "The " + table + " has the entry " + entry + ", but the cache has entries 0 to " + (limit - 1));
         }
     }
 
@@ -257,7 +219,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
                     range + " is outside the request, whose slots are known for " + tokens + " tokens");
         }
         if (buffer instanceof DeviceBuffer device) {
-            requireDevice(cache, device.ordinal(), "a chunk");
+            cache.requireDevice("a chunk", device.ordinal());
         }
     }
 

@@ -126,6 +126,13 @@ public record PagedKvCache(KvLayout layout, int ordinal, int blocks, int blockSi
         return new LmcacheException(ErrorCode.INVALID_ARGUMENT, "Paged KV cache: " + reason);
     }
 
+    /** Refuses what is on another device than the cache. */
+    void requireDevice(String what, int itsOrdinal) {
+        if (itsOrdinal != ordinal) {
+            throw invalid("it is on device " + ordinal + ", but " + what + " is on device " + itsOrdinal);
+        }
+    }
+
     /** The slots of the cache. */
     long slots() {
         return (long) blocks * blockSize;

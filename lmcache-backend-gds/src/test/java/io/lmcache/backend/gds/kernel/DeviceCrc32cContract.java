@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 abstract class DeviceCrc32cContract {
     private static final int SEGMENT = 2048 * 4;
     private static final int BLOCK = 8 * SEGMENT;
+    private static final int GUARD = 128;
 
     private final long seed = System.nanoTime();
     private final Random random = new Random(seed);
@@ -95,6 +96,13 @@ abstract class DeviceCrc32cContract {
                 .hasMessageContaining("ordinal=7");
     }
 
+    /** Bytes on both sides that do not belong to the message, and show when they are taken for it. */
+    private DeviceBuffer uploadAmongOthers(byte[] message) throws IOException {
+        byte[] whole = message(GUARD + message.length + GUARD);
+        System.arraycopy(message, 0, whole, GUARD, message.length);
+        return device.upload(whole).slice(GUARD, message.length);
+    }
+
     private byte[] message(int bytes) {
         byte[] message = new byte[bytes];
         random.nextBytes(message);
@@ -104,7 +112,7 @@ abstract class DeviceCrc32cContract {
     private void assertSameCrcs(List<byte[]> messages) throws IOException {
         List<DeviceBuffer> regions = new ArrayList<>();
         for (byte[] message : messages) {
-            regions.add(device.upload(message));
+            regions.add(uploadAmongOthers(message));
         }
         int[] crcs = crc.compute(regions);
         assertThat(crcs).hasSize(messages.size());

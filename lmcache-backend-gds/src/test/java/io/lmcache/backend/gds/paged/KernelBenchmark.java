@@ -26,7 +26,7 @@ import jcuda.driver.JCudaDriver;
 
 /**
  * Rates of gather, scatter and CRC-32C, each next to the ceiling measured in the same run: {@code java
- * --enable-native-access=ALL-UNNAMED -cp 'FOLDER/*' io.lmcache.backend.gds.paged.KernelBenchmark}. Rates count the bytes
+ * --enable-native-access=ALL-UNNAMED -cp CLASS_PATH io.lmcache.backend.gds.paged.KernelBenchmark}. Rates count the bytes
  * of the chunks once.
  */
 final class KernelBenchmark {

@@ -14,6 +14,7 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -89,13 +90,22 @@ public final class ChunkDirectory implements AutoCloseable {
         return index.contains(format.relativePath(key));
     }
 
+    /** The chunk's file as far as memory goes: it was seen there. Empty when only {@link #find} can tell. */
+    public Optional<Path> known(ChunkKey key) {
+        String name = format.relativePath(key);
+        OptionalInt root = index.rootOf(name);
+        return root.isEmpty()
+                ? Optional.empty()
+                : Optional.of(roots.get(root.getAsInt()).resolve(name));
+    }
+
     /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
     public Optional<Path> find(ChunkKey key) throws IOException {
         String name = format.relativePath(key);
         for (ChunkRoot root : homeFirst(key)) {
             Optional<BasicFileAttributes> file = root.attributes(name);
             if (file.isPresent()) {
-                noteSeen(name, file.get());
+                noteSeen(root, name, file.get());
                 return Optional.of(root.resolve(name));
             }
         }
@@ -103,9 +113,10 @@ public final class ChunkDirectory implements AutoCloseable {
         return Optional.empty();
     }
 
-    private void noteSeen(String name, BasicFileAttributes file) {
+    private void noteSeen(ChunkRoot root, String name, BasicFileAttributes file) {
         long payloadBytes = Math.max(0, file.size() - ChunkFileFormat.HEADER_BYTES);
-        index.add(name, payloadBytes, file.lastModifiedTime().toMillis());
+        index.add(
+                name, roots.indexOf(root), payloadBytes, file.lastModifiedTime().toMillis());
     }
 
     private List<ChunkRoot> homeFirst(ChunkKey key) {
@@ -214,7 +225,7 @@ public final class ChunkDirectory implements AutoCloseable {
 
     void published(ChunkRoot root, String name, ChunkMeta meta) {
         root.budget().publish(NewChunkFile.fileBytes(meta));
-        index.add(name, meta.byteSize(), clock.millis());
+        index.add(name, roots.indexOf(root), meta.byteSize(), clock.millis());
     }
 
     private void roomMayBeThere() {

@@ -3,6 +3,7 @@ package io.lmcache.backend.posix.directory;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.RemovalCause;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -18,12 +19,14 @@ final class ChunkIndex {
 
     private static final int SHARE_OF_HEAP = 8;
 
-    /** What is known about a chunk, and when its file's time of last use was set. */
+    /** Where a chunk was seen, its length, and when its file's time of last use was set. */
     private static final class Entry {
+        private final int root;
         private final long payloadBytes;
         private volatile long touchedMillis;
 
-        private Entry(long payloadBytes, long touchedMillis) {
+        private Entry(int root, long payloadBytes, long touchedMillis) {
+            this.root = root;
             this.payloadBytes = payloadBytes;
             this.touchedMillis = touchedMillis;
         }
@@ -49,9 +52,15 @@ final class ChunkIndex {
         return entries.getIfPresent(name) != null;
     }
 
-    /** Notes that a chunk is there. */
-    void add(String name, long bytes, long nowMillis) {
-        Entry entry = new Entry(bytes, nowMillis);
+    /** The number of the root that the chunk was seen in; empty when it is not known. */
+    OptionalInt rootOf(String name) {
+        Entry entry = entries.getIfPresent(name);
+        return entry == null ? OptionalInt.empty() : OptionalInt.of(entry.root);
+    }
+
+    /** Notes that a chunk is there, and when it was used last. */
+    void add(String name, int root, long bytes, long lastUseMillis) {
+        Entry entry = new Entry(root, bytes, lastUseMillis);
         Entry before = entries.asMap().putIfAbsent(name, entry);
         if (before == null) {
             chunks.increment();

@@ -8,6 +8,7 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.LoadingCache;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.ChunkMeta;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -20,8 +21,8 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
 
 /**
@@ -45,8 +46,9 @@ import java.util.zip.CRC32C;
  *     4096      n  payload: the elements in C order, n = the second data offset
  * </pre>
  *
- * <p>A header has one legal form for each key, token count and checksum. A reader takes the last two from the JSON, makes
- * the header anew and compares the bytes: what could differ needs no check of its own.
+ * <p>A header has one legal form for each key, token count and checksum. A reader takes the last two from the text,
+ * makes the header anew and compares the bytes: what could differ needs no check of its own, and only a header that is
+ * wrong is parsed, to tell why.
  *
  * <p>The file's name is {@code {h[0:2]}/{h[2:4]}/{h}-{s}.safetensors} with {@code h} the chunk hash in hex and {@code s}
  * the first 128 bits of the SHA-256 of the key scope's text in hex. It holds nothing that a model or a tag is called.
@@ -92,7 +94,10 @@ public final class NativeChunkFormat implements ChunkFileFormat {
     @Override
     public byte[] header(ChunkKey key, ChunkMeta meta, int payloadCrc) {
         String keyText = key.text();
-        int crc = Crc32cCombine.concat(crcOf(keyText), payloadCrc, meta.byteSize());
+        return header(keyText, meta, Crc32cCombine.concat(crcOf(keyText), payloadCrc, meta.byteSize()));
+    }
+
+    private static byte[] header(String keyText, ChunkMeta meta, int crc) {
         byte[] json = json(keyText, meta, crc).getBytes(StandardCharsets.US_ASCII);
         byte[] header = new byte[HEADER_BYTES];
         Arrays.fill(header, (byte) ' ');
@@ -105,9 +110,7 @@ public final class NativeChunkFormat implements ChunkFileFormat {
 
     // Nothing needs a JSON escape: the key's text is percent-encoded, the rest are names of constants and numbers.
     private static String json(String keyText, ChunkMeta meta, int crc) {
-        String shape = meta.layout().shape(meta.tokens()).stream()
-                .map(String::valueOf)
-                .collect(Collectors.joining(",", "[", "]"));
+        String shape = meta.layout().shape(meta.tokens()).toString().replace(" ", "");
         return "{\"__metadata__\":{\"format\":\"" + FORMAT
                 + "\",\"format_version\":\"" + VERSION
                 + "\",\"key\":\"" + keyText
@@ -124,45 +127,62 @@ public final class NativeChunkFormat implements ChunkFileFormat {
     public HeaderCheck check(ByteBuffer header, ChunkKey key) {
         byte[] bytes = new byte[HEADER_BYTES];
         header.get(0, bytes);
-        long jsonBytes = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        if (jsonBytes != JSON_BYTES) {
-            return invalid("says its JSON has " + Long.toUnsignedString(jsonBytes) + " bytes, not " + JSON_BYTES);
-        }
+        Optional<HeaderCheck> valid = asWritten(bytes, key);
+        return valid.orElseGet(() -> new HeaderCheck.Invalid(reasonAgainst(bytes, key)));
+    }
+
+    /** What the header says, if it is the one that this format writes for the key, a token count and a checksum. */
+    private static Optional<HeaderCheck> asWritten(byte[] header, ChunkKey key) {
+        String text = new String(header, StandardCharsets.ISO_8859_1);
         try {
-            return check(bytes, metadata(bytes), key);
-        } catch (IOException e) {
-            return invalid("is no JSON of a safetensors file: " + e.getMessage());
-        } catch (NumberFormatException e) {
-            return invalid("has a token count or checksum that is no number: " + e.getMessage());
+            ChunkMeta meta = new ChunkMeta(key.scope().layout(), Integer.parseInt(textAfter("\"tokens\":\"", text)));
+            int crc = Integer.parseUnsignedInt(textAfter("\"crc32c\":\"", text), 16);
+            String keyText = key.text();
+            if (Arrays.equals(header, header(keyText, meta, crc))) {
+                int payloadCrc = crc ^ Crc32cCombine.shift(crcOf(keyText), meta.byteSize());
+                return Optional.of(new HeaderCheck.Valid(meta, payloadCrc));
+            }
+            return Optional.empty();
+        } catch (NumberFormatException | LmcacheException e) {
+            return Optional.empty();
         }
     }
 
-    private HeaderCheck check(byte[] bytes, Map<String, String> metadata, ChunkKey key) {
+    /** The text from behind the name to the next quotation mark; empty when there is none. */
+    private static String textAfter(String name, String text) {
+        int start = text.indexOf(name);
+        int end = text.indexOf('"', start + name.length());
+        return start < 0 || end < 0 ? "" : text.substring(start + name.length(), end);
+    }
+
+    /** Why a header is not that of the key. Only here the JSON is read: a header is right byte for byte or not at all. */
+    private static String reasonAgainst(byte[] header, ChunkKey key) {
+        long jsonBytes = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        if (jsonBytes != JSON_BYTES) {
+            return "says its JSON has " + Long.toUnsignedString(jsonBytes) + " bytes, not " + JSON_BYTES;
+        }
+        try {
+            return reasonAgainst(metadata(header), key);
+        } catch (IOException e) {
+            return "is no JSON of a safetensors file: " + e.getMessage();
+        }
+    }
+
+    private static String reasonAgainst(Map<String, String> metadata, ChunkKey key) {
         for (String name : List.of("format", "format_version", "key", "tokens", "crc32c")) {
             if (!metadata.containsKey(name)) {
-                return invalid("has no '" + name + "' in its __metadata__");
+                return "has no '" + name + "' in its __metadata__";
             }
         }
         String version = metadata.get("format") + " " + metadata.get("format_version");
         if (!version.equals(FORMAT + " " + VERSION)) {
-            return invalid("is of format '" + version + "', known is '" + FORMAT + " " + VERSION + "'");
+            return "is of format '" + version + "', known is '" + FORMAT + " " + VERSION + "'";
         }
-        String keyText = key.text();
-        if (!keyText.equals(metadata.get("key"))) {
-            return invalid("is of another key, '" + metadata.get("key") + "'");
+        if (!key.text().equals(metadata.get("key"))) {
+            return "is of another key, '" + metadata.get("key") + "'";
         }
-        int tokens = Integer.parseInt(metadata.get("tokens"));
-        if (tokens < 1) {
-            return invalid("counts " + tokens + " tokens");
-        }
-        ChunkMeta meta = new ChunkMeta(key.scope().layout(), tokens);
-        int crc = Integer.parseUnsignedInt(metadata.get("crc32c"), 16);
-        int payloadCrc = crc ^ Crc32cCombine.shift(crcOf(keyText), meta.byteSize());
-        if (!Arrays.equals(bytes, header(key, meta, payloadCrc))) {
-            return invalid(
-                    "has a dtype, shape, offset or padding that is not that of its key and " + tokens + " tokens");
-        }
-        return new HeaderCheck.Valid(meta, payloadCrc);
+        return "has a dtype, shape, offset, checksum or padding that does not go with its key and '"
+                + metadata.get("tokens") + "' tokens";
     }
 
     private static Map<String, String> metadata(byte[] header) throws IOException {
@@ -201,9 +221,5 @@ public final class NativeChunkFormat implements ChunkFileFormat {
         CRC32C crc = new CRC32C();
         crc.update(keyText.getBytes(StandardCharsets.US_ASCII));
         return (int) crc.getValue();
-    }
-
-    private static HeaderCheck invalid(String reason) {
-        return new HeaderCheck.Invalid(reason);
     }
 }

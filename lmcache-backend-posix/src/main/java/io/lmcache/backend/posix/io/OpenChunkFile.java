@@ -37,27 +37,47 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
      */
     public static Optional<OpenChunkFile> open(
             ChunkDirectory directory, ChunkKey key, boolean isDirect, ByteBuffer headerBuffer) throws IOException {
-        Optional<Path> path = directory.find(key);
-        if (path.isEmpty()) {
+        Optional<Unchecked> opened = openUnchecked(directory, key, isDirect ? DIRECT : BUFFERED);
+        if (opened.isEmpty()) {
             return Optional.empty();
         }
-        FileChannel channel;
-        try {
-            channel = FileChannel.open(path.get(), isDirect ? DIRECT : BUFFERED);
-        } catch (NoSuchFileException e) {
-            // Evicted since it was found.
-            directory.noteMissing(key);
-            return Optional.empty();
-        }
+        Path path = opened.get().path();
+        FileChannel channel = opened.get().channel();
         Optional<OpenChunkFile> file = Optional.empty();
         try {
-            file = check(directory, key, path.get(), channel, isDirect, headerBuffer);
+            file = check(directory, key, path, channel, isDirect, headerBuffer);
         } finally {
             if (file.isEmpty()) {
                 channel.close();
             }
         }
         return file;
+    }
+
+    /** A file about which nothing is known but its name. */
+    private record Unchecked(Path path, FileChannel channel) {}
+
+    private static Optional<Unchecked> openUnchecked(ChunkDirectory directory, ChunkKey key, Set<OpenOption> options)
+            throws IOException {
+        Optional<Path> known = directory.known(key);
+        if (known.isPresent()) {
+            try {
+                return Optional.of(new Unchecked(known.get(), FileChannel.open(known.get(), options)));
+            } catch (IOException e) {
+                // Memory is out of date, most likely; if there is more to it, the second attempt will tell.
+            }
+        }
+        Optional<Path> found = directory.find(key);
+        if (found.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(new Unchecked(found.get(), FileChannel.open(found.get(), options)));
+        } catch (NoSuchFileException e) {
+            // Evicted since it was found.
+            directory.noteMissing(key);
+            return Optional.empty();
+        }
     }
 
     private static Optional<OpenChunkFile> check(

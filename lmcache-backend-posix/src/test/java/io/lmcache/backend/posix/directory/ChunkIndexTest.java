@@ -11,9 +11,9 @@ class ChunkIndexTest {
     @Test
     void countsWhatItKnows() {
         ChunkIndex index = new ChunkIndex(100);
-        index.add("a", 10, 0);
-        index.add("a", 10, 0);
-        index.add("b", 20, 0);
+        index.add("a", 0, 10, 0);
+        index.add("a", 0, 10, 0);
+        index.add("b", 0, 20, 0);
         index.remove("a");
         index.remove("c");
         assertThat(index.contains("a")).isFalse();
@@ -26,7 +26,7 @@ class ChunkIndexTest {
     void whatDoesNotFitIsForgottenAndNotCounted() {
         ChunkIndex index = new ChunkIndex(10);
         for (int i = 0; i < 1000; i++) {
-            index.add("chunk" + i, 7, 0);
+            index.add("chunk" + i, 0, 7, 0);
         }
         assertThat(index.chunks()).isBetween(1L, 10L);
         assertThat(index.payloadBytes()).isEqualTo(7 * index.chunks());
@@ -35,7 +35,7 @@ class ChunkIndexTest {
     @Test
     void lastUseIsClaimedOncePerInterval() {
         ChunkIndex index = new ChunkIndex(10);
-        index.add("a", 1, 1000);
+        index.add("a", 0, 1, 1000);
         assertThat(index.claimTouch("a", 1059, 60)).isFalse();
         assertThat(index.claimTouch("a", 1060, 60)).isTrue();
         assertThat(index.claimTouch("a", 1061, 60)).isFalse();
@@ -49,7 +49,7 @@ class ChunkIndexTest {
         long before = usedHeap();
         ChunkIndex index = new ChunkIndex(MANY);
         for (int i = 0; i < MANY; i++) {
-            index.add(format.relativePath(TestChunks.key(i)), 1 << 20, 0);
+            index.add(format.relativePath(TestChunks.key(i)), 0, 1 << 20, 0);
         }
         long perEntry = (usedHeap() - before) / MANY;
 

@@ -104,9 +104,9 @@ class NativeChunkFormatTest {
             value = {
                 "\"format_version\":\"1\"|\"format_version\":\"2\"|of format 'lmcache-jvm 2'",
                 "\"format\":\"lmcache-jvm\"|\"format\":\"lmcache\"|of format 'lmcache 1'",
-                "\"tokens\":\"256\"|\"tokens\":\"-256\"|counts -256 tokens",
-                "\"tokens\":\"256\"|\"tokens\":\"x\"|no number",
-                "\"tokens\":\"256\"|\"tokens\":\"99999999999\"|no number",
+                "\"tokens\":\"256\"|\"tokens\":\"-256\"|'-256' tokens",
+                "\"tokens\":\"256\"|\"tokens\":\"x\"|'x' tokens",
+                "\"tokens\":\"256\"|\"tokens\":\"99999999999\"|'99999999999' tokens",
                 "\"tokens\":\"256\"|\"tokens\":\"2147483647\"|dtype, shape, offset",
                 "\"tokens\":\"256\"|\"tokens\":256|no text",
                 "\"tokens\":\"256\"|\"tokens\":\"256\",\"tokens\":\"256\"|Duplicate",

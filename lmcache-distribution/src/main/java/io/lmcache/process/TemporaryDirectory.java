@@ -1,4 +1,4 @@
-package io.lmcache.demo;
+package io.lmcache.process;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
@@ -10,25 +10,36 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A directory that is gone after {@link #close()}, and when the process is interrupted before. */
-final class TemporaryDirectory implements AutoCloseable {
+/** A directory that is gone after {@link #close()}, and when the process is interrupted before. Used by one thread. */
+public final class TemporaryDirectory implements AutoCloseable {
     private final Path path;
-    private final Thread hook = new Thread(this::deleteAtShutdown, "demo-cleanup");
+    private final Thread hook = new Thread(this::deleteAtShutdown, "lmcache-cleanup");
 
-    TemporaryDirectory() {
+    /**
+     * A new directory in that one.
+     *
+     * @throws LmcacheException with {@link ErrorCode#START_FAILED} when none can be made there
+     */
+    public TemporaryDirectory(Path parent) {
         try {
-            this.path = Files.createTempDirectory("lmcache-demo-");
+            this.path = Files.createTempDirectory(parent, "lmcache-");
         } catch (IOException e) {
             throw new LmcacheException(
                     ErrorCode.START_FAILED,
-                    "Cannot create a temporary directory for the file tier (" + e
-                            + "); make the folder of temporary files writable, or configure the tiers",
+                    "Cannot create a temporary directory for the file tier (" + e + "); make " + parent
+                            + " writable, or name another folder",
                     e);
         }
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    Path path() {
+    /** Where the system keeps temporary files. */
+    public static Path systemFolder() {
+        return Path.of(System.getProperty("java.io.tmpdir"));
+    }
+
+    /** The directory. */
+    public Path path() {
         return path;
     }
 

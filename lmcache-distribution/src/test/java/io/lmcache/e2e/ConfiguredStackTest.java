@@ -1,0 +1,120 @@
+package io.lmcache.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.core.Lmcache;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.engine.LmcacheEngine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Which tiers a configuration makes, on a machine whose GPUs are hidden, and what it says when it cannot. */
+class ConfiguredStackTest {
+    private static final int[] PROMPT = TestEngine.prompt(300);
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void theHostTierAlone() {
+        try (LmcacheEngine engine = open(Map.of("max_local_cpu_size", "16 MiB"))) {
+            assertThat(engine.tiers()).containsExactly("cpu");
+            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 300));
+            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("cpu", 300));
+        }
+    }
+
+    @Test
+    void theFileTierAlone() {
+        try (LmcacheEngine engine = open(Map.of("local_cpu", false, "gds_path", directory))) {
+            assertThat(engine.tiers()).containsExactly("posix");
+            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("posix", 300));
+            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 300));
+        }
+    }
+
+    @Test
+    void theHostTierStandsAboveTheFileTier() {
+        Map<String, ?> settings = Map.of("max_local_cpu_size", "16 MiB", "gds_path", directory);
+        try (LmcacheEngine engine = open(settings)) {
+            assertThat(engine.tiers()).containsExactly("cpu", "posix");
+            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 300, "posix", 300));
+            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("cpu", 300));
+        }
+        try (LmcacheEngine engine = open(settings)) {
+            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 300));
+        }
+    }
+
+    @Test
+    void severalPathsSpreadTheChunks() throws IOException {
+        List<Path> paths = List.of(directory.resolve("one"), directory.resolve("two"));
+        try (LmcacheEngine engine = open(Map.of("local_cpu", false, "gds_path", paths, "chunk_size", 16))) {
+            TestEngine.store(engine, TestEngine.prompt(1024));
+        }
+        for (Path path : paths) {
+            assertThat(chunkFiles(path)).as("files in %s", path).isPositive();
+        }
+        assertThat(chunkFiles(paths.get(0)) + chunkFiles(paths.get(1))).isEqualTo(64);
+    }
+
+    private static long chunkFiles(Path path) throws IOException {
+        try (Stream<Path> files = Files.walk(path)) {
+            return files.filter(file -> file.toString().endsWith(".safetensors"))
+                    .count();
+        }
+    }
+
+    @Test
+    void noTierAtAllIsRefused() {
+        assertRefused(Map.of("local_cpu", false), ErrorCode.INVALID_CONFIGURATION)
+                .hasMessageContainingAll("no tier", "local_cpu", "gds_path", "storage_plugins");
+    }
+
+    @Test
+    void aPathThatIsAFileIsRefused() throws IOException {
+        Path file = Files.createFile(directory.resolve("file"));
+        assertRefused(Map.of("gds_path", file), ErrorCode.START_FAILED)
+                .hasMessageContainingAll(file.toString(), "is a file, not a directory", "name another path");
+    }
+
+    @Test
+    void aPathWhereNobodyMayWriteIsRefused() {
+        assertRefused(Map.of("gds_path", "/proc/lmcache"), ErrorCode.START_FAILED)
+                .hasMessageContainingAll("/proc/lmcache", "name a path where this user may create files");
+    }
+
+    @Test
+    void cufileThatIsRequiredIsRefusedWithoutADevice() {
+        assertRefused(Map.of("gds_path", directory, "use_cufile", true), ErrorCode.START_FAILED)
+                .hasMessageContaining("no CUDA device");
+        assertThat(directory).as("left behind").isEmptyDirectory();
+    }
+
+    @Test
+    void anUnknownPluginIsRefusedWithThoseThatThereAre() {
+        assertRefused(Map.of("storage_plugins", "no-such"), ErrorCode.UNKNOWN_BACKEND)
+                .hasMessageContainingAll("'no-such'", "Available: cpu, gds, posix", "storage_plugins");
+    }
+
+    private static AbstractThrowableAssert<?, ? extends Throwable> assertRefused(
+            Map<String, ?> settings, ErrorCode code) {
+        return assertThatThrownBy(() -> open(settings))
+                .isInstanceOfSatisfying(
+                        LmcacheException.class, e -> assertThat(e.code()).isEqualTo(code));
+    }
+
+    private static LmcacheEngine open(Map<String, ?> settings) {
+        return Lmcache.open(LmcacheConfig.of(settings));
+    }
+}

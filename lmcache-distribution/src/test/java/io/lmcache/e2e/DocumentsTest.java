@@ -1,0 +1,111 @@
+package io.lmcache.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.core.config.ConfigLoader;
+import io.lmcache.core.config.ConfigOption;
+import io.lmcache.core.config.ConfigOptions;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The documents say what the code does. */
+class DocumentsTest {
+    private static final Pattern LINK = Pattern.compile("]\\(([^)#:]+)(?:#[^)]*)?\\)");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void javaInDocumentsIsCompiledCode() throws IOException {
+        List<String> quoted = new ArrayList<>();
+        for (Path document : Documents.all()) {
+            quoted.addAll(Documents.blocks(document, "java"));
+        }
+        assertThat(quoted)
+                .as("the blocks of Java in the documents, and the snippets in the test sources")
+                .containsExactlyInAnyOrderElementsOf(Documents.snippets());
+    }
+
+    @Test
+    void yamlInDocumentsIsAConfigurationWithoutWarnings() throws IOException {
+        int checked = 0;
+        for (Path document : Documents.all()) {
+            for (String yaml : Documents.blocks(document, "yaml")) {
+                Path file = Files.writeString(directory.resolve("lmcache.yaml"), yaml);
+                assertThat(ConfigLoader.load(Map.of("LMCACHE_CONFIG_FILE", file.toString()), Map.of())
+                                .warnings())
+                        .as("%s:%n%s", document, yaml)
+                        .isEmpty();
+                checked++;
+            }
+        }
+        assertThat(checked).isPositive();
+    }
+
+    @Test
+    void theSettingsTableListsEveryOption() throws IOException {
+        String table = ConfigOptions.all().stream()
+                .map(DocumentsTest::row)
+                .collect(Collectors.joining(
+                        "\n",
+                        "| setting, environment variable | default | values | what it does |\n|---|---|---|---|\n",
+                        "\n"));
+        assertThat(Files.readString(Documents.readme()))
+                .as("README.md; its table of settings has to be%n%s", table)
+                .contains("\n\n" + table + "\n");
+    }
+
+    private static String row(ConfigOption<?> option) {
+        String aliases = option.aliases().isEmpty()
+                ? ""
+                : option.aliases().stream().collect(Collectors.joining("`, `", " Also called `", "`."));
+        return "| `%s`<br>`%s` | %s | %s | %s%s |"
+                .formatted(
+                        option.name(),
+                        option.environmentVariable(),
+                        option.defaultText().isEmpty() ? "none" : "`" + option.defaultText() + "`",
+                        option.type().equals("choice") ? option.allowed() : option.type(),
+                        option.documentation(),
+                        aliases);
+    }
+
+    @Test
+    void theReadmeNamesTheVersionOfThisBuild() throws IOException {
+        assertThat(Documents.blocks(Documents.readme(), "xml"))
+                .isNotEmpty()
+                .allSatisfy(xml -> assertThat(xml).contains("<version>" + version() + "</version>"));
+    }
+
+    private static String version() throws IOException {
+        Properties properties = new Properties();
+        try (InputStream in = DocumentsTest.class.getResourceAsStream("/io/lmcache/cli/version.properties")) {
+            assertThat(in).isNotNull();
+            properties.load(in);
+        }
+        return properties.getProperty("version");
+    }
+
+    @Test
+    void linksBetweenDocumentsLeadSomewhere() throws IOException {
+        for (Path document : Documents.all()) {
+            List<String> targets = LINK.matcher(Files.readString(document))
+                    .results()
+                    .map(link -> link.group(1))
+                    .toList();
+            assertThat(targets)
+                    .as("links of %s", document)
+                    .allSatisfy(target ->
+                            assertThat(document.resolveSibling(target)).exists());
+        }
+    }
+}

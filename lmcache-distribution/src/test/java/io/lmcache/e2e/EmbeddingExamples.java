@@ -1,0 +1,54 @@
+package io.lmcache.e2e;
+
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.Lmcache;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.engine.HostKvTensor;
+import io.lmcache.core.engine.KvCache;
+import io.lmcache.core.engine.LmcacheEngine;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** The code of the README, which a test compares with these regions. */
+final class EmbeddingExamples {
+    /** The model of the examples, as small as the tests want it. */
+    static final KvLayout LAYOUT = KvLayout.kv(KvDtype.BFLOAT16, 2, 2, 8);
+
+    /** The part of an inference engine that the examples leave open. */
+    interface Model {
+        /** Computes the KV of the prompt from that token on, given that of the tokens before. */
+        void prefill(int[] prompt, int firstToken, MemorySegment kvMemory);
+    }
+
+    private EmbeddingExamples() {}
+
+    static int answer(Path directory, Model model, KvLayout layout, int[] prompt, MemorySegment kvMemory) {
+        // snippet: embedding
+        LmcacheConfig config = LmcacheConfig.of(Map.of("gds_path", directory, "max_local_cpu_size", "512 MiB"));
+        try (LmcacheEngine engine = Lmcache.open(config)) {
+            KvCache cache = engine.cache(KeyScope.of("meta-llama/Llama-3.1-8B-Instruct", layout));
+
+            HostKvTensor kv = new HostKvTensor(layout, kvMemory, prompt.length);
+            int known = cache.retrieve(prompt, kv).tokens(); // loads the longest prefix that is cached
+            model.prefill(prompt, known, kvMemory); // computes the rest
+            cache.store(prompt, kv); // keeps what is new
+            return known;
+        }
+        // end
+    }
+
+    static LmcacheEngine customStack(Path firstDrive, Path secondDrive, StorageBackend ownBackend) {
+        // snippet: builder
+        return LmcacheEngine.builder()
+                .chunkSize(512)
+                .tier("cpu", Map.of("capacity_bytes", "536870912", "cache_policy", "lfu"))
+                .tier("posix", Map.of("path", firstDrive + "," + secondDrive, "fsync", "data"))
+                .tier(ownBackend)
+                .build();
+        // end
+    }
+}

@@ -1,0 +1,101 @@
+package io.lmcache.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.e2e.Processes.Finished;
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The launcher in a distribution, laid out here as the assembly does it, in folders with spaces. */
+class LauncherTest {
+    @TempDir
+    private static Path directory;
+
+    private static Path home;
+    private static Path plugins;
+
+    @BeforeAll
+    static void layOutADistributionAndAPlugin() throws Exception {
+        home = directory.resolve("my lmcache");
+        copyFromProject("lmcache", "bin/lmcache");
+        copyFromProject("scripts/find-jdk.sh", "scripts/find-jdk.sh");
+        fillLibraries(Files.createDirectories(home.resolve("lib")));
+        plugins = Files.createDirectories(directory.resolve("my plugins"));
+        Jars.writePlugin(plugins.resolve("scratch.jar"));
+        Files.writeString(plugins.resolve("text"), "x");
+    }
+
+    private static void copyFromProject(String from, String to) throws Exception {
+        Path target = home.resolve(to);
+        Files.createDirectories(target.getParent());
+        Files.copy(Documents.PROJECT.resolve(from), target);
+        assertThat(target.toFile().setExecutable(true)).isTrue();
+    }
+
+    /** The class path of the tests as jars, without the tests. */
+    private static void fillLibraries(Path lib) throws Exception {
+        List<String> path = List.of(System.getProperty("java.class.path").split(File.pathSeparator));
+        for (int i = 0; i < path.size(); i++) {
+            Path entry = Path.of(path.get(i)).toAbsolutePath();
+            Path jar = lib.resolve(i + ".jar");
+            if (Files.isRegularFile(entry)) {
+                Files.copy(entry, jar);
+            } else if (Files.isDirectory(entry) && !entry.equals(Jars.classesOfTests())) {
+                Jars.write(jar, entry);
+            }
+        }
+    }
+
+    @Test
+    void runsFromAnyFolder() throws Exception {
+        Finished version = lmcache(Map.of(), "--version");
+        assertThat(version.status()).as(version.err()).isZero();
+        assertThat(version.out()).startsWith("lmcache ");
+    }
+
+    @Test
+    void takesPluginsFromTheirFolderAndHandsThemTheirSettings() throws Exception {
+        Finished demo = lmcache(
+                Map.of(
+                        "LMCACHE_PLUGIN_PATH", plugins.toString(),
+                        "LMCACHE_LOCAL_CPU", "false",
+                        "LMCACHE_STORAGE_PLUGINS", "scratch",
+                        "LMCACHE_EXTRA_CONFIG", "{\"scratch\": {\"capacity_bytes\": 12}}"),
+                "demo",
+                plugins.resolve("text").toString());
+        assertThat(demo.err()).contains("Backend 'scratch': setting 'capacity_bytes' is '12', allowed are");
+        assertThat(demo.status()).isEqualTo(2);
+    }
+
+    @Test
+    void withoutTheFolderThePluginIsUnknown() throws Exception {
+        Finished demo = lmcache(
+                Map.of("LMCACHE_STORAGE_PLUGINS", "scratch"),
+                "demo",
+                plugins.resolve("text").toString());
+        assertThat(demo.err()).contains("No storage backend is called 'scratch'. Available: cpu, gds, posix");
+        assertThat(demo.status()).isEqualTo(2);
+    }
+
+    @Test
+    void aFolderThatIsNotThereIsNamed() throws Exception {
+        Finished version = lmcache(Map.of("LMCACHE_PLUGIN_PATH", plugins + "x"), "--version");
+        assertThat(version.err()).contains("no folder " + plugins + "x").contains("LMCACHE_PLUGIN_PATH");
+        assertThat(version.status()).isZero();
+    }
+
+    private static Finished lmcache(Map<String, String> environment, String... arguments) throws Exception {
+        Files.writeString(plugins.resolve("text"), "x");
+        List<String> command =
+                new ArrayList<>(List.of(home.resolve("bin/lmcache").toString()));
+        command.addAll(List.of(arguments));
+        return Processes.run(command, environment);
+    }
+}
