@@ -15,6 +15,7 @@ import io.lmcache.backend.gds.diagnosis.DriverCheck;
 import io.lmcache.backend.gds.diagnosis.Machine;
 import io.lmcache.backend.gds.diagnosis.PageLockCheck;
 import io.lmcache.backend.posix.diagnosis.Amounts;
+import io.lmcache.backend.posix.diagnosis.Reason;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -57,8 +58,7 @@ final class GdsDiagnosis {
         try (CudaDevice device = CudaDevice.open(own)) {
             examine(device);
         } catch (IOException | LmcacheException e) {
-            findings.add(Finding.problem(
-                    "device " + own, String.valueOf(e.getMessage()), "see nvidia-smi, and who else uses it"));
+            findings.add(Finding.problem("device " + own, Reason.of(e), "see nvidia-smi, and who else uses it"));
         }
     }
 
@@ -66,8 +66,7 @@ final class GdsDiagnosis {
         try (CudaDevice device = CudaDevice.open(ordinal)) {
             findings.add(description(device, device.memoryInfo()));
         } catch (IOException | LmcacheException e) {
-            findings.add(Finding.note(
-                    "device " + ordinal, String.valueOf(e.getMessage()), "see nvidia-smi, and who else uses it"));
+            findings.add(Finding.note("device " + ordinal, Reason.of(e), "see nvidia-smi, and who else uses it"));
         }
     }
 
@@ -110,7 +109,7 @@ final class GdsDiagnosis {
     }
 
     private Finding withoutCufile(IOException failure) {
-        String reason = String.valueOf(failure.getMessage());
+        String reason = Reason.of(failure);
         String remedy = "install libcufile 1.8 or later, or set use_cufile to false to do without";
         return settings.useCufile() == UseCufile.TRUE
                 ? Finding.problem("libcufile", reason, remedy)

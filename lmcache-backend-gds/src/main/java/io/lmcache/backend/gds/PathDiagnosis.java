@@ -1,5 +1,6 @@
 package io.lmcache.backend.gds;
 
+import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.KvBuffer;
@@ -13,13 +14,13 @@ import io.lmcache.backend.gds.diagnosis.Machine;
 import io.lmcache.backend.gds.diagnosis.UdevCheck;
 import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.backend.posix.diagnosis.Reason;
 import io.lmcache.backend.posix.diagnosis.StorageTrial;
 import io.lmcache.backend.posix.diagnosis.StorageTrial.Speeds;
 import io.lmcache.backend.posix.diagnosis.TrialDirectory;
 import io.lmcache.backend.posix.directory.NativeChunkFormat;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,14 +34,18 @@ import java.util.Optional;
  */
 final class PathDiagnosis {
     private static final String CONCLUSION = "I/O path";
+    private static final String ELSEWHERE = "see cufile.log and NVIDIA's gdscheck -p, or try ext4 or xfs";
 
     /** How a trial ended. */
     private sealed interface Trial {
         /** With all chunks intact, by this way. */
         record Passed(IoPath way, Speeds speeds) implements Trial {}
 
-        /** Without, and why. */
-        record Failed(String reason) implements Trial {}
+        /** Before it began: a backend that need not take this way takes another. */
+        record Refused(Exception cause) implements Trial {}
+
+        /** In the middle: a backend that takes this way would fail just so. */
+        record Broken(Exception cause) implements Trial {}
     }
 
     private final GdsSettings settings;
@@ -65,7 +70,9 @@ final class PathDiagnosis {
             examine();
         } catch (IOException e) {
             findings.add(Finding.problem(
-                    CONCLUSION, path + " cannot be examined: " + e, "name a path where this user may create files"));
+                    CONCLUSION,
+                    path + " cannot be examined: " + Reason.of(e),
+                    "name a path where this user may create files"));
         }
         return findings;
     }
@@ -81,12 +88,16 @@ final class PathDiagnosis {
                 findings.add(Finding.ok("staged", path + ": " + speeds));
                 findings.add(settings.useCufile() == UseCufile.FALSE ? staged("use_cufile is false") : cufile());
             }
-            case Trial.Failed(String reason) ->
-                findings.add(Finding.problem(
-                        "staged",
-                        path + ": " + reason,
-                        "see that this user may create files there, and lock memory for io_threads (ulimit -l)"));
+            case Trial.Refused(Exception cause) -> findings.add(withoutStaging(cause));
+            case Trial.Broken(Exception cause) -> findings.add(withoutStaging(cause));
         }
+    }
+
+    private Finding withoutStaging(Exception cause) {
+        return Finding.problem(
+                "staged",
+                path + ": " + Reason.of(cause),
+                "see that this user may create files there, and lock memory for io_threads (ulimit -l)");
     }
 
     private Finding staged(String reason) {
@@ -107,8 +118,18 @@ final class PathDiagnosis {
                         : compatible();
             }
             case Trial.Passed _ ->
-                withoutCufile("libcufile started to work and then failed; the warning in the log says how", udev);
-            case Trial.Failed(String reason) -> withoutCufile(reason, udev);
+                withoutCufile("libcufile started to work and then failed; the warning in the log says how", ELSEWHERE);
+            case Trial.Refused(Exception cause) ->
+                withoutCufile(
+                        Reason.of(cause),
+                        udev.filter(check -> check.explains(cause))
+                                .map(UdevCheck::remedy)
+                                .orElse(ELSEWHERE));
+            case Trial.Broken(Exception cause) ->
+                Finding.problem(
+                        CONCLUSION,
+                        path + ": through libcufile, which starts to work and then fails: " + Reason.of(cause),
+                        "set use_cufile to false");
         };
     }
 
@@ -126,10 +147,7 @@ final class PathDiagnosis {
                                 + " that supports GPUDirect Storage");
     }
 
-    private Finding withoutCufile(String reason, Optional<UdevCheck> udev) {
-        String remedy = udev.filter(check -> !check.isComplete())
-                .map(UdevCheck::remedy)
-                .orElse("see cufile.log and NVIDIA's gdscheck -p, or try ext4 or xfs");
+    private Finding withoutCufile(String reason, String remedy) {
         if (settings.useCufile() == UseCufile.TRUE) {
             findings.add(Finding.problem("cuFile", path + ": " + reason, remedy));
             return Finding.problem(
@@ -144,15 +162,16 @@ final class PathDiagnosis {
                 GdsBackend backend = GdsBackend.open(movedTo(directory, useCufile), new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
             return new Trial.Passed(way(backend.stats().counters()), speeds);
-        } catch (IOException | LmcacheException e) {
-            return new Trial.Failed(reason(e));
+        } catch (LmcacheException e) {
+            return e.code() == ErrorCode.START_FAILED ? new Trial.Refused(causeOf(e)) : new Trial.Broken(e);
+        } catch (IOException e) {
+            return new Trial.Broken(e);
         }
     }
 
-    /** Of a failed start the cause, which says what went wrong without advice for a start. */
-    private static String reason(Exception e) {
-        Throwable told = e instanceof LmcacheException && e.getCause() != null ? e.getCause() : e;
-        return told instanceof FileSystemException ? told.toString() : String.valueOf(told.getMessage());
+    /** What went wrong, without advice for a start. */
+    private static Exception causeOf(LmcacheException failedStart) {
+        return failedStart.getCause() instanceof Exception cause ? cause : failedStart;
     }
 
     private GdsSettings movedTo(TrialDirectory directory, UseCufile useCufile) {

@@ -136,6 +136,24 @@ class GdsDiagnosisTest {
     }
 
     @Test
+    void whatBreaksInMidRunWithoutAWayOutIsAProblem() {
+        StandIns.fail("cuModuleLoadData", 0, 0, 0);
+        StandIns.failAlways("cuLaunchKernel", CUresult.CUDA_ERROR_LAUNCH_FAILED);
+        Finding conclusion = finding(diagnose(), "I/O path");
+        assertThat(conclusion.status()).isEqualTo(Status.PROBLEM);
+        assertThat(conclusion.text()).contains("starts to work and then fails", "CUDA_ERROR_LAUNCH_FAILED");
+        assertThat(conclusion.remedy()).isEqualTo("set use_cufile to false");
+    }
+
+    @Test
+    void otherRefusalsAreNotBlamedOnUdev() {
+        StandIns.failAlways("cuFileBufRegister", 5036);
+        Finding cufile = finding(diagnose(), "cuFile");
+        assertThat(cufile.text()).contains("(5036)");
+        assertThat(cufile.remedy()).contains("gdscheck").doesNotContain("udev");
+    }
+
+    @Test
     void whereCufileIsRequiredItsFailureIsAProblem() {
         settings.put("use_cufile", "true");
         StandIns.failAlways("cuFileHandleRegister", INTERNAL_ERROR);

@@ -8,6 +8,7 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.diagnosis.Amounts;
 import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.backend.posix.diagnosis.Reason;
 import io.lmcache.backend.posix.diagnosis.StorageTrial;
 import io.lmcache.backend.posix.diagnosis.TrialDirectory;
 import io.lmcache.backend.posix.directory.NativeChunkFormat;
@@ -52,7 +53,7 @@ final class PosixDiagnosis {
         } catch (IOException e) {
             findings.add(Finding.problem(
                     "directory",
-                    path + " cannot be used: " + e,
+                    path + " cannot be used: " + Reason.of(e),
                     "name a path where this user may create files and lock them"));
         }
     }
@@ -127,7 +128,7 @@ final class PosixDiagnosis {
             findings.add(Finding.ok(topic, path + ": " + StorageTrial.run(backend, new HostMemory())));
         } catch (IOException | LmcacheException e) {
             findings.add(Finding.problem(
-                    topic, path + ": " + e.getMessage(), "check the file system and its drive, or name another path"));
+                    topic, path + ": " + Reason.of(e), "check the file system and its drive, or name another path"));
         }
     }
 

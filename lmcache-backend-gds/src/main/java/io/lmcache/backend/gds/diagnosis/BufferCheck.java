@@ -12,6 +12,7 @@ import io.lmcache.backend.posix.diagnosis.Amounts;
  * @param configuredBytes the buffer as configured
  */
 public record BufferCheck(DeviceMemoryInfo memory, long configuredBytes) {
+    private static final String TOPIC = "buffer";
     private static final long MIB = 1 << 20;
     private static final long ROUNDING_BYTES = 64 * MIB;
     private static final int UNUSED_PERCENT = 5;
@@ -23,20 +24,25 @@ public record BufferCheck(DeviceMemoryInfo memory, long configuredBytes) {
 
     /** The rule of thumb beside what is configured. */
     public Finding finding() {
-        String text =
-                "a cufile_buffer_size of %d (MiB) suits %s, with the engine at %s of the memory; configured are %d,"
-                                .formatted(
-                                        proposedBytes() / MIB,
-                                        Amounts.bytes(memory.totalBytes()),
-                                        engineShare(proposedBytes()),
-                                        configuredBytes / MIB)
-                        + " with the engine at " + engineShare(configuredBytes);
         return fits()
-                ? Finding.ok("buffer", text)
+                ? Finding.ok(TOPIC, proposal() + "; configured are " + inMib(configuredBytes))
                 : Finding.problem(
-                        "buffer",
-                        text + ", but only " + Amounts.bytes(memory.freeBytes()) + " are free",
+                        TOPIC,
+                        "cufile_buffer_size is %d (MiB), but only %s of %s are free; %s"
+                                .formatted(
+                                        configuredBytes / MIB,
+                                        Amounts.bytes(memory.freeBytes()),
+                                        Amounts.bytes(memory.totalBytes()),
+                                        proposal()),
                         "lower cufile_buffer_size, or leave the device more memory by lowering the engine's share");
+    }
+
+    private String proposal() {
+        return "a cufile_buffer_size (MiB) of " + inMib(proposedBytes()) + " suits the device";
+    }
+
+    private String inMib(long bufferBytes) {
+        return bufferBytes / MIB + ", with the engine at " + engineShare(bufferBytes) + " of the memory,";
     }
 
     private long proposedBytes() {

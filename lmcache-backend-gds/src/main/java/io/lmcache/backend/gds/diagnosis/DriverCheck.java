@@ -17,10 +17,13 @@ public record DriverCheck(Machine machine) {
     private static final String NVIDIA_FS_VERSION = "/proc/driver/nvidia-fs/version";
     private static final Pattern NUMBER = Pattern.compile("\\d+\\.\\d+(?:\\.\\d+)*");
 
+    private static final String NVIDIA_FS_REMEDY = "for direct I/O load the module nvidia-fs (package nvidia-fs), and"
+            + " in a container pass its devices /dev/nvidia-fs*";
+    private static final String PEER_TO_PEER_REMEDY =
+            "for direct I/O on NVMe use a kernel of 6.2 or later with NVIDIA's open driver of 565 or later";
+
     /** What to do where neither of the two ways is there. */
-    public static final String DIRECT_REMEDY = "for direct I/O load the module nvidia-fs (package nvidia-fs, and in a"
-            + " container the devices /dev/nvidia-fs*), or on NVMe use a kernel of 6.2 or later with NVIDIA's open"
-            + " driver of 565 or later";
+    public static final String DIRECT_REMEDY = NVIDIA_FS_REMEDY + "; or without it, " + PEER_TO_PEER_REMEDY;
 
     /** The driver, which is there. */
     public Finding driver(CudaAvailability.Available cuda) {
@@ -58,13 +61,13 @@ public record DriverCheck(Machine machine) {
                         "nvidia-fs",
                         "loaded, version " + number(version.get()) + ", but libcufile does not reach it",
                         "in a container pass the devices /dev/nvidia-fs*; else see cufile.log")
-                : Finding.note("nvidia-fs", "not loaded", DIRECT_REMEDY);
+                : Finding.note("nvidia-fs", "not loaded", NVIDIA_FS_REMEDY);
     }
 
     /** The way without that module, for NVMe drives. */
     public Finding peerToPeer(CufileProperties properties) {
         return properties.peerToPeer()
                 ? Finding.ok("peer-to-peer", "libcufile can use PCI peer-to-peer DMA on NVMe")
-                : Finding.note("peer-to-peer", "libcufile finds no PCI peer-to-peer DMA", DIRECT_REMEDY);
+                : Finding.note("peer-to-peer", "libcufile finds no PCI peer-to-peer DMA", PEER_TO_PEER_REMEDY);
     }
 }

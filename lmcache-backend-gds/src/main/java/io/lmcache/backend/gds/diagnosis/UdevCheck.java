@@ -1,8 +1,10 @@
 package io.lmcache.backend.gds.diagnosis;
 
 import io.lmcache.api.spi.Finding;
+import io.lmcache.backend.gds.cufile.CufileException;
 import io.lmcache.backend.posix.diagnosis.MountPoint;
 import java.nio.file.Files;
+import java.util.Set;
 
 /**
  * What udev's database says of the block device under a directory. libcufile looks there for the kind of file system, and
@@ -12,10 +14,11 @@ import java.nio.file.Files;
  * @param mount what the directory lies on
  */
 public record UdevCheck(Machine machine, MountPoint mount) {
+    private static final Set<Integer> REFUSALS = Set.of(5027, 5030);
     private static final String CONTROL = "/run/udev/control";
 
     /** Whether libcufile finds what it looks for. */
-    public boolean isComplete() {
+    boolean isComplete() {
         return !mount.isOnBlockDevice() || (Files.exists(machine.file(CONTROL)) && hasEntry());
     }
 
@@ -42,6 +45,11 @@ public record UdevCheck(Machine machine, MountPoint mount) {
 
     private String missing() {
         return hasEntry() ? "there is no " + CONTROL : entry() + " has no ID_FS_USAGE and ID_FS_TYPE, or is not there";
+    }
+
+    /** Whether what is missing there explains the failure. */
+    public boolean explains(Exception failure) {
+        return failure instanceof CufileException refusal && REFUSALS.contains(refusal.code()) && !isComplete();
     }
 
     /** How to make it complete. */

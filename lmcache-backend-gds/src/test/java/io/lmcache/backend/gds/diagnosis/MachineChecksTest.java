@@ -57,7 +57,12 @@ class MachineChecksTest {
         Finding absent = new DriverCheck(folder.machine()).nvidiaFs(NOTHING);
         folder.with("/proc/driver/nvidia-fs/version", "version: 2.25.7\n");
         DriverCheck loaded = new DriverCheck(folder.machine());
-        assertThat(absent).isEqualTo(Finding.note("nvidia-fs", "not loaded", DriverCheck.DIRECT_REMEDY));
+        assertThat(absent)
+                .isEqualTo(Finding.note(
+                        "nvidia-fs",
+                        "not loaded",
+                        "for direct I/O load the module nvidia-fs (package nvidia-fs), and in a container pass its"
+                                + " devices /dev/nvidia-fs*"));
         assertThat(loaded.nvidiaFs(NVIDIA_FS).status()).isEqualTo(Status.OK);
         assertThat(loaded.nvidiaFs(NVIDIA_FS).text()).contains("2.25.7");
         assertThat(loaded.nvidiaFs(NOTHING).status()).isEqualTo(Status.NOTE);
@@ -177,7 +182,7 @@ class MachineChecksTest {
         BufferCheck check = new BufferCheck(new DeviceMemoryInfo(81_000 * MIB, 81_920 * MIB), 1024 * MIB);
         assertThat(check.finding().status()).isEqualTo(Status.OK);
         assertThat(check.finding().text())
-                .contains("cufile_buffer_size of 8192 (MiB) suits 80.0 GiB, with the engine at 0.85")
+                .contains("cufile_buffer_size (MiB) of 8192, with the engine at 0.85 of the memory, suits")
                 .contains("configured are 1024, with the engine at 0.93");
     }
 
@@ -186,7 +191,8 @@ class MachineChecksTest {
         BufferCheck check = new BufferCheck(new DeviceMemoryInfo(1000 * MIB, 81_920 * MIB), 1024 * MIB);
         assertThat(check.fits()).isFalse();
         assertThat(check.finding().status()).isEqualTo(Status.PROBLEM);
-        assertThat(check.finding().text()).contains("only 1000 MiB are free");
+        assertThat(check.finding().text())
+                .startsWith("cufile_buffer_size is 1024 (MiB), but only 1000 MiB of 80.0 GiB are free");
         assertThat(check.finding().remedy()).contains("cufile_buffer_size", "engine's share");
     }
 }

@@ -20,6 +20,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -209,7 +210,8 @@ public final class StorageTrial {
         try {
             return future.get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
-            throw new IOException("a chunk could not be " + what + ": " + e.getCause(), e.getCause());
+            Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+            throw new IOException("a chunk could not be " + what + ": " + Reason.of(cause), cause);
         } catch (TimeoutException e) {
             throw new IOException("a chunk was not " + what + " within " + TIMEOUT_SECONDS + " seconds", e);
         } catch (InterruptedException e) {
