@@ -34,6 +34,9 @@ import java.util.Optional;
  */
 final class PathDiagnosis {
     private static final String CONCLUSION = "I/O path";
+    private static final String STAGED = "staged";
+    private static final String STAGED_REMEDY =
+            "see that this user may create files there, and lock memory for io_threads (ulimit -l)";
     private static final String ELSEWHERE = "see cufile.log and NVIDIA's gdscheck -p, or try ext4 or xfs";
 
     /** How a trial ended. */
@@ -85,19 +88,14 @@ final class PathDiagnosis {
         }
         switch (trial(UseCufile.FALSE)) {
             case Trial.Passed(IoPath _, Speeds speeds) -> {
-                findings.add(Finding.ok("staged", path + ": " + speeds));
+                findings.add(Finding.ok(STAGED, path + ": " + speeds));
                 findings.add(settings.useCufile() == UseCufile.FALSE ? staged("use_cufile is false") : cufile());
             }
-            case Trial.Refused(Exception cause) -> findings.add(withoutStaging(cause));
-            case Trial.Broken(Exception cause) -> findings.add(withoutStaging(cause));
+            case Trial.Refused(Exception cause) ->
+                findings.add(Finding.problem(STAGED, path + ": " + Reason.of(cause), STAGED_REMEDY));
+            case Trial.Broken(Exception cause) ->
+                findings.add(Finding.failure(STAGED, path + ": " + Reason.of(cause), STAGED_REMEDY));
         }
-    }
-
-    private Finding withoutStaging(Exception cause) {
-        return Finding.problem(
-                "staged",
-                path + ": " + Reason.of(cause),
-                "see that this user may create files there, and lock memory for io_threads (ulimit -l)");
     }
 
     private Finding staged(String reason) {
@@ -126,7 +124,7 @@ final class PathDiagnosis {
                                 .map(UdevCheck::remedy)
                                 .orElse(ELSEWHERE));
             case Trial.Broken(Exception cause) ->
-                Finding.problem(
+                Finding.failure(
                         CONCLUSION,
                         path + ": through libcufile, which starts to work and then fails: " + Reason.of(cause),
                         "set use_cufile to false");
@@ -158,8 +156,15 @@ final class PathDiagnosis {
     }
 
     private Trial trial(UseCufile useCufile) {
-        try (TrialDirectory directory = TrialDirectory.in(nearest);
-                GdsBackend backend = GdsBackend.open(movedTo(directory, useCufile), new NativeChunkFormat(), context)) {
+        try (TrialDirectory directory = TrialDirectory.in(nearest)) {
+            return trial(movedTo(directory, useCufile));
+        } catch (IOException e) {
+            return new Trial.Refused(e);
+        }
+    }
+
+    private Trial trial(GdsSettings moved) {
+        try (GdsBackend backend = GdsBackend.open(moved, new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
             return new Trial.Passed(way(backend.stats().counters()), speeds);
         } catch (LmcacheException e) {

@@ -71,7 +71,7 @@ class GdsDiagnosisTest {
     }
 
     private static void assertWorks(List<Finding> findings) {
-        assertThat(findings).noneMatch(finding -> finding.status() == Status.PROBLEM);
+        assertThat(findings).noneMatch(Finding::keepsFromWorking);
     }
 
     @Test
@@ -136,11 +136,11 @@ class GdsDiagnosisTest {
     }
 
     @Test
-    void whatBreaksInMidRunWithoutAWayOutIsAProblem() {
+    void whatBreaksInMidRunWithoutAWayOutIsAFailure() {
         StandIns.fail("cuModuleLoadData", 0, 0, 0);
         StandIns.failAlways("cuLaunchKernel", CUresult.CUDA_ERROR_LAUNCH_FAILED);
         Finding conclusion = finding(diagnose(), "I/O path");
-        assertThat(conclusion.status()).isEqualTo(Status.PROBLEM);
+        assertThat(conclusion.status()).isEqualTo(Status.FAILURE);
         assertThat(conclusion.text()).contains("starts to work and then fails", "CUDA_ERROR_LAUNCH_FAILED");
         assertThat(conclusion.remedy()).isEqualTo("set use_cufile to false");
     }
@@ -254,5 +254,14 @@ class GdsDiagnosisTest {
         Finding staged = finding(diagnose(), "staged");
         assertThat(staged.status()).isEqualTo(Status.PROBLEM);
         assertThat(staged.text()).contains("cuMemHostRegister", "OUT_OF_MEMORY");
+    }
+
+    @Test
+    void copiesThatFailAreAFailureOfStaging() {
+        settings.put("use_cufile", "false");
+        StandIns.failAlways("cuMemcpyDtoHAsync", CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+        Finding staged = finding(diagnose(), "staged");
+        assertThat(staged.status()).isEqualTo(Status.FAILURE);
+        assertThat(staged.text()).contains("ILLEGAL_ADDRESS");
     }
 }

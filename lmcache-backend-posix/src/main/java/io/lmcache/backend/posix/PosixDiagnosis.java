@@ -27,6 +27,8 @@ import java.util.Optional;
  * of its own. For one thread.
  */
 final class PosixDiagnosis {
+    private static final String REMEDY = "check the file system and its drive, or name another path";
+
     private final PosixSettings settings;
     private final BackendContext context;
     private final List<Finding> findings = new ArrayList<>();
@@ -126,9 +128,10 @@ final class PosixDiagnosis {
                 StorageBackend backend =
                         PosixBackend.open(movedTo(directory, useDirectIo), new NativeChunkFormat(), context)) {
             findings.add(Finding.ok(topic, path + ": " + StorageTrial.run(backend, new HostMemory())));
-        } catch (IOException | LmcacheException e) {
-            findings.add(Finding.problem(
-                    topic, path + ": " + Reason.of(e), "check the file system and its drive, or name another path"));
+        } catch (LmcacheException e) {
+            findings.add(Finding.problem(topic, path + ": " + Reason.of(e), REMEDY));
+        } catch (IOException e) {
+            findings.add(Finding.failure(topic, path + ": " + Reason.of(e), REMEDY));
         }
     }
 

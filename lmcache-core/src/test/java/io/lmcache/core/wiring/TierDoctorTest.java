@@ -91,6 +91,25 @@ class TierDoctorTest {
     }
 
     @Test
+    void aTierThatStartsAndThenFailsIsUsedAllTheSameAndDoesNotWork() {
+        backends.put("gds", _ -> List.of(Finding.failure("path", "no copies", "replace it")));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(used(diagnosis)).containsExactly("cpu", "gds");
+        assertThat(diagnosis.fileTier())
+                .isEqualTo(Finding.failure(
+                        "gds_path", "served by tier 'gds', which starts and then fails: no copies", "replace it"));
+    }
+
+    @Test
+    void posixServesWhatGdsDoesNotStartForWhateverElseFailsThere() {
+        backends.put("gds", _ -> List.of(Finding.failure("path", "no copies", "replace it"), NO_GPU));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isTrue();
+        assertThat(diagnosis.fileTier().text()).contains("'posix'", "no driver");
+    }
+
+    @Test
     void aDirectoryThatNoTierCanUseIsAProblem() {
         backends.put("gds", _ -> List.of(NO_GPU));
         backends.put("posix", _ -> List.of(READ_ONLY));
