@@ -88,7 +88,7 @@ status cuFileDriverClose_v2(void) {
   return answer(code);
 }
 
-status cuFileGetVersion(int *version) { *version = 1015; return answer(standin_enter("cuFileGetVersion")); }
+status cuFileGetVersion(int *version) { *version = 1150; return answer(standin_enter("cuFileGetVersion")); }
 
 status cuFileDriverGetProperties(properties *out) {
   memset(out, 0, sizeof *out);

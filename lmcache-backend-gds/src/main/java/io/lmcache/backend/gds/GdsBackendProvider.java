@@ -2,9 +2,12 @@ package io.lmcache.backend.gds;
 
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.backend.gds.diagnosis.Machine;
 import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import java.util.List;
 
 /**
  * The provider of the backend {@code gds}: chunks in files, read to and written from GPU memory. It reads and writes host
@@ -53,5 +56,13 @@ public final class GdsBackendProvider implements StorageBackendProvider {
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
         return GdsBackend.open(GdsSettings.from(settings), new NativeChunkFormat(), context);
+    }
+
+    /** Without a path: what the driver, the devices and libcufile have to say. */
+    @Override
+    public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+        GdsSettings own =
+                settings.text("path").isPresent() ? GdsSettings.from(settings) : GdsSettings.from(settings, List.of());
+        return new GdsDiagnosis(own, context, Machine.ofThisProcess()).findings();
     }
 }

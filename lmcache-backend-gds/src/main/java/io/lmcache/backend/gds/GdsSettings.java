@@ -51,8 +51,13 @@ record GdsSettings(
     private static final double MAX_DELAY_SECONDS = 60;
 
     static GdsSettings from(BackendSettings settings) {
+        return from(settings, paths(settings));
+    }
+
+    /** The settings for these directories. */
+    static GdsSettings from(BackendSettings settings, List<Path> paths) {
         DirectorySettings directory = new DirectorySettings(
-                paths(settings),
+                paths,
                 settings.choice("sharding", Sharding.BY_GPU),
                 (int) settings.number("device", 0, 0, 1023),
                 settings.choice("fsync", FsyncMode.NONE),

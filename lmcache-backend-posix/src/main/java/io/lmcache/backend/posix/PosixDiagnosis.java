@@ -26,9 +26,6 @@ import java.util.Optional;
  * of its own. For one thread.
  */
 final class PosixDiagnosis {
-    /** A trial writes 72 MiB with each of its two ways; on a disk with less than this free it would only be in the way. */
-    private static final long TRIAL_ROOM_BYTES = 256L << 20;
-
     private final PosixSettings settings;
     private final BackendContext context;
     private final List<Finding> findings = new ArrayList<>();
@@ -47,8 +44,7 @@ final class PosixDiagnosis {
     private void examine(Path path) {
         Path nearest = TrialDirectory.nearestTo(path);
         if (!Files.isDirectory(nearest)) {
-            findings.add(
-                    Finding.problem("directory", nearest + " is not a directory", "remove it, or name another path"));
+            findings.add(Finding.problem("directory", nearest + " is not a directory", "name another path"));
             return;
         }
         try {
@@ -90,12 +86,12 @@ final class PosixDiagnosis {
             case "tmpfs", "ramfs" ->
                 Finding.note(
                         "file system",
-                        text + " is memory: chunks take it from the host tier, and are gone after a restart",
+                        text + "; that is memory, so chunks are gone after a restart",
                         "name a directory on a disk, if chunks are to last");
             case "overlay" ->
                 Finding.note(
                         "file system",
-                        text + " is the layer of a container: chunks are gone with it",
+                        text + "; that is the layer of a container, so chunks are gone with it",
                         "mount a volume of the host, and name a directory there");
             default -> Finding.ok("file system", text);
         };
@@ -106,7 +102,7 @@ final class PosixDiagnosis {
         FileStore store = Files.getFileStore(nearest);
         long usable = store.getUsableSpace();
         String text = Amounts.bytes(usable) + " of " + Amounts.bytes(store.getTotalSpace()) + " at " + nearest;
-        boolean hasRoom = usable >= TRIAL_ROOM_BYTES;
+        boolean hasRoom = TrialDirectory.hasRoomIn(nearest);
         findings.add(
                 hasRoom
                         ? Finding.ok("free space", text)

@@ -43,6 +43,11 @@ public final class TrialDirectory implements Closeable {
         return nearest;
     }
 
+    /** Whether a trial there leaves others some room: a cache on a full disk lives on evictions, which a trial cannot do. */
+    public static boolean hasRoomIn(Path directory) throws IOException {
+        return Files.getFileStore(directory).getUsableSpace() >= 4 * StorageTrial.MOST_BYTES;
+    }
+
     /** The directory. */
     public Path path() {
         return path;

@@ -1,0 +1,181 @@
+package io.lmcache.backend.gds;
+
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.Finding;
+import io.lmcache.backend.gds.GdsSettings.UseCufile;
+import io.lmcache.backend.gds.cuda.CudaDevice;
+import io.lmcache.backend.gds.cufile.DirectTarget;
+import io.lmcache.backend.gds.diagnosis.DriverCheck;
+import io.lmcache.backend.gds.diagnosis.Machine;
+import io.lmcache.backend.gds.diagnosis.UdevCheck;
+import io.lmcache.backend.gds.io.IoPath;
+import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.backend.posix.diagnosis.StorageTrial;
+import io.lmcache.backend.posix.diagnosis.StorageTrial.Speeds;
+import io.lmcache.backend.posix.diagnosis.TrialDirectory;
+import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.FileSystemException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Which way chunks take between one directory and a device. Each way is tried by the backend itself, in a directory of
+ * its own beside. For one thread.
+ */
+final class PathDiagnosis {
+    private static final String CONCLUSION = "I/O path";
+
+    /** How a trial ended. */
+    private sealed interface Trial {
+        /** With all chunks intact, by this way. */
+        record Passed(IoPath way, Speeds speeds) implements Trial {}
+
+        /** Without, and why. */
+        record Failed(String reason) implements Trial {}
+    }
+
+    private final GdsSettings settings;
+    private final BackendContext context;
+    private final Machine machine;
+    private final CudaDevice device;
+    private final Path path;
+    private final Path nearest;
+    private final List<Finding> findings = new ArrayList<>();
+
+    PathDiagnosis(GdsSettings settings, BackendContext context, Machine machine, CudaDevice device, Path path) {
+        this.settings = settings;
+        this.context = context;
+        this.machine = machine;
+        this.device = device;
+        this.path = path;
+        this.nearest = TrialDirectory.nearestTo(path);
+    }
+
+    List<Finding> findings() throws IOException {
+        if (!TrialDirectory.hasRoomIn(nearest)) {
+            findings.add(Finding.note(
+                    CONCLUSION, path + " was not tried: it has too little free space", "make room, and ask again"));
+            return findings;
+        }
+        switch (trial(UseCufile.FALSE)) {
+            case Trial.Passed(IoPath _, Speeds speeds) -> {
+                findings.add(Finding.ok("staged", path + ": " + speeds));
+                findings.add(settings.useCufile() == UseCufile.FALSE ? staged("use_cufile is false") : cufile());
+            }
+            case Trial.Failed(String reason) ->
+                findings.add(Finding.problem(
+                        "staged", path + ": " + reason, "name a path where this user may create files"));
+        }
+        return findings;
+    }
+
+    private Finding staged(String reason) {
+        return Finding.ok(CONCLUSION, path + ": through page-locked staging memory, since " + reason);
+    }
+
+    /** Adds what the way through libcufile needs and gives; the conclusion is the answer. */
+    private Finding cufile() throws IOException {
+        Optional<UdevCheck> udev = MountPoint.under(nearest, machine.file(MountPoint.MOUNT_TABLE.toString()))
+                .map(mount -> new UdevCheck(machine, mount));
+        udev.map(UdevCheck::finding).ifPresent(findings::add);
+        return switch (trial(UseCufile.TRUE)) {
+            case Trial.Passed(IoPath way, Speeds speeds)
+            when way != IoPath.STAGED -> {
+                findings.add(Finding.ok("cuFile", path + ": " + speeds));
+                yield way == IoPath.DIRECT
+                        ? Finding.ok(CONCLUSION, path + ": through libcufile, past the CPU")
+                        : compatible();
+            }
+            case Trial.Passed _ ->
+                withoutCufile("libcufile started to work and then failed; the warning in the log says how", udev);
+            case Trial.Failed(String reason) -> withoutCufile(reason, udev);
+        };
+    }
+
+    private Finding compatible() throws IOException {
+        String text = path + ": through libcufile in its compatibility mode, which copies through host memory: ";
+        return DirectTarget.under(nearest).isPresent()
+                ? Finding.note(
+                        CONCLUSION,
+                        text + "neither nvidia-fs nor peer-to-peer DMA serves this file system",
+                        DriverCheck.DIRECT_REMEDY)
+                : Finding.note(
+                        CONCLUSION,
+                        text + "this is no storage that GPUs are known to reach",
+                        "for direct I/O name a directory on ext4 or xfs on an NVMe drive, or on a network file system"
+                                + " that supports GPUDirect Storage");
+    }
+
+    private Finding withoutCufile(String reason, Optional<UdevCheck> udev) {
+        String remedy = udev.filter(check -> !check.isComplete())
+                .map(UdevCheck::remedy)
+                .orElse("see cufile.log and NVIDIA's gdscheck -p, or try ext4 or xfs");
+        if (settings.useCufile() == UseCufile.TRUE) {
+            findings.add(Finding.problem("cuFile", path + ": " + reason, remedy));
+            return Finding.problem(
+                    CONCLUSION, path + ": none, since use_cufile is true", "set use_cufile to auto, or see above");
+        }
+        findings.add(Finding.note("cuFile", path + ": " + reason, remedy));
+        return staged("libcufile does not work there: " + reason);
+    }
+
+    private Trial trial(UseCufile useCufile) {
+        try (TrialDirectory directory = TrialDirectory.in(nearest);
+                GdsBackend backend = GdsBackend.open(movedTo(directory, useCufile), new NativeChunkFormat(), context)) {
+            Speeds speeds = StorageTrial.run(backend, new Memory(device));
+            return new Trial.Passed(way(backend.stats().counters()), speeds);
+        } catch (IOException | LmcacheException e) {
+            return new Trial.Failed(reason(e));
+        }
+    }
+
+    /** Of a failed start the cause, which says what went wrong without advice for a start. */
+    private static String reason(Exception e) {
+        Throwable told = e instanceof LmcacheException && e.getCause() != null ? e.getCause() : e;
+        return told instanceof FileSystemException ? told.toString() : String.valueOf(told.getMessage());
+    }
+
+    private GdsSettings movedTo(TrialDirectory directory, UseCufile useCufile) {
+        return new GdsSettings(
+                directory.settings(settings.directory()),
+                settings.bufferBytes(),
+                useCufile,
+                settings.cufileLibrary(),
+                settings.ioThreads(),
+                settings.useDirectIo(),
+                settings.stagingBytes(),
+                settings.maxAllocAttempts(),
+                settings.allocAttemptDelay());
+    }
+
+    /** The slowest way that was taken: after a failure in mid-run the rest goes staged. */
+    private static IoPath way(Map<String, Long> counters) {
+        for (IoPath slow : List.of(IoPath.STAGED, IoPath.COMPATIBLE)) {
+            if (counters.getOrDefault("path." + slow.name().toLowerCase(Locale.ROOT) + ".operations", 0L) > 0) {
+                return slow;
+            }
+        }
+        return IoPath.DIRECT;
+    }
+
+    private record Memory(CudaDevice device) implements StorageTrial.Memory {
+        @Override
+        public void copyIn(MemorySegment source, KvBuffer target) throws IOException {
+            device.copyToDevice(source, (DeviceBuffer) target);
+        }
+
+        @Override
+        public void copyOut(KvBuffer source, MemorySegment target) throws IOException {
+            device.copyToHost((DeviceBuffer) source, target);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package io.lmcache.backend.gds.diagnosis;
+
+import io.lmcache.api.spi.Finding;
+import io.lmcache.backend.gds.cuda.DeviceMemoryInfo;
+import io.lmcache.backend.posix.diagnosis.Amounts;
+
+/**
+ * How the buffer that chunks pass through fits a device. LMCache's rule of thumb is a tenth of the device (8 GiB of 80),
+ * with the engine at 0.85 of it: what is left are contexts and fragmentation. Immutable and thread-safe.
+ *
+ * @param memory the device's
+ * @param configuredBytes the buffer as configured
+ */
+public record BufferCheck(DeviceMemoryInfo memory, long configuredBytes) {
+    private static final long MIB = 1 << 20;
+    private static final long ROUNDING_BYTES = 64 * MIB;
+    private static final int UNUSED_PERCENT = 5;
+
+    /** Whether the device has room for the buffer now. */
+    public boolean fits() {
+        return configuredBytes <= memory.freeBytes();
+    }
+
+    /** The rule of thumb beside what is configured. */
+    public Finding finding() {
+        String text =
+                "a cufile_buffer_size of %d (MiB) suits %s, with the engine at %s of the memory; configured are %d,"
+                                .formatted(
+                                        proposedBytes() / MIB,
+                                        Amounts.bytes(memory.totalBytes()),
+                                        engineShare(proposedBytes()),
+                                        configuredBytes / MIB)
+                        + " with the engine at " + engineShare(configuredBytes);
+        return fits()
+                ? Finding.ok("buffer", text)
+                : Finding.problem(
+                        "buffer",
+                        text + ", but only " + Amounts.bytes(memory.freeBytes()) + " are free",
+                        "lower cufile_buffer_size, or leave the device more memory by lowering the engine's share");
+    }
+
+    private long proposedBytes() {
+        return Math.max(1, memory.totalBytes() / 10 / ROUNDING_BYTES) * ROUNDING_BYTES;
+    }
+
+    /** What the engine can have beside so large a buffer, as engines want to be told: a fraction of the device. */
+    private String engineShare(long bufferBytes) {
+        long bufferPercent = Math.ceilDiv(100 * bufferBytes, memory.totalBytes());
+        return "0.%02d".formatted(Math.max(0, 100 - UNUSED_PERCENT - bufferPercent));
+    }
+}
