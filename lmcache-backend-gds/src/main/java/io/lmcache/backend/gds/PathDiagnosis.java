@@ -60,11 +60,21 @@ final class PathDiagnosis {
         this.nearest = TrialDirectory.nearestTo(path);
     }
 
-    List<Finding> findings() throws IOException {
+    List<Finding> findings() {
+        try {
+            examine();
+        } catch (IOException e) {
+            findings.add(Finding.problem(
+                    CONCLUSION, path + " cannot be examined: " + e, "name a path where this user may create files"));
+        }
+        return findings;
+    }
+
+    private void examine() throws IOException {
         if (!TrialDirectory.hasRoomIn(nearest)) {
             findings.add(Finding.note(
                     CONCLUSION, path + " was not tried: it has too little free space", "make room, and ask again"));
-            return findings;
+            return;
         }
         switch (trial(UseCufile.FALSE)) {
             case Trial.Passed(IoPath _, Speeds speeds) -> {
@@ -73,9 +83,10 @@ final class PathDiagnosis {
             }
             case Trial.Failed(String reason) ->
                 findings.add(Finding.problem(
-                        "staged", path + ": " + reason, "name a path where this user may create files"));
+                        "staged",
+                        path + ": " + reason,
+                        "see that this user may create files there, and lock memory for io_threads (ulimit -l)"));
         }
-        return findings;
     }
 
     private Finding staged(String reason) {

@@ -49,10 +49,9 @@ final class TierSettings {
         Map<String, String> settings = new HashMap<>();
         if (!config.value(ConfigOptions.GDS_PATH).isEmpty()) {
             settings.put("path", config.text(ConfigOptions.GDS_PATH));
-            long staging =
-                    Math.min(config.value(ConfigOptions.CUFILE_BUFFER_SIZE).bytes(), MAX_HOST_STAGING_BYTES);
-            settings.put("staging_bytes", Long.toString(staging));
         }
+        long staging = Math.min(config.value(ConfigOptions.CUFILE_BUFFER_SIZE).bytes(), MAX_HOST_STAGING_BYTES);
+        settings.put("staging_bytes", Long.toString(staging));
         settings.put("io_threads", config.text(ConfigOptions.DISK_IO_THREADS));
         settings.put("use_direct_io", config.text(ConfigOptions.USE_DIRECT_IO));
         settings.put("fsync", config.text(ConfigOptions.FSYNC));

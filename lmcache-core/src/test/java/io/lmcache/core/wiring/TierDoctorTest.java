@@ -146,7 +146,7 @@ class TierDoctorTest {
         assertThat(text(seen, "path")).isEqualTo(Map.of("gds", "/a,/b", "posix", "/a,/b"));
         assertThat(text(seen, "fsync")).isEqualTo(Map.of("gds", "full", "posix", "full"));
         assertThat(text(seen, "buffer_bytes")).isEqualTo(Map.of("gds", "67108864"));
-        assertThat(text(seen, "staging_bytes")).isEqualTo(Map.of("posix", "67108864"));
+        assertThat(text(seen, "staging_bytes")).isEqualTo(Map.of("gds", "67108864", "posix", "67108864"));
     }
 
     private static Map<String, String> text(Map<String, BackendSettings> seen, String setting) {

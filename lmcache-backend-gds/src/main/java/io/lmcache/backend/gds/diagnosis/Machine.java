@@ -25,16 +25,16 @@ public record Machine(Path root, Map<String, String> environment, String kernel)
         return new Machine(Path.of("/"), System.getenv(), System.getProperty("os.version"));
     }
 
-    /** A file of the machine. */
-    public Path file(String absolutePath) {
-        return root.resolve(absolutePath.substring(1));
+    /** A file of the machine; a relative name is one of this process's directory. */
+    public Path file(String name) {
+        return name.startsWith("/") ? root.resolve(name.substring(1)) : Path.of(name);
     }
 
     /** What the file says; empty when it is not there or not readable, which tells as little. */
-    Optional<String> text(String absolutePath) {
+    Optional<String> text(String name) {
         try {
             // Bytes that are no text come as replacement characters, never as an exception.
-            return Optional.of(new String(Files.readAllBytes(file(absolutePath)), StandardCharsets.UTF_8));
+            return Optional.of(new String(Files.readAllBytes(file(name)), StandardCharsets.UTF_8));
         } catch (IOException e) {
             return Optional.empty();
         }

@@ -175,10 +175,9 @@ public final class StorageTrial {
 
     private long read(List<ChunkKey> stored) throws IOException {
         long start = System.nanoTime();
-        List<CompletableFuture<Optional<StoredChunk>>> gets = stored.stream()
-                .map(key -> backend.get(key, backend.allocator()))
-                .toList();
+        List<CompletableFuture<Optional<StoredChunk>>> gets = new ArrayList<>();
         try {
+            stored.forEach(key -> gets.add(backend.get(key, backend.allocator())));
             List<StoredChunk> found = new ArrayList<>();
             for (CompletableFuture<Optional<StoredChunk>> get : gets) {
                 found.add(await("read", get)
