@@ -4,7 +4,7 @@
  * <p>{@code io.lmcache.backend.gds.cuda} and {@code io.lmcache.backend.gds.cufile} bind NVIDIA's libraries,
  * {@code io.lmcache.backend.gds.io} has the paths between files and GPU memory, {@code io.lmcache.backend.gds} the backend;
  * {@code io.lmcache.backend.gds.paged} brings an engine's paged KV cache to it, with the kernels of
- * {@code io.lmcache.backend.gds.kernel}.
+ * {@code io.lmcache.backend.gds.kernel}; {@code io.lmcache.backend.gds.diagnosis} knows what all of them need of a machine.
  */
 @org.jspecify.annotations.NullMarked
 module io.lmcache.backend.gds {

@@ -20,7 +20,7 @@ typedef struct {
 } properties;
 
 enum { NOT_INITIALIZED = 5001, NO_CONTEXT = 5015, INVALID_VALUE = 5022, REGISTERED = 5023, NOT_REGISTERED = 5024,
-       ALREADY_OPEN = 5026, BAD_HANDLE = 5027, HANDLE_REGISTERED = 5028 };
+       ALREADY_OPEN = 5026, OPEN_FLAG = 5019, BAD_HANDLE = 5027, HANDLE_REGISTERED = 5028 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int open_driver;
@@ -88,7 +88,7 @@ status cuFileDriverClose_v2(void) {
   return answer(code);
 }
 
-status cuFileGetVersion(int *version) { *version = 1015; return answer(standin_enter("cuFileGetVersion")); }
+status cuFileGetVersion(int *version) { *version = 1150; return answer(standin_enter("cuFileGetVersion")); }
 
 status cuFileDriverGetProperties(properties *out) {
   memset(out, 0, sizeof *out);

@@ -69,7 +69,7 @@ final class DemoCommand implements Callable<Integer> {
         return report.allLogitsEqual() ? 0 : 1;
     }
 
-    private PromptText text() throws IOException {
+    private PromptText text() {
         if (file == null) {
             Path home = Path.of(System.getProperty("lmcache.home", ""));
             return PromptText.ofFile(home.resolve("README.md"), Demo.TEXT_BYTES);

@@ -38,8 +38,8 @@ record PromptText(String name, String head, boolean hasMore) {
     }
 
     /** Reads no more bytes than it needs to know whether there are more than {@code limit}. */
-    static PromptText read(String name, InputStream in, int limit) throws IOException {
-        byte[] bytes = in.readNBytes(limit + 1);
+    static PromptText read(String name, InputStream in, int limit) {
+        byte[] bytes = readHead(name, in, limit + 1);
         boolean hasMore = bytes.length > limit;
         String head = decode(name, ByteBuffer.wrap(bytes, 0, Math.min(bytes.length, limit)), hasMore);
         if (head.indexOf('\0') >= 0) {
@@ -49,6 +49,14 @@ record PromptText(String name, String head, boolean hasMore) {
             throw new BadTextException(name + " holds no text, it is empty or blank" + REMEDY);
         }
         return new PromptText(name, head, hasMore);
+    }
+
+    private static byte[] readHead(String name, InputStream in, int bytes) {
+        try {
+            return in.readNBytes(bytes);
+        } catch (IOException e) {
+            throw new BadTextException(name + " cannot be read (" + e.getMessage() + ")" + REMEDY, e);
+        }
     }
 
     private static String decode(String name, ByteBuffer bytes, boolean hasMore) {

@@ -1,6 +1,9 @@
 package io.lmcache.demo;
 
+import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.spi.BackendStats;
 import io.lmcache.core.engine.LmcacheEngine;
 import io.lmcache.process.TemporaryDirectory;
 import java.io.IOException;
@@ -10,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -77,17 +81,42 @@ public final class Demo {
     private Report run(String text, LmcacheEngine engine, @Nullable Path directory) {
         try (Workers workers = Workers.ofThisMachine()) {
             Transformer model = new Transformer(config, workers);
-            runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, engine, run), directory);
+            runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, engine, run), engine, directory);
             return new Report(config.modelId(), engine.tiers(), engine.persistentTiers(), rows);
         }
     }
 
-    private void runAll(byte[] text, InferenceEngine inference, @Nullable Path directory) {
+    private void runAll(byte[] text, InferenceEngine inference, LmcacheEngine engine, @Nullable Path directory) {
         int[] prompt = tokens(text, Math.min(text.length, PROMPT_TOKENS));
         int[] followUp = tokens(text, prompt.length + FOLLOW_UP_TOKENS);
         int[] unrelated = unrelatedTo(prompt);
+        try {
+            warmUp(inference, step("warming up"));
+            requireRoom(engine);
+            runPrompts(inference, prompt, followUp, unrelated, directory);
+        } finally {
+            // On a configured stack too: nobody else can ever hit what carries this run's tag.
+            List.of(followUp, unrelated, new int[WARM_UP_TOKENS]).forEach(inference::forget);
+            inference.forget(prompt);
+        }
+    }
 
-        warmUp(inference, step("warming up"));
+    /** A tier that takes nothing is no failure for an engine, but a demo of it would show nothing. */
+    private static void requireRoom(LmcacheEngine engine) {
+        SortedMap<String, BackendStats> tiers = engine.stats().tiers();
+        for (String tier : engine.persistentTiers()) {
+            BackendStats stats = tiers.get(tier);
+            if (stats != null && stats.counters().getOrDefault("tier_stored", 0L) == 0) {
+                throw new LmcacheException(
+                        ErrorCode.STORAGE,
+                        "Tier '" + tier + "' takes no chunk, so there is nothing to show; the warning above says why:"
+                                + " make room at its path, or raise its limit");
+            }
+        }
+    }
+
+    private void runPrompts(
+            InferenceEngine inference, int[] prompt, int[] followUp, int[] unrelated, @Nullable Path directory) {
         FirstToken promptAlone = inference.runWithoutCache(prompt, step("prompt without cache"));
         add("cold prompt", prompt, inference.run(prompt, step("cold prompt")), promptAlone);
         add("same prompt again", prompt, inference.run(prompt, step("same prompt again")), promptAlone);

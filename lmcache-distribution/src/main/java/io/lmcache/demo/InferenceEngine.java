@@ -45,6 +45,10 @@ final class InferenceEngine {
         }
     }
 
+    void forget(int[] prompt) {
+        cache.remove(prompt);
+    }
+
     private static double secondsSince(long started) {
         return (System.nanoTime() - started) / 1e9;
     }

@@ -6,11 +6,13 @@ import io.lmcache.api.LmcacheException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -64,27 +66,37 @@ public final class ChildJvm {
         }
     }
 
-    /** Request and answer fit the pipes: nobody has to read while the other writes. */
     private <T> T converse(Process process, Object request, Class<T> answer) throws IOException, InterruptedException {
         try (OutputStream in = process.getOutputStream()) {
             JSON.writeValue(in, request);
         }
+        // Read while it runs: a JVM that logs to its standard output would fill the pipe and wait for ever.
+        CompletableFuture<byte[]> output =
+                CompletableFuture.supplyAsync(() -> readAll(process.getInputStream()), Thread::startVirtualThread);
         if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
             throw failure("did not end within " + MINUTES + " minutes and was stopped", null);
         }
         if (process.exitValue() != 0) {
             throw failure("ended with status " + process.exitValue() + "; its own messages are above", null);
         }
-        return JSON.readValue(answerIn(process.getInputStream()), answer);
+        return JSON.readValue(answerIn(output.join()), answer);
     }
 
     /** The one line that is JSON: a JVM told to log, by flags that it inherits, does so on standard output. */
-    private String answerIn(InputStream output) throws IOException {
-        return new String(output.readAllBytes(), StandardCharsets.UTF_8)
+    private String answerIn(byte[] output) {
+        return new String(output, StandardCharsets.UTF_8)
                 .lines()
                 .filter(line -> line.startsWith("{"))
                 .findFirst()
                 .orElseThrow(() -> failure("printed no result", null));
+    }
+
+    private static byte[] readAll(InputStream output) {
+        try (output) {
+            return output.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private List<String> command() {

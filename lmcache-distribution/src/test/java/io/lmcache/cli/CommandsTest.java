@@ -84,6 +84,8 @@ class CommandsTest {
 
     @Test
     void helpNamesTheCommandsForPeople() {
-        assertThat(Invocation.of("--help").out()).contains("demo", "config").doesNotContain(DemoProcessCommand.NAME);
+        assertThat(Invocation.of("--help").out())
+                .contains("demo", "config", "doctor")
+                .doesNotContain(DemoProcessCommand.NAME);
     }
 }

@@ -78,6 +78,20 @@ class ConfiguredProcessTest {
     }
 
     @Test
+    void theDoctorFailsWhereCufileIsRequiredAndMissing() throws Exception {
+        Map<String, String> environment = Map.of(
+                "LMCACHE_USE_CUFILE", "true",
+                "LMCACHE_GDS_PATH", "/elsewhere",
+                "CUDA_VISIBLE_DEVICES", "");
+        Finished doctor = run(environment, "doctor", directory.resolve("chunks").toString());
+        assertThat(doctor.status()).as(doctor.err()).isEqualTo(1);
+        assertThat(doctor.out())
+                .contains("use_cufile is true, but tier 'gds' cannot serve it", "or set use_cufile to auto")
+                .doesNotContain("/elsewhere");
+        assertThat(directory.resolve("chunks")).doesNotExist();
+    }
+
+    @Test
     void theOriginOfAValueIsItsVariable() throws Exception {
         assertThat(run(Map.of("LMCACHE_CHUNK_SIZE", "64"), "config").out())
                 .containsPattern("(?m)^chunk_size: 64 +# environment variable LMCACHE_CHUNK_SIZE$");

@@ -33,10 +33,11 @@ final class EmbeddingExamples {
             KvCache cache = engine.cache(KeyScope.of("meta-llama/Llama-3.1-8B-Instruct", layout));
 
             HostKvTensor kv = new HostKvTensor(layout, kvMemory, prompt.length);
-            int known = cache.retrieve(prompt, kv).tokens(); // loads the longest prefix that is cached
+            int cached = cache.retrieve(prompt, kv).tokens(); // loads the longest prefix that is cached
+            int known = Math.min(cached, prompt.length - 1); // the last token is computed in any case, for its logits
             model.prefill(prompt, known, kvMemory); // computes the rest
             cache.store(prompt, kv); // keeps what is new
-            return known;
+            return cached;
         }
         // end
     }

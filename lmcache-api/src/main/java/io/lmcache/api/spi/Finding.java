@@ -15,7 +15,9 @@ public record Finding(String topic, Status status, String text, String remedy) {
         OK,
         /** The backend works, but not as well as it could. */
         NOTE,
-        /** The backend does not work with its settings. */
+        /** The backend starts, and then fails to store or to load. */
+        FAILURE,
+        /** The backend does not start with its settings. */
         PROBLEM
     }
 
@@ -29,8 +31,18 @@ public record Finding(String topic, Status status, String text, String remedy) {
         return new Finding(topic, Status.NOTE, text, remedy);
     }
 
-    /** A finding that keeps the backend from working. */
+    /** A finding that lets the backend start, but not work. */
+    public static Finding failure(String topic, String text, String remedy) {
+        return new Finding(topic, Status.FAILURE, text, remedy);
+    }
+
+    /** A finding that keeps the backend from starting. */
     public static Finding problem(String topic, String text, String remedy) {
         return new Finding(topic, Status.PROBLEM, text, remedy);
+    }
+
+    /** Whether it keeps the backend from working. */
+    public boolean keepsFromWorking() {
+        return status == Status.FAILURE || status == Status.PROBLEM;
     }
 }

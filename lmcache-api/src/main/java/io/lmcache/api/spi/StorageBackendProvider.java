@@ -24,8 +24,8 @@ public interface StorageBackendProvider {
 
     /**
      * What stands for and against a backend of these settings in this place, each fact with its remedy: for a person who
-     * wonders whether it will work, and how fast. A problem among the findings means that {@link #create} would fail, or
-     * that the backend would not work.
+     * wonders whether it will work, and how fast. A problem among the findings means that {@link #create} would fail with
+     * {@link io.lmcache.api.ErrorCode#START_FAILED}.
      *
      * <p>May take seconds, to try things out. Leaves nothing behind, in the storage neither. Without the settings that
      * name the storage it tells what can be told of the machine.

@@ -12,7 +12,7 @@ import java.util.Locale;
  *
  * @param capacityBytes what the tier is asked to have
  * @param totalBytes the memory of the machine, or what its container may use of it
- * @param freeBytes what of that nobody uses, the page cache counted as used
+ * @param freeBytes what of that is free now
  * @param hugePages the kernel's file that says when it uses huge pages
  */
 record CpuDiagnosis(long capacityBytes, long totalBytes, long freeBytes, Path hugePages) {

@@ -6,6 +6,10 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.HostRegion;
+import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendStats;
@@ -44,6 +48,9 @@ final class GdsBackend implements StorageBackend {
     private final Counters counters;
     private final PathCounters pathCounters = new PathCounters();
     private final DeviceMemoryPool memory;
+    // For engines whose KV lies in host memory; costs nothing until one comes.
+    private final HostRegion hostRegion;
+    private final SlabAllocator hostAllocator;
     private final ChunkDirectory directory;
     private final OpenFiles files;
     // Writes have threads of their own, so that a burst of stores does not stand in the way of a load.
@@ -60,6 +67,9 @@ final class GdsBackend implements StorageBackend {
         this.settings = settings;
         this.counters = counters;
         this.memory = memory;
+        this.hostRegion = new HostRegion(settings.stagingBytes());
+        this.hostAllocator =
+                new SlabAllocator(GdsBackendProvider.NAME + "-host", new HostBuffer(hostRegion.segment()), _ -> {});
         this.directory = directory;
         this.files = new OpenFiles(directory, isDirectIo);
         this.readThreads = new IoThreads("lmcache-gds-read", settings.ioThreads());
@@ -119,6 +129,15 @@ final class GdsBackend implements StorageBackend {
     @Override
     public BufferAllocator allocator() {
         return memory.allocator();
+    }
+
+    @Override
+    public Optional<BufferAllocator> allocator(MemoryDomain domain) {
+        return Optional.of(
+                switch (domain) {
+                    case DEVICE -> memory.allocator();
+                    case HOST -> hostAllocator;
+                });
     }
 
     @Override
@@ -203,7 +222,9 @@ final class GdsBackend implements StorageBackend {
                             + CLOSE_TIMEOUT.toSeconds()
                             + " seconds, so the memory they use is kept; close again when the storage answers");
         }
-        // Throws while someone holds a lease: then the memory stays, and a later close() frees it.
+        // Each throws while someone holds a lease: then the memory stays, and a later close() frees it.
+        hostAllocator.close();
+        hostRegion.close();
         memory.close();
     }
 }

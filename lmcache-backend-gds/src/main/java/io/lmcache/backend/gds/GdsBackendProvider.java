@@ -2,9 +2,12 @@ package io.lmcache.backend.gds;
 
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.backend.gds.diagnosis.Machine;
 import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import java.util.List;
 
 /**
  * The provider of the backend {@code gds}: chunks in files, read to and written from GPU memory. It reads and writes host
@@ -25,6 +28,8 @@ import io.lmcache.backend.posix.directory.NativeChunkFormat;
  * <tr><td>{@code io_threads}</td><td>16</td><td>threads that read; half as many write. Each takes 8 MiB of page-locked
  *     memory</td></tr>
  * <tr><td>{@code use_direct_io}</td><td>false</td><td>O_DIRECT, where every directory's file system takes it</td></tr>
+ * <tr><td>{@code staging_bytes}</td><td>512 MiB</td><td>host memory that chunks of engines without a paged cache on the GPU
+ *     are prepared in; committed as it is used</td></tr>
  * <tr><td>{@code max_alloc_attempts}</td><td>10</td><td>how often a read asks for room in the GPU memory above before it
  *     is a miss</td></tr>
  * <tr><td>{@code allocation_attempt_delay_secs}</td><td>0.1</td><td>how long it waits in between</td></tr>
@@ -51,5 +56,13 @@ public final class GdsBackendProvider implements StorageBackendProvider {
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
         return GdsBackend.open(GdsSettings.from(settings), new NativeChunkFormat(), context);
+    }
+
+    /** Without a path: what the driver, the devices and libcufile have to say. */
+    @Override
+    public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+        GdsSettings own =
+                settings.text("path").isPresent() ? GdsSettings.from(settings) : GdsSettings.from(settings, List.of());
+        return new GdsDiagnosis(own, context, Machine.ofThisProcess()).findings();
     }
 }

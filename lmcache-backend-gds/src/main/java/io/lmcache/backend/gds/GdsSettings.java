@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param cufileLibrary the library's file; empty to look for it
  * @param ioThreads the threads that read
  * @param useDirectIo whether O_DIRECT is wanted
+ * @param stagingBytes the size of the allocator for host memory
  * @param maxAllocAttempts how often a read asks for room in the device buffer
  * @param allocAttemptDelay how long it waits in between
  */
@@ -32,6 +33,7 @@ record GdsSettings(
         Optional<String> cufileLibrary,
         int ioThreads,
         boolean useDirectIo,
+        long stagingBytes,
         int maxAllocAttempts,
         Duration allocAttemptDelay) {
     /** Whether libcufile is used. */
@@ -49,8 +51,13 @@ record GdsSettings(
     private static final double MAX_DELAY_SECONDS = 60;
 
     static GdsSettings from(BackendSettings settings) {
+        return from(settings, paths(settings));
+    }
+
+    /** The settings for these directories. */
+    static GdsSettings from(BackendSettings settings, List<Path> paths) {
         DirectorySettings directory = new DirectorySettings(
-                paths(settings),
+                paths,
                 settings.choice("sharding", Sharding.BY_GPU),
                 (int) settings.number("device", 0, 0, 1023),
                 settings.choice("fsync", FsyncMode.NONE),
@@ -64,6 +71,7 @@ record GdsSettings(
                 settings.text("cufile_library"),
                 (int) settings.number("io_threads", 16, 1, 1024),
                 settings.bool("use_direct_io", false),
+                settings.number("staging_bytes", 512 * MIB, 4096, Long.MAX_VALUE / 2),
                 (int) settings.number("max_alloc_attempts", 10, 1, 1_000_000),
                 delay(settings));
     }

@@ -13,6 +13,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
@@ -95,6 +96,23 @@ class GdsBackendTest {
         settings.putIfAbsent("cufile_library", StandIns.cufileLibrary().toString());
         return new GdsBackendProvider()
                 .create(BackendSettings.of("gds", settings), new BackendContext("test", Clock.systemUTC()));
+    }
+
+    @Test
+    void anEngineWithoutMemoryOnTheDeviceGetsHostMemory() {
+        settings.put("staging_bytes", Long.toString(MIB));
+        try (StorageBackend backend = open("auto")) {
+            BufferAllocator host = backend.allocator(MemoryDomain.HOST).orElseThrow();
+            assertThat(host.limitBytes()).isEqualTo(MIB);
+            ChunkKey key = TestChunks.key(1);
+            try (BufferLease lease = TestChunks.lease(host, key, TestChunks.META)) {
+                assertThat(await(backend.put(key, TestChunks.META, lease))).isEqualTo(PutOutcome.stored());
+            }
+            try (StoredChunk chunk = await(backend.get(key, host)).orElseThrow()) {
+                TestChunks.requireIntact(key, TestChunks.hostSegment(chunk.lease()));
+            }
+            assertThat(backend.allocator(MemoryDomain.DEVICE)).containsSame(backend.allocator());
+        }
     }
 
     private static <T> T await(CompletableFuture<T> future) {

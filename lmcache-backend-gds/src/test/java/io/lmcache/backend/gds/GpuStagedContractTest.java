@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Tag;
 class GpuStagedContractTest extends GdsContract {
     @BeforeEach
     void requireGpu() {
-        if (CudaDriver.availability() instanceof CudaAvailability.Unavailable(String reason)) {
+        if (CudaDriver.availability() instanceof CudaAvailability.Unavailable(String reason, String _)) {
             abort("no GPU here: " + reason);
         }
     }

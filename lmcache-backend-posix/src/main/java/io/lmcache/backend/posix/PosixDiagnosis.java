@@ -8,6 +8,7 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.diagnosis.Amounts;
 import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.backend.posix.diagnosis.Reason;
 import io.lmcache.backend.posix.diagnosis.StorageTrial;
 import io.lmcache.backend.posix.diagnosis.TrialDirectory;
 import io.lmcache.backend.posix.directory.NativeChunkFormat;
@@ -26,8 +27,7 @@ import java.util.Optional;
  * of its own. For one thread.
  */
 final class PosixDiagnosis {
-    /** A trial writes 72 MiB with each of its two ways; on a disk with less than this free it would only be in the way. */
-    private static final long TRIAL_ROOM_BYTES = 256L << 20;
+    private static final String REMEDY = "check the file system and its drive, or name another path";
 
     private final PosixSettings settings;
     private final BackendContext context;
@@ -47,8 +47,7 @@ final class PosixDiagnosis {
     private void examine(Path path) {
         Path nearest = TrialDirectory.nearestTo(path);
         if (!Files.isDirectory(nearest)) {
-            findings.add(
-                    Finding.problem("directory", nearest + " is not a directory", "remove it, or name another path"));
+            findings.add(Finding.problem("directory", nearest + " is not a directory", "name another path"));
             return;
         }
         try {
@@ -56,7 +55,7 @@ final class PosixDiagnosis {
         } catch (IOException e) {
             findings.add(Finding.problem(
                     "directory",
-                    path + " cannot be used: " + e,
+                    path + " cannot be used: " + Reason.of(e),
                     "name a path where this user may create files and lock them"));
         }
     }
@@ -90,12 +89,12 @@ final class PosixDiagnosis {
             case "tmpfs", "ramfs" ->
                 Finding.note(
                         "file system",
-                        text + " is memory: chunks take it from the host tier, and are gone after a restart",
+                        text + "; that is memory, so chunks are gone after a restart",
                         "name a directory on a disk, if chunks are to last");
             case "overlay" ->
                 Finding.note(
                         "file system",
-                        text + " is the layer of a container: chunks are gone with it",
+                        text + "; that is the layer of a container, so chunks are gone with it",
                         "mount a volume of the host, and name a directory there");
             default -> Finding.ok("file system", text);
         };
@@ -106,7 +105,7 @@ final class PosixDiagnosis {
         FileStore store = Files.getFileStore(nearest);
         long usable = store.getUsableSpace();
         String text = Amounts.bytes(usable) + " of " + Amounts.bytes(store.getTotalSpace()) + " at " + nearest;
-        boolean hasRoom = usable >= TRIAL_ROOM_BYTES;
+        boolean hasRoom = TrialDirectory.hasRoomIn(nearest);
         findings.add(
                 hasRoom
                         ? Finding.ok("free space", text)
@@ -129,9 +128,10 @@ final class PosixDiagnosis {
                 StorageBackend backend =
                         PosixBackend.open(movedTo(directory, useDirectIo), new NativeChunkFormat(), context)) {
             findings.add(Finding.ok(topic, path + ": " + StorageTrial.run(backend, new HostMemory())));
-        } catch (IOException | LmcacheException e) {
-            findings.add(Finding.problem(
-                    topic, path + ": " + e.getMessage(), "check the file system and its drive, or name another path"));
+        } catch (LmcacheException e) {
+            findings.add(Finding.problem(topic, path + ": " + Reason.of(e), REMEDY));
+        } catch (IOException e) {
+            findings.add(Finding.failure(topic, path + ": " + Reason.of(e), REMEDY));
         }
     }
 

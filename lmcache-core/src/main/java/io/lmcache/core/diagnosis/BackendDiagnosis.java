@@ -1,7 +1,6 @@
 package io.lmcache.core.diagnosis;
 
 import io.lmcache.api.spi.Finding;
-import io.lmcache.api.spi.Finding.Status;
 import java.util.List;
 
 /**
@@ -19,6 +18,6 @@ public record BackendDiagnosis(String backend, boolean used, List<Finding> findi
 
     /** Whether nothing keeps it from working. */
     public boolean works() {
-        return findings.stream().noneMatch(finding -> finding.status() == Status.PROBLEM);
+        return findings.stream().noneMatch(Finding::keepsFromWorking);
     }
 }

@@ -1,7 +1,6 @@
 package io.lmcache.core.diagnosis;
 
 import io.lmcache.api.spi.Finding;
-import io.lmcache.api.spi.Finding.Status;
 import java.util.List;
 
 /**
@@ -18,7 +17,7 @@ public record StackDiagnosis(List<BackendDiagnosis> backends, Finding fileTier) 
 
     /** Whether every tier that the configuration asks for works. */
     public boolean works() {
-        return fileTier.status() != Status.PROBLEM
+        return !fileTier.keepsFromWorking()
                 && backends.stream().filter(BackendDiagnosis::used).allMatch(BackendDiagnosis::works);
     }
 }

@@ -8,6 +8,7 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.util.List;
+import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -44,9 +45,20 @@ public final class BackendRegistry {
         }
     }
 
-    /** The providers that {@link ServiceLoader} finds through the class loader of this thread. */
+    /**
+     * The providers that {@link ServiceLoader} finds through the class loader of this thread.
+     *
+     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when one of them cannot be loaded
+     */
     public static BackendRegistry discover() {
-        return new BackendRegistry(ServiceLoader.load(StorageBackendProvider.class));
+        try {
+            return new BackendRegistry(ServiceLoader.load(StorageBackendProvider.class));
+        } catch (ServiceConfigurationError e) {
+            throw new LmcacheException(
+                    ErrorCode.UNKNOWN_BACKEND,
+                    "A storage backend on the class path is broken: " + e.getMessage() + "; remove or rebuild its jar",
+                    e);
+        }
     }
 
     /**
@@ -56,7 +68,14 @@ public final class BackendRegistry {
      *     provider throws
      */
     public StorageBackend create(String name, BackendSettings settings, BackendContext context) {
-        return provider(name).create(settings, context);
+        try {
+            return provider(name).create(settings, context);
+        } catch (LmcacheException e) {
+            throw e;
+        } catch (RuntimeException | LinkageError e) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED, "Backend '" + name + "' could not start, by a fault of its own: " + e, e);
+        }
     }
 
     /**

@@ -30,7 +30,18 @@ final class BreakerBackend extends ForwardingBackend {
 
     @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
-        return guarded(() -> super.containsPrefix(keys), 0);
+        if (!breaker.tryAcquirePermission()) {
+            return CompletableFuture.completedFuture(0);
+        }
+        // Lookups are often answered from memory: only a failed one says something about the storage.
+        long start = System.nanoTime();
+        return attempt(() -> super.containsPrefix(keys)).whenComplete((_, error) -> {
+            if (error == null) {
+                breaker.releasePermission();
+            } else {
+                record(System.nanoTime() - start, error);
+            }
+        });
     }
 
     @Override
@@ -52,13 +63,21 @@ final class BreakerBackend extends ForwardingBackend {
             return CompletableFuture.completedFuture(whenOpen);
         }
         long start = System.nanoTime();
-        CompletableFuture<T> result;
+        return attempt(operation).whenComplete((_, error) -> record(System.nanoTime() - start, error));
+    }
+
+    /** What a backend throws is a failure of its storage like any other; a plugin may be built against another API. */
+    private static <T> CompletableFuture<T> attempt(Supplier<CompletableFuture<T>> operation) {
         try {
-            result = operation.get();
-        } catch (RuntimeException e) {
-            result = CompletableFuture.failedFuture(e);
+            return operation.get();
+        } catch (RuntimeException | LinkageError e) {
+            return CompletableFuture.failedFuture(e);
         }
-        return result.whenComplete((value, error) -> record(System.nanoTime() - start, error));
+    }
+
+    @Override
+    public CompletableFuture<Boolean> tryInvalidate(ChunkKey key) {
+        return attempt(() -> super.tryInvalidate(key));
     }
 
     private void record(long nanos, @Nullable Throwable error) {

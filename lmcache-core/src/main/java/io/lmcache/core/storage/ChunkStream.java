@@ -3,6 +3,7 @@ package io.lmcache.core.storage;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.StorageBackend;
@@ -32,6 +33,8 @@ final class ChunkStream implements AutoCloseable {
     private final KvLayout layout;
     private final BufferAllocator memory;
     private final Predicate<MemoryDomain> accepted;
+    private final StackOptions options;
+    private final Activity activity;
     private final List<TierRun> runs;
     private final Deque<Request> requests = new ArrayDeque<>();
     private long maxBytesInFlight;
@@ -52,13 +55,16 @@ final class ChunkStream implements AutoCloseable {
             List<TierRun> runs,
             BufferAllocator memory,
             Predicate<MemoryDomain> accepted,
-            long maxBytesInFlight) {
+            StackOptions options,
+            Activity activity) {
         this.tiers = tiers;
         this.chunks = chunks;
         this.layout = layout;
         this.memory = memory;
         this.accepted = accepted;
-        this.maxBytesInFlight = Math.min(maxBytesInFlight, memory.limitBytes() / 2);
+        this.options = options;
+        this.activity = activity;
+        this.maxBytesInFlight = Math.min(options.maxBytesInFlight(), memory.limitBytes() / 2);
         this.runs = runs;
         this.next = runs.isEmpty() ? 0 : runs.getFirst().start();
     }
@@ -108,6 +114,19 @@ final class ChunkStream implements AutoCloseable {
         abandonRequests();
         maxBytesInFlight = 0;
         moveTo(index + 1);
+        for (int attempt = 1; ; attempt++) {
+            long seen = activity.writesEnded();
+            Optional<Arrival> arrival = fromAnyTier(index);
+            if (arrival.isPresent()
+                    || attempt == options.allocationAttempts()
+                    || hasRoom(index)
+                    || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+                return arrival;
+            }
+        }
+    }
+
+    private Optional<Arrival> fromAnyTier(int index) {
         ChunkKey key = chunks.keys().get(index);
         for (int tier = 0; tier < tiers.count(); tier++) {
             StorageBackend backend = tiers.at(tier);
@@ -118,6 +137,14 @@ final class ChunkStream implements AutoCloseable {
             }
         }
         return Optional.empty();
+    }
+
+    /** Whether memory was not what the chunk was missing; where it was, a write under way may give its buffer back. */
+    private boolean hasRoom(int index) {
+        Optional<BufferLease> room = Tiers.memoryOf(tiers.all().reversed(), accepted)
+                .tryAllocate(meta(index).byteSize());
+        room.ifPresent(BufferLease::close);
+        return room.isPresent();
     }
 
     private Optional<Arrival> received(int index, int tier, CompletableFuture<Optional<StoredChunk>> answer) {

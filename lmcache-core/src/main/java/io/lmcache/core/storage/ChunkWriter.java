@@ -19,7 +19,10 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Stores the chunks of prompts that are not there yet. Concurrent stores of one chunk do the work once.
@@ -27,6 +30,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe.
  */
 final class ChunkWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkWriter.class);
+
+    private final RateLimitedLog log = new RateLimitedLog(LOG);
     private final Tiers tiers;
     private final StackOptions options;
     private final Activity activity;
@@ -48,7 +54,7 @@ final class ChunkWriter {
         private final PromptChunks chunks;
         private final KvLayout layout;
         private final KvSource source;
-        private final BufferAllocator memory;
+        private final List<BufferAllocator> memories;
         private final int[] present;
         private final List<CompletableFuture<List<Integer>>> holders = new ArrayList<>();
         private int storedTokens;
@@ -58,7 +64,7 @@ final class ChunkWriter {
             this.chunks = chunks;
             this.layout = layout;
             this.source = source;
-            this.memory = Tiers.memoryOf(tiers.all(), source::accepts);
+            this.memories = Tiers.memoriesOf(tiers.all(), source::accepts);
             this.present = presentPrefixes(chunks.keys());
         }
 
@@ -122,7 +128,7 @@ final class ChunkWriter {
                 }
                 held.ifPresent(StoredChunk::close);
             }
-            BufferLease lease = allocate(memory, meta(index).byteSize());
+            BufferLease lease = allocate(memories, meta(index).byteSize());
             if (lease != null) {
                 fill(index, lease);
             }
@@ -216,15 +222,23 @@ final class ChunkWriter {
         return !tier.capabilities().contains(BackendCapability.PERSISTENT);
     }
 
-    /** A buffer of that memory; waits for writes in flight to give theirs back, a bounded number of times. */
-    private @Nullable BufferLease allocate(BufferAllocator memory, long bytes) {
+    /** A buffer of the first memory that has one; waits for writes in flight to give theirs back, a bounded number of times. */
+    private @Nullable BufferLease allocate(List<BufferAllocator> memories, long bytes) {
         for (int attempt = 1; ; attempt++) {
             long seen = activity.writesEnded();
-            Optional<BufferLease> lease = memory.tryAllocate(bytes);
+            Optional<BufferLease> lease = memories.stream()
+                    .flatMap(memory -> memory.tryAllocate(bytes).stream())
+                    .findFirst();
             if (lease.isPresent()) {
                 return lease.get();
             }
             if (attempt == options.allocationAttempts() || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+                log.warn("A store ends early: no tier has " + bytes + " bytes of memory for the next chunk, "
+                        + memories.stream()
+                                .map(memory -> "'" + memory.name() + "' has " + memory.usedBytes() + " of "
+                                        + memory.limitBytes() + " in use")
+                                .collect(Collectors.joining(", "))
+                        + "; raise max_local_cpu_size or cufile_buffer_size");
                 return null;
             }
         }

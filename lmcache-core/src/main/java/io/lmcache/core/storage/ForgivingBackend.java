@@ -5,6 +5,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
@@ -25,6 +26,7 @@ final class ForgivingBackend extends ForwardingBackend {
     private static final Logger LOG = LoggerFactory.getLogger(ForgivingBackend.class);
 
     private final RateLimitedLog log = new RateLimitedLog(LOG);
+    private final RateLimitedLog refusals = new RateLimitedLog(LOG);
     private final LongAdder hits = new LongAdder();
     private final LongAdder misses = new LongAdder();
     private final LongAdder stored = new LongAdder();
@@ -67,7 +69,7 @@ final class ForgivingBackend extends ForwardingBackend {
                 case PutOutcome.AlreadyPresent _ -> {}
                 case PutOutcome.Declined refusal -> {
                     declined.increment();
-                    LOG.debug("Tier '{}' declined {}: {}", name(), key, refusal.message());
+                    refusals.warn("Tier '" + name() + "' declined " + key + ": " + refusal.message());
                 }
             }
             return outcome;
@@ -80,6 +82,16 @@ final class ForgivingBackend extends ForwardingBackend {
             failed("removal of " + key, error);
             return false;
         });
+    }
+
+    @Override
+    public Optional<ChunkPin> tryPin(ChunkKey key) {
+        try {
+            return super.tryPin(key);
+        } catch (RuntimeException | LinkageError e) {
+            failed("pin of " + key, e);
+            return Optional.empty();
+        }
     }
 
     private void failed(String operation, Throwable error) {

@@ -42,7 +42,7 @@ public record StackOptions(
     public StackOptions {
         requirePositive("readDeadline", readDeadline);
         requirePositive("writeDeadline", writeDeadline);
-        requirePositive("allocationDelay", allocationDelay);
+        requireNotNegative("allocationDelay", allocationDelay);
         requirePositive("breakerOpen", breakerOpen);
         requirePositive("maxBytesInFlight", maxBytesInFlight);
         requirePositive("allocationAttempts", allocationAttempts);
@@ -51,6 +51,12 @@ public record StackOptions(
 
     private static void requirePositive(String name, Duration value) {
         requirePositive(name, value.isNegative() ? -1 : value.toNanos());
+    }
+
+    private static void requireNotNegative(String name, Duration value) {
+        if (value.isNegative()) {
+            throw new LmcacheException(ErrorCode.INVALID_CONFIGURATION, name + " must not be negative");
+        }
     }
 
     private static void requirePositive(String name, long value) {

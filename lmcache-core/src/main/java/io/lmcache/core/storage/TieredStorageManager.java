@@ -136,7 +136,7 @@ public final class TieredStorageManager implements AutoCloseable {
             List<TierRun> runs,
             BufferAllocator memory,
             Predicate<MemoryDomain> accepted) {
-        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options.maxBytesInFlight());
+        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity);
     }
 
     private static List<TierRun> from(int firstChunk, List<TierRun> located) {
@@ -243,10 +243,29 @@ public final class TieredStorageManager implements AutoCloseable {
         }
     }
 
-    /** Removes every chunk from every tier, but those pinned or being read. */
+    /**
+     * Removes every chunk from every tier, but those pinned or being read.
+     *
+     * @throws LmcacheException with {@link ErrorCode#STORAGE} when a tier could not be cleared; the others are
+     */
     public void clear() {
         try (Activity.Call _ = activity.enter()) {
-            tiers.all().forEach(StorageBackend::clear);
+            List<RuntimeException> failures = new ArrayList<>();
+            for (StorageBackend tier : tiers.all()) {
+                try {
+                    tier.clear();
+                } catch (RuntimeException e) {
+                    failures.add(new LmcacheException(
+                            ErrorCode.STORAGE,
+                            "Tier '" + tier.name() + "' could not be cleared: " + e.getMessage(),
+                            e));
+                }
+            }
+            if (!failures.isEmpty()) {
+                RuntimeException first = failures.removeFirst();
+                failures.forEach(first::addSuppressed);
+                throw first;
+            }
         }
     }
 

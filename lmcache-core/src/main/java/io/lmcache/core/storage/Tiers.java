@@ -75,20 +75,29 @@ final class Tiers {
     }
 
     /**
-     * Memory that an engine can reach: what the fastest of these tiers prefers, else any memory of theirs.
+     * Memory that an engine can reach, best first: what these tiers prefer in their order, then any memory of theirs.
      *
      * @throws LmcacheException with {@link ErrorCode#LAYOUT_MISMATCH} when no tier has memory that the engine accepts
      */
-    static BufferAllocator memoryOf(List<StorageBackend> tiers, Predicate<MemoryDomain> accepted) {
-        return Stream.concat(
+    static List<BufferAllocator> memoriesOf(List<StorageBackend> tiers, Predicate<MemoryDomain> accepted) {
+        List<BufferAllocator> memories = Stream.concat(
                         tiers.stream().map(StorageBackend::allocator),
                         tiers.stream().flatMap(Tiers::everyMemory))
                 .filter(memory -> accepted.test(memory.domain()))
-                .findFirst()
-                .orElseThrow(() -> new LmcacheException(
-                        ErrorCode.LAYOUT_MISMATCH,
-                        "No tier has memory that this source or sink accepts; add the host tier (local_cpu: true), or"
-                                + " use a source for the memory that the tiers have"));
+                .distinct()
+                .toList();
+        if (memories.isEmpty()) {
+            throw new LmcacheException(
+                    ErrorCode.LAYOUT_MISMATCH,
+                    "No tier has memory that this source or sink accepts; add the host tier (local_cpu: true), or use a"
+                            + " source for the memory that the tiers have");
+        }
+        return memories;
+    }
+
+    /** The first of {@link #memoriesOf}. */
+    static BufferAllocator memoryOf(List<StorageBackend> tiers, Predicate<MemoryDomain> accepted) {
+        return memoriesOf(tiers, accepted).getFirst();
     }
 
     private static Stream<BufferAllocator> everyMemory(StorageBackend tier) {

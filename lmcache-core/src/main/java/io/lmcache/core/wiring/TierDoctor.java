@@ -16,10 +16,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
 
 /** Finds out whether the tiers that {@link TierStarter} would start will work, and which. For one thread. */
 public final class TierDoctor {
@@ -74,39 +76,44 @@ public final class TierDoctor {
     private Finding fileTier(List<BackendDiagnosis> backends) {
         List<Finding> gds = findings("gds", settings.gds());
         List<Finding> posix = findings("posix", settings.posix());
-        boolean isGds = problems(gds).isEmpty();
-        boolean isPosix = !isGds && mayUsePosix() && problems(posix).isEmpty();
-        backends.add(new BackendDiagnosis("gds", isGds, gds));
-        backends.add(new BackendDiagnosis("posix", isPosix, posix));
-        return isGds
-                ? Finding.ok(GDS_PATH, "served by tier 'gds'")
-                : withoutGds(isPosix, problems(gds), problems(posix));
+        boolean startsGds =
+                first(gds, finding -> finding.status() == Status.PROBLEM).isEmpty();
+        boolean startsPosix = !startsGds && mayUsePosix() && worst(posix).isEmpty();
+        backends.add(new BackendDiagnosis("gds", startsGds, gds));
+        backends.add(new BackendDiagnosis("posix", startsPosix, posix));
+        return startsGds ? withGds(worst(gds)) : withoutGds(worst(gds).orElseThrow(), worst(posix));
     }
 
     private boolean mayUsePosix() {
         return config.value(ConfigOptions.USE_CUFILE) != CuFileUse.REQUIRED;
     }
 
-    private Finding withoutGds(boolean isPosix, List<Finding> ofGds, List<Finding> ofPosix) {
-        Finding cause = ofGds.getFirst();
-        if (isPosix) {
-            return Finding.note(
-                    GDS_PATH, "served by tier 'posix', since tier 'gds' cannot: " + cause.text(), cause.remedy());
-        }
-        if (mayUsePosix()) {
-            Finding last = ofPosix.getFirst();
-            return Finding.problem(GDS_PATH, "no tier can serve it: " + last.text(), last.remedy());
-        }
-        return Finding.problem(
-                GDS_PATH,
-                "use_cufile is true, but tier 'gds' cannot serve it: " + cause.text(),
-                cause.remedy() + ", or set use_cufile to auto");
+    private static Finding withGds(Optional<Finding> failure) {
+        return failure.map(found -> Finding.failure(
+                        GDS_PATH, "served by tier 'gds', which starts and then fails: " + found.text(), found.remedy()))
+                .orElseGet(() -> Finding.ok(GDS_PATH, "served by tier 'gds'"));
     }
 
-    private static List<Finding> problems(List<Finding> findings) {
-        return findings.stream()
-                .filter(finding -> finding.status() == Status.PROBLEM)
-                .toList();
+    private Finding withoutGds(Finding ofGds, Optional<Finding> ofPosix) {
+        if (!mayUsePosix()) {
+            return Finding.problem(
+                    GDS_PATH,
+                    "use_cufile is true, but tier 'gds' cannot serve it: " + ofGds.text(),
+                    ofGds.remedy() + ", or set use_cufile to auto");
+        }
+        return ofPosix.map(found -> Finding.problem(GDS_PATH, "no tier can serve it: " + found.text(), found.remedy()))
+                .orElseGet(() -> Finding.note(
+                        GDS_PATH, "served by tier 'posix', since tier 'gds' cannot: " + ofGds.text(), ofGds.remedy()));
+    }
+
+    /** What keeps from working; what keeps from starting, if there is both. */
+    private static Optional<Finding> worst(List<Finding> findings) {
+        return first(findings, finding -> finding.status() == Status.PROBLEM)
+                .or(() -> first(findings, Finding::keepsFromWorking));
+    }
+
+    private static Optional<Finding> first(List<Finding> findings, Predicate<Finding> kind) {
+        return findings.stream().filter(kind).findFirst();
     }
 
     private List<Finding> findings(String backend, Map<String, String> own) {
@@ -116,7 +123,7 @@ public final class TierDoctor {
         try {
             return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
-            return List.of(Finding.problem(
+            return List.of(Finding.failure(
                     "time",
                     "backend '" + backend + "' was not done after " + limit.toSeconds() + " seconds",
                     "see whether its storage or its device hangs"));

@@ -40,8 +40,6 @@ final class TierSettings {
     /** Of the file tier without a GPU. */
     Map<String, String> posix() {
         Map<String, String> settings = fileSettings();
-        long staging = Math.min(config.value(ConfigOptions.CUFILE_BUFFER_SIZE).bytes(), MAX_HOST_STAGING_BYTES);
-        settings.put("staging_bytes", Long.toString(staging));
         settings.put("sharding", sharding("by_hash"));
         return settings;
     }
@@ -52,6 +50,8 @@ final class TierSettings {
         if (!config.value(ConfigOptions.GDS_PATH).isEmpty()) {
             settings.put("path", config.text(ConfigOptions.GDS_PATH));
         }
+        long staging = Math.min(config.value(ConfigOptions.CUFILE_BUFFER_SIZE).bytes(), MAX_HOST_STAGING_BYTES);
+        settings.put("staging_bytes", Long.toString(staging));
         settings.put("io_threads", config.text(ConfigOptions.DISK_IO_THREADS));
         settings.put("use_direct_io", config.text(ConfigOptions.USE_DIRECT_IO));
         settings.put("fsync", config.text(ConfigOptions.FSYNC));

@@ -190,6 +190,34 @@ class StackTest {
         }
 
         @Test
+        void waitsForAWriteToGiveTheMemoryBackThatAChunkNeeds() throws Exception {
+            KvCache cache = engine(
+                            null,
+                            slow,
+                            new StackOptions(
+                                    Duration.ofSeconds(10),
+                                    Duration.ofSeconds(10),
+                                    64 * CHUNK_BYTES,
+                                    PromotionPolicy.ALWAYS,
+                                    100,
+                                    SHORT,
+                                    5,
+                                    SHORT))
+                    .cache(SCOPE);
+            store(cache, prompt(2 * CHUNK_TOKENS));
+            slow.on(Operation.PUT).hang(4);
+            int[] other = IntStream.range(5000, 5000 + 4 * CHUNK_TOKENS).toArray();
+            StoreResult storing = cache.store(other, StackTest::fill);
+            CompletableFuture<List<TokenRange>> delivered =
+                    CompletableFuture.supplyAsync(() -> retrieve(cache, prompt(2 * CHUNK_TOKENS)));
+            await(() -> slow.on(Operation.GET).calls() > 2);
+            assertThat(delivered).isNotDone();
+            slow.on(Operation.PUT).release();
+            assertThat(delivered.get(10, TimeUnit.SECONDS)).isEqualTo(ranges(0, 2 * CHUNK_TOKENS));
+            assertThat(storing.published().get(10, TimeUnit.SECONDS)).containsEntry("slow", 4 * CHUNK_TOKENS);
+        }
+
+        @Test
         void anExceptionOfTheSinkReachesTheCallerAndLeavesNothingLeased() {
             KvCache cache = twoTiers();
             store(cache, prompt(8 * CHUNK_TOKENS));
@@ -294,6 +322,35 @@ class StackTest {
             // One call was the store's; of the ten lookups only three got through.
             assertThat(slow.on(Operation.CONTAINS_PREFIX).calls()).isEqualTo(1 + 3);
             await(() -> cache.lookup(prompt(CHUNK_TOKENS)) == CHUNK_TOKENS);
+        }
+
+        @Test
+        void lookupsThatMemoryAnswersDoNotHideThatEveryReadFails() {
+            KvCache cache = engine(new StackOptions(
+                            SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 1, SHORT, 3, Duration.ofMinutes(1)))
+                    .cache(SCOPE);
+            store(cache, prompt(CHUNK_TOKENS));
+            fastTier.clear();
+            slow.on(Operation.GET).fail(100, () -> new IOException("EIO"));
+            for (int i = 0; i < 10; i++) {
+                assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
+            }
+            assertThat(slow.on(Operation.GET).calls()).isEqualTo(3);
+        }
+
+        @Test
+        void aBackendThatDoesNotLinkIsAMissToo() {
+            StorageBackend incompatible = new ForwardingBackend(slowTier) {
+                @Override
+                public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
+                    throw new NoSuchMethodError("built against another API");
+                }
+            };
+            KvCache cache =
+                    engine(fastTier, incompatible, StackOptions.DEFAULTS).cache(SCOPE);
+            store(cache, prompt(CHUNK_TOKENS));
+            fastTier.clear();
+            assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
         }
 
         @Test
@@ -403,6 +460,19 @@ class StackTest {
             slow.on(Operation.PUT).release();
             assertThat(result.get(10, TimeUnit.SECONDS).published().get(10, TimeUnit.SECONDS))
                     .containsEntry("slow", 10 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void goesThroughAnotherTiersMemoryWhenTheFirstHasNone() {
+            KvCache cache = twoTiers();
+            List<AutoCloseable> hog = new ArrayList<>();
+            for (var lease = fastTier.allocator().tryAllocate(CHUNK_BYTES);
+                    lease.isPresent();
+                    lease = fastTier.allocator().tryAllocate(CHUNK_BYTES)) {
+                hog.add(lease.get());
+            }
+            assertThat(store(cache, prompt(4 * CHUNK_TOKENS))).isEqualTo(Map.of("fast", 0, "slow", 4 * CHUNK_TOKENS));
+            hog.forEach(StackTest::close);
         }
 
         @Test

@@ -13,7 +13,8 @@ public sealed interface CudaAvailability {
     /**
      * There is no driver, or it does not answer.
      *
-     * @param reason why, and what to do
+     * @param reason why
+     * @param remedy what to do
      */
-    record Unavailable(String reason) implements CudaAvailability {}
+    record Unavailable(String reason, String remedy) implements CudaAvailability {}
 }

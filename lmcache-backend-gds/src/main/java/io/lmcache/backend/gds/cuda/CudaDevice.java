@@ -43,7 +43,8 @@ public final class CudaDevice implements Closeable {
      */
     public static CudaDevice open(int ordinal) {
         switch (CudaDriver.availability()) {
-            case CudaAvailability.Unavailable(String reason) -> throw noDevice(reason, null);
+            case CudaAvailability.Unavailable(String reason, String remedy) ->
+                throw noDevice(reason + "; " + remedy, null);
             case CudaAvailability.Available(int devices, int _) -> requireOrdinal(ordinal, devices);
         }
         try {

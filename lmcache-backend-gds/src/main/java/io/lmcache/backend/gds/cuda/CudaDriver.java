@@ -22,7 +22,7 @@ public final class CudaDriver {
     public static CudaAvailability availability() {
         if (!isInstalled()) {
             return new CudaAvailability.Unavailable(
-                    LIBRARY + " not found; install the NVIDIA driver, or pass the GPU into the container");
+                    LIBRARY + " not found", "install the NVIDIA driver, or pass the GPU into the container");
         }
         try {
             loadJcuda();
@@ -30,11 +30,13 @@ public final class CudaDriver {
             return new CudaAvailability.Available(deviceCount(), version());
         } catch (CudaException e) {
             return new CudaAvailability.Unavailable(
-                    e.getMessage() + "; check the driver with nvidia-smi, and that the process may open /dev/nvidia*");
+                    String.valueOf(e.getMessage()),
+                    "check the driver with nvidia-smi, and that the process may open /dev/nvidia*");
         } catch (IOException | LinkageError e) {
-            return new CudaAvailability.Unavailable("jcuda cannot be loaded (" + firstLine(e)
-                    + "); put jcuda-natives for this platform on the class path, and see that the temporary directory"
-                    + " is writable");
+            return new CudaAvailability.Unavailable(
+                    "jcuda cannot be loaded (" + firstLine(e) + ")",
+                    "put jcuda-natives for this platform on the class path, and see that the temporary directory is"
+                            + " writable");
         }
     }
 

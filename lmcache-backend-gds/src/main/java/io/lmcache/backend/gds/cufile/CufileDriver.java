@@ -117,7 +117,7 @@ public final class CufileDriver implements Closeable {
         return location;
     }
 
-    /** The library's version, such as 1015 for 1.15. */
+    /** The library's version, such as 1150 for 1.15. */
     public int version() throws CufileException {
         return library.version();
     }

@@ -117,7 +117,7 @@ final class CufileLibrary {
         status("cuFileDriverClose", arena -> (MemorySegment) driverClose.invokeExact(arena));
     }
 
-    /** The version, such as 1015 for 1.15. */
+    /** The version, such as 1150 for 1.15. */
     int version() throws CufileException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment version = arena.allocate(ValueLayout.JAVA_INT);

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
@@ -20,7 +21,7 @@ final class NativeFiles {
     static final int READ_WRITE = 2;
     static final int DIRECT = 0x4000;
 
-    // Without O_NOFOLLOW, which libcufile refuses to register (5019): that a chunk file is no link is checked before.
+    // Not O_NOFOLLOW: libcufile refuses to register such a descriptor, with code 5019.
     private static final int CLOSE_ON_EXEC = 0x80000;
     private static final int ENOENT = 2;
 
@@ -51,10 +52,13 @@ final class NativeFiles {
      * @param flags of the constants above
      */
     static int open(Path file, int flags) throws IOException {
+        // A chunk file is never a link: one that is was put there by someone else.
+        if (Files.isSymbolicLink(file)) {
+            throw new FileSystemException(file.toString(), null, "is a symbolic link");
+        }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CAPTURE);
-            int descriptor = (int)
-                    OPEN.invokeExact(state, arena.allocateFrom(file.toString()), flags | CLOSE_ON_EXEC);
+            int descriptor = (int) OPEN.invokeExact(state, arena.allocateFrom(file.toString()), flags | CLOSE_ON_EXEC);
             if (descriptor < 0) {
                 throw failure(file, (int) ERRNO.get(state, 0L));
             }

@@ -55,7 +55,7 @@ class CufileDriverTest {
     void theLibraryIsFoundByItsUsualName() throws IOException {
         try (CufileDriver driver = CufileDriver.open(Optional.empty())) {
             assertThat(driver.location()).isEqualTo("libcufile.so.0");
-            assertThat(driver.version()).isEqualTo(1015);
+            assertThat(driver.version()).isEqualTo(1150);
         }
     }
 
@@ -73,7 +73,7 @@ class CufileDriverTest {
             CufileDriver second = openDriver();
             second.close();
             second.close();
-            assertThat(first.version()).isEqualTo(1015);
+            assertThat(first.version()).isEqualTo(1150);
             assertThat(StandIns.count("cuFileDriverOpen")).isOne();
             assertThat(StandIns.count("cuFileDriverClose")).isZero();
         }

@@ -33,7 +33,7 @@ public final class GpuDevice implements TestDevice {
     /** The GPU; skips the test where there is none. */
     public static GpuDevice open() throws IOException {
         return switch (CudaDriver.availability()) {
-            case CudaAvailability.Unavailable(String reason) -> abort("no GPU here: " + reason);
+            case CudaAvailability.Unavailable(String reason, String _) -> abort("no GPU here: " + reason);
             case CudaAvailability.Available _ -> new GpuDevice(CudaDevice.open(0));
         };
     }

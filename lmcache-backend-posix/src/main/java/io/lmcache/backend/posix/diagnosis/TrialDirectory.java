@@ -1,7 +1,6 @@
 package io.lmcache.backend.posix.diagnosis;
 
 import io.lmcache.backend.posix.directory.DirectorySettings;
-import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -17,11 +16,11 @@ import org.slf4j.LoggerFactory;
  * A directory for trials, that is gone with all it holds after {@link #close()}, and when the process is interrupted
  * before. For one thread.
  */
-public final class TrialDirectory implements Closeable {
+public final class TrialDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TrialDirectory.class);
 
     private final Path path;
-    private final Thread hook = new Thread(this::deleteAtShutdown, "lmcache-trial-cleanup");
+    private final Thread hook = new Thread(this::delete, "lmcache-trial-cleanup");
 
     private TrialDirectory(Path path) {
         this.path = path;
@@ -43,6 +42,11 @@ public final class TrialDirectory implements Closeable {
         return nearest;
     }
 
+    /** Whether a trial there leaves others some room: a cache on a full disk lives on evictions, which a trial cannot do. */
+    public static boolean hasRoomIn(Path directory) throws IOException {
+        return Files.getFileStore(directory).getUsableSpace() >= 4 * StorageTrial.MOST_BYTES;
+    }
+
     /** The directory. */
     public Path path() {
         return path;
@@ -54,8 +58,9 @@ public final class TrialDirectory implements Closeable {
                 List.of(path), configured.sharding(), configured.device(), configured.fsync(), 0, Duration.ZERO, 0);
     }
 
+    /** What cannot be deleted is named in the log. */
     @Override
-    public void close() throws IOException {
+    public void close() {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
@@ -65,18 +70,14 @@ public final class TrialDirectory implements Closeable {
         delete();
     }
 
-    /** The trial may still be writing then, so that something can be left. */
-    private void deleteAtShutdown() {
+    private void delete() {
         try {
-            delete();
+            for (Path entry : entriesDeepestFirst()) {
+                Files.deleteIfExists(entry);
+            }
         } catch (IOException | UncheckedIOException e) {
-            LOG.warn("{} could not be deleted ({}); delete it by hand", path, e.getMessage());
-        }
-    }
-
-    private void delete() throws IOException {
-        for (Path entry : entriesDeepestFirst()) {
-            Files.deleteIfExists(entry);
+            // A trial that was given up or interrupted may still be writing.
+            LOG.warn("{} could not be deleted ({}); delete it by hand", path, e.toString());
         }
     }
 

@@ -1,0 +1,227 @@
+package io.lmcache.core.wiring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
+import io.lmcache.api.spi.Finding.Status;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.diagnosis.BackendDiagnosis;
+import io.lmcache.core.diagnosis.StackDiagnosis;
+import io.lmcache.core.storage.BackendRegistry;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+class TierDoctorTest {
+    private static final Finding OK = Finding.ok("all", "fine");
+    private static final Finding NO_GPU = Finding.problem("driver", "no driver", "install one");
+    private static final Finding READ_ONLY = Finding.problem("directory", "read-only", "remount it");
+
+    private final Map<String, Function<BackendSettings, List<Finding>>> backends = new HashMap<>(Map.of(
+            "cpu", _ -> List.of(OK),
+            "gds", _ -> List.of(OK),
+            "posix", _ -> List.of(OK)));
+    private Duration limit = Duration.ofSeconds(20);
+
+    private StackDiagnosis diagnose(Map<String, ?> settings) {
+        List<StorageBackendProvider> providers = backends.entrySet().stream()
+                .<StorageBackendProvider>map(backend -> new Provider(backend.getKey(), backend.getValue()))
+                .toList();
+        return new TierDoctor(
+                        LmcacheConfig.of(settings),
+                        new BackendRegistry(providers),
+                        new BackendContext("test", Clock.systemUTC()),
+                        limit)
+                .diagnose();
+    }
+
+    private static List<String> used(StackDiagnosis diagnosis) {
+        return diagnosis.backends().stream()
+                .filter(BackendDiagnosis::used)
+                .map(BackendDiagnosis::backend)
+                .toList();
+    }
+
+    @Test
+    void aFileTierIsServedByGdsWhereThatWorks() {
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isTrue();
+        assertThat(used(diagnosis)).containsExactly("cpu", "gds");
+        assertThat(diagnosis.fileTier().text()).contains("'gds'");
+    }
+
+    @Test
+    void aFileTierIsServedByPosixWhereGdsHasAProblemWhichIsToldWithItsRemedy() {
+        backends.put("gds", _ -> List.of(OK, NO_GPU));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isTrue();
+        assertThat(used(diagnosis)).containsExactly("cpu", "posix");
+        assertThat(diagnosis.fileTier().status()).isEqualTo(Status.NOTE);
+        assertThat(diagnosis.fileTier().text()).contains("'posix'", "no driver");
+        assertThat(diagnosis.fileTier().remedy()).isEqualTo("install one");
+    }
+
+    @Test
+    void notesKeepNoTierFromBeingUsed() {
+        backends.put("gds", _ -> List.of(Finding.note("path", "slow", "be faster")));
+        assertThat(used(diagnose(Map.of("gds_path", "/data")))).containsExactly("cpu", "gds");
+    }
+
+    @Test
+    void whereCufileIsRequiredPosixIsNoWayOut() {
+        backends.put("gds", _ -> List.of(NO_GPU));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data", "use_cufile", "true"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(used(diagnosis)).containsExactly("cpu");
+        assertThat(diagnosis.fileTier().text()).contains("use_cufile is true", "no driver");
+        assertThat(diagnosis.fileTier().remedy()).contains("install one", "set use_cufile to auto");
+    }
+
+    @Test
+    void aTierThatStartsAndThenFailsIsUsedAllTheSameAndDoesNotWork() {
+        backends.put("gds", _ -> List.of(Finding.failure("path", "no copies", "replace it")));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(used(diagnosis)).containsExactly("cpu", "gds");
+        assertThat(diagnosis.fileTier())
+                .isEqualTo(Finding.failure(
+                        "gds_path", "served by tier 'gds', which starts and then fails: no copies", "replace it"));
+    }
+
+    @Test
+    void posixServesWhatGdsDoesNotStartForWhateverElseFailsThere() {
+        backends.put("gds", _ -> List.of(Finding.failure("path", "no copies", "replace it"), NO_GPU));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isTrue();
+        assertThat(diagnosis.fileTier().text()).contains("'posix'", "no driver");
+    }
+
+    @Test
+    void aDirectoryThatNoTierCanUseIsAProblem() {
+        backends.put("gds", _ -> List.of(NO_GPU));
+        backends.put("posix", _ -> List.of(READ_ONLY));
+        StackDiagnosis diagnosis = diagnose(Map.of("gds_path", "/data"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(diagnosis.fileTier().text()).contains("no tier can serve it", "read-only");
+        assertThat(diagnosis.fileTier().remedy()).isEqualTo("remount it");
+    }
+
+    @Test
+    void withoutAPathTheMachineIsExaminedAllTheSame() {
+        backends.put("gds", settings -> {
+            assertThat(settings.text("path")).isEmpty();
+            return List.of(NO_GPU);
+        });
+        backends.remove("posix");
+        StackDiagnosis diagnosis = diagnose(Map.of());
+        assertThat(diagnosis.works()).isTrue();
+        assertThat(used(diagnosis)).containsExactly("cpu");
+        assertThat(diagnosis.backends()).contains(new BackendDiagnosis("gds", false, List.of(NO_GPU)));
+        assertThat(diagnosis.fileTier().text()).contains("not set");
+    }
+
+    @Test
+    void aProblemOfTheHostTierIsAProblemOfTheStack() {
+        backends.put("cpu", _ -> List.of(Finding.problem("memory", "none", "buy some")));
+        assertThat(diagnose(Map.of("gds_path", "/data")).works()).isFalse();
+        assertThat(diagnose(Map.of("gds_path", "/data", "local_cpu", "false")).works())
+                .isTrue();
+    }
+
+    @Test
+    void pluginsAreAskedWithTheirOwnSettings() {
+        backends.put("mine", settings -> List.of(Finding.problem("mine", settings.toString(), "")));
+        StackDiagnosis diagnosis = diagnose(Map.of("storage_plugins", "mine", "mine", Map.of("colour", "red")));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(diagnosis.backends().getLast().findings().getFirst().text()).contains("colour=red");
+    }
+
+    @Test
+    void backendsGetTheSettingsThatTheyWouldStartWith() {
+        Map<String, BackendSettings> seen = new HashMap<>();
+        for (String name : List.of("cpu", "gds", "posix")) {
+            backends.put(name, settings -> {
+                synchronized (seen) {
+                    seen.put(name, settings);
+                }
+                return List.of(OK);
+            });
+        }
+        diagnose(Map.of("gds_path", "/a,/b", "cufile_buffer_size", "64", "max_local_cpu_size", "1", "fsync", "full"));
+        assertThat(seen.get("cpu")).hasToString("cpu{cache_policy=lru, capacity_bytes=1073741824}");
+        assertThat(text(seen, "path")).isEqualTo(Map.of("gds", "/a,/b", "posix", "/a,/b"));
+        assertThat(text(seen, "fsync")).isEqualTo(Map.of("gds", "full", "posix", "full"));
+        assertThat(text(seen, "buffer_bytes")).isEqualTo(Map.of("gds", "67108864"));
+        assertThat(text(seen, "staging_bytes")).isEqualTo(Map.of("gds", "67108864", "posix", "67108864"));
+    }
+
+    private static Map<String, String> text(Map<String, BackendSettings> seen, String setting) {
+        return seen.entrySet().stream()
+                .filter(entry -> entry.getValue().names().contains(setting))
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey, entry -> entry.getValue().requiredText(setting)));
+    }
+
+    @Test
+    void aBackendThatHangsIsGivenUp() {
+        CountDownLatch never = new CountDownLatch(1);
+        limit = Duration.ofMillis(200);
+        backends.put("cpu", _ -> {
+            try {
+                never.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return List.of(OK);
+        });
+        StackDiagnosis diagnosis = diagnose(Map.of());
+        never.countDown();
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(diagnosis.backends().getFirst().findings().getFirst().text()).contains("'cpu' was not done");
+    }
+
+    @Test
+    void badSettingsOfABackendAreItsOwnError() {
+        LmcacheException bad = new LmcacheException(ErrorCode.INVALID_CONFIGURATION, "no such colour");
+        backends.put("cpu", _ -> {
+            throw bad;
+        });
+        assertThatThrownBy(() -> diagnose(Map.of())).isSameAs(bad);
+    }
+
+    @Test
+    void aBackendThatFailsInItsDiagnosisIsNamed() {
+        backends.put("cpu", _ -> {
+            throw new IllegalArgumentException("oops");
+        });
+        assertThatThrownBy(() -> diagnose(Map.of()))
+                .hasMessageContaining("'cpu'")
+                .hasRootCauseMessage("oops");
+    }
+
+    private record Provider(String name, Function<BackendSettings, List<Finding>> findings)
+            implements StorageBackendProvider {
+        @Override
+        public StorageBackend create(BackendSettings settings, BackendContext context) {
+            throw new AssertionError("a diagnosis starts no tier");
+        }
+
+        @Override
+        public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+            return findings.apply(settings);
+        }
+    }
+}
