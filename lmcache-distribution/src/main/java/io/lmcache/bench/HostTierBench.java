@@ -15,7 +15,6 @@ import java.util.Map;
 /** Chunks of 32 MiB between the host tier and an engine's tensor, beside the same copies between two regions. */
 final class HostTierBench {
     private static final KvLayout LAYOUT = Models.LARGE.layout();
-    private static final int WARM_UPS = 5;
     private static final double GIB = 1 << 30;
     private static final double MILLIS = 1e3;
 
@@ -85,7 +84,7 @@ final class HostTierBench {
     }
 
     private Medians hold(Contender candidate, Contender bare) throws IOException {
-        return contest.hold(bytes, WARM_UPS, scale.copyRounds(), candidate, bare);
+        return contest.hold(bytes, scale.warmUps(), scale.copyRounds(), candidate, bare);
     }
 
     private long handled(int tokens) {

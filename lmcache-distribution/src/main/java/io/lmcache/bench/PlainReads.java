@@ -16,24 +16,35 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.zip.CRC32C;
 
 /**
- * Open, read all, close: the payloads of files into off-heap memory by several threads, with nothing checked. Used by one
- * thread. Owns the memory until {@link #close()}.
+ * Open, read all, close: the payloads of files into off-heap memory, by several threads. Used by one thread. Owns the
+ * memory until {@link #close()}.
  */
 final class PlainReads implements AutoCloseable {
-    /** How files are opened. */
+    /** How files are read. */
     enum Mode {
+        /** Through the page cache, with nothing checked. */
         BUFFERED,
+        /** Through the page cache, and the CRC-32C is taken step by step, as the file tier does it. */
+        CHECKED,
+        /** Past the page cache, with nothing checked. */
         DIRECT;
 
+        private static final int CHECKED_STEP = 256 << 10;
         private static final OpenOption DIRECT_OPTION = directOption();
 
         FileChannel open(Path file) throws IOException {
             return switch (this) {
-                case BUFFERED -> FileChannel.open(file, StandardOpenOption.READ);
+                case BUFFERED, CHECKED -> FileChannel.open(file, StandardOpenOption.READ);
                 case DIRECT -> FileChannel.open(file, StandardOpenOption.READ, DIRECT_OPTION);
             };
+        }
+
+        private int step(ByteBuffer buffer) {
+            return this == CHECKED ? Math.min(CHECKED_STEP, buffer.capacity()) : buffer.capacity();
         }
 
         /** Whether that file can be opened so. */
@@ -67,6 +78,8 @@ final class PlainReads implements AutoCloseable {
     private final ExecutorService threads;
     private final List<Callable<Long>> work = new ArrayList<>();
     private final AtomicInteger next = new AtomicInteger();
+    // Collected so that the JIT compiler cannot leave them out.
+    private final LongAdder checksums = new LongAdder();
 
     /** Reads the last {@code payloadBytes} of each file; what is before them is a header. */
     PlainReads(List<Path> files, long payloadBytes, int threads, Mode mode) {
@@ -120,12 +133,24 @@ final class PlainReads implements AutoCloseable {
     private int read(Path file, ByteBuffer buffer) throws IOException {
         try (FileChannel channel = mode.open(file)) {
             long header = channel.size() - payloadBytes;
-            while (buffer.hasRemaining()) {
-                if (channel.read(buffer, header + buffer.position()) < 0) {
-                    throw new EOFException(file + " became shorter while it was read");
+            CRC32C crc = new CRC32C();
+            for (int start = 0; start < payloadBytes; start = buffer.limit()) {
+                buffer.limit(Math.min(start + mode.step(buffer), payloadBytes));
+                readFully(channel, header, buffer);
+                if (mode == Mode.CHECKED) {
+                    crc.update(buffer.position(start));
                 }
             }
+            checksums.add(crc.getValue());
             return buffer.position();
+        }
+    }
+
+    private static void readFully(FileChannel channel, long header, ByteBuffer buffer) throws IOException {
+        while (buffer.hasRemaining()) {
+            if (channel.read(buffer, header + buffer.position()) < 0) {
+                throw new EOFException("A chunk file became shorter while it was read");
+            }
         }
     }
 
