@@ -52,10 +52,14 @@ final class Activity {
         return writesEnded;
     }
 
-    /** Waits until a write has ended since {@code seen} was read; false when none did in time or none is under way. */
+    /**
+     * Waits until a write has ended since {@code seen} was read, or the time is up.
+     *
+     * @return whether it is worth trying again: a write has ended or is still under way
+     */
     synchronized boolean awaitWriteAfter(long seen, Duration atMost) {
         await(() -> writesEnded != seen || writes == 0, atMost);
-        return writesEnded != seen;
+        return writesEnded != seen || writes > 0;
     }
 
     /** Refuses new calls from now on, and waits for those under way and their writes; false when time ran out. */

@@ -25,7 +25,7 @@ public record BufferCheck(DeviceMemoryInfo memory, long configuredBytes) {
     /** The rule of thumb beside what is configured. */
     public Finding finding() {
         return fits()
-                ? Finding.ok(TOPIC, proposal() + "; configured are " + inMib(configuredBytes))
+                ? Finding.ok(TOPIC, proposal() + "; configured are " + withShare(configuredBytes))
                 : Finding.problem(
                         TOPIC,
                         "cufile_buffer_size is %d (MiB), but only %s of %s are free; %s"
@@ -38,11 +38,11 @@ public record BufferCheck(DeviceMemoryInfo memory, long configuredBytes) {
     }
 
     private String proposal() {
-        return "a cufile_buffer_size (MiB) of " + inMib(proposedBytes()) + " suits the device";
+        return "a cufile_buffer_size of " + withShare(proposedBytes()) + " would suit the device";
     }
 
-    private String inMib(long bufferBytes) {
-        return bufferBytes / MIB + ", with the engine at " + engineShare(bufferBytes) + " of the memory,";
+    private String withShare(long bufferBytes) {
+        return "%d (MiB; the engine can have %s of the memory)".formatted(bufferBytes / MIB, engineShare(bufferBytes));
     }
 
     private long proposedBytes() {

@@ -182,8 +182,8 @@ class MachineChecksTest {
         BufferCheck check = new BufferCheck(new DeviceMemoryInfo(81_000 * MIB, 81_920 * MIB), 1024 * MIB);
         assertThat(check.finding().status()).isEqualTo(Status.OK);
         assertThat(check.finding().text())
-                .contains("cufile_buffer_size (MiB) of 8192, with the engine at 0.85 of the memory, suits")
-                .contains("configured are 1024, with the engine at 0.93");
+                .contains("cufile_buffer_size of 8192 (MiB; the engine can have 0.85 of the memory) would suit")
+                .contains("configured are 1024 (MiB; the engine can have 0.93 of the memory)");
     }
 
     @Test
