@@ -56,14 +56,36 @@ final class ChunkReader {
         @Override
         public void run() {
             try {
-                Optional<OpenChunkFile> file = OpenChunkFile.open(directory, key, isDirect, headerBuffers.get());
-                if (file.isEmpty()) {
-                    miss();
+                if (isDirect) {
+                    readDirectly();
                 } else {
-                    allocateAndRead(file.get());
+                    read(OpenChunkFile.open(directory, key, false, headerBuffers.get()));
                 }
             } catch (IOException | RuntimeException e) {
                 fail(e);
+            }
+        }
+
+        private void readDirectly() throws IOException {
+            try (WholeRead whole = new WholeRead(allocator, headerBuffers.get())) {
+                Optional<OpenChunkFile> file = OpenChunkFile.open(directory, key, true, whole);
+                Optional<WholeRead.Payload> payload = file.flatMap(_ -> whole.take());
+                if (payload.isPresent()) {
+                    closeAndFinish(
+                            file.get(),
+                            payload.get().lease(),
+                            new PieceTransfer.Complete(payload.get().crc()));
+                } else {
+                    read(file);
+                }
+            }
+        }
+
+        private void read(Optional<OpenChunkFile> file) throws IOException {
+            if (file.isEmpty()) {
+                miss();
+            } else {
+                allocateAndRead(file.get());
             }
         }
 

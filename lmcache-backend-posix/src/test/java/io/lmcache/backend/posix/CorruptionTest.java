@@ -38,9 +38,14 @@ class CorruptionTest {
 
     @BeforeEach
     void open() {
-        backend = TestBackends.open(root);
+        backend = TestBackends.open(root, "use_direct_io", useDirectIo());
     }
 
+    String useDirectIo() {
+        return "false";
+    }
+
+    /** Fails when memory of what was corrupt is still leased. */
     @AfterEach
     void close() {
         backend.close();

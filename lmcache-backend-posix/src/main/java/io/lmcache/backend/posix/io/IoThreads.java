@@ -4,10 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A fixed number of daemon threads for blocking I/O. Platform threads: a virtual one would hold its carrier during file
@@ -20,7 +21,23 @@ public final class IoThreads {
         void rejected();
     }
 
+    /** What waits for a thread: tasks first, then offers; among equals what came first. */
+    private record Waiting(Runnable work, boolean isOffer, long number) implements Runnable, Comparable<Waiting> {
+        @Override
+        public int compareTo(Waiting other) {
+            return isOffer == other.isOffer
+                    ? Long.compare(number, other.number)
+                    : Boolean.compare(isOffer, other.isOffer);
+        }
+
+        @Override
+        public void run() {
+            work.run();
+        }
+    }
+
     private final ThreadPoolExecutor pool;
+    private final AtomicLong arrivals = new AtomicLong();
 
     /** So many threads, named by that name and a number. */
     public IoThreads(String name, int threads) {
@@ -29,7 +46,7 @@ public final class IoThreads {
                 threads,
                 0,
                 TimeUnit.NANOSECONDS,
-                new LinkedBlockingQueue<>(),
+                new PriorityBlockingQueue<>(),
                 Thread.ofPlatform().daemon().name(name + "-", 0).factory());
     }
 
@@ -41,7 +58,7 @@ public final class IoThreads {
     /** Runs the task when a thread is free. */
     public void submit(Task task) {
         try {
-            pool.execute(task);
+            pool.execute(new Waiting(task, false, arrivals.getAndIncrement()));
         } catch (RejectedExecutionException e) {
             task.rejected();
         }
@@ -68,11 +85,14 @@ public final class IoThreads {
         return answer;
     }
 
-    /** Runs the work on up to so many further threads, if some are idle now; otherwise not at all. */
-    public void offerToIdle(Runnable work, int threads) {
+    /**
+     * Runs the work on up to so many further threads too, as they become idle: the oldest offer is served first, so that
+     * what began first ends first. The work may have been done when a thread comes to it.
+     */
+    public void offer(Runnable work, int threads) {
         try {
-            for (int i = 0; i < threads && pool.getQueue().isEmpty(); i++) {
-                pool.execute(work);
+            for (int i = 0; i < Math.min(threads, threads() - 1); i++) {
+                pool.execute(new Waiting(work, true, arrivals.getAndIncrement()));
             }
         } catch (RejectedExecutionException e) {
             // Closing: the work is done by the thread that offered it.
@@ -106,8 +126,8 @@ public final class IoThreads {
     private void rejectQueued() {
         List<Runnable> queued = new ArrayList<>();
         pool.getQueue().drainTo(queued);
-        for (Runnable work : queued) {
-            if (work instanceof Task task) {
+        for (Runnable waiting : queued) {
+            if (waiting instanceof Waiting queuedWork && queuedWork.work() instanceof Task task) {
                 task.rejected();
             }
         }

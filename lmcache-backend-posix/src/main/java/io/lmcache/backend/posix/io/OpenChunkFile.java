@@ -28,6 +28,13 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
     private static final Set<OpenOption> DIRECT =
             Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS, DirectIo.OPTION);
 
+    /** Reads the beginning of a file of which nothing but the length is known. */
+    @FunctionalInterface
+    public interface Beginning {
+        /** The header, from index 0; what follows it may be read as well. The channel stands at its start. */
+        ByteBuffer read(FileChannel channel, long fileBytes) throws IOException;
+    }
+
     /**
      * Opens the key's file. Empty when there is none; also when it is not what it should be, and then it goes to
      * quarantine.
@@ -37,6 +44,19 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
      */
     public static Optional<OpenChunkFile> open(
             ChunkDirectory directory, ChunkKey key, boolean isDirect, ByteBuffer headerBuffer) throws IOException {
+        return open(directory, key, isDirect, (channel, _) -> {
+            PayloadChannels.readFully(channel, headerBuffer.clear(), 0);
+            return headerBuffer;
+        });
+    }
+
+    /**
+     * As {@link #open(ChunkDirectory, ChunkKey, boolean, ByteBuffer)}.
+     *
+     * @param beginning called once for a file that is long enough to have a header
+     */
+    public static Optional<OpenChunkFile> open(
+            ChunkDirectory directory, ChunkKey key, boolean isDirect, Beginning beginning) throws IOException {
         Optional<Unchecked> opened = openUnchecked(directory, key, isDirect ? DIRECT : BUFFERED);
         if (opened.isEmpty()) {
             return Optional.empty();
@@ -45,7 +65,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
         FileChannel channel = opened.get().channel();
         Optional<OpenChunkFile> file = Optional.empty();
         try {
-            file = check(directory, key, path, channel, isDirect, headerBuffer);
+            file = check(directory, key, path, channel, isDirect, beginning);
         } finally {
             if (file.isEmpty()) {
                 channel.close();
@@ -86,15 +106,14 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             Path path,
             FileChannel channel,
             boolean isDirect,
-            ByteBuffer headerBuffer)
+            Beginning beginning)
             throws IOException {
         long fileBytes = channel.size();
         if (fileBytes < ChunkFileFormat.HEADER_BYTES) {
             directory.quarantine(key, path, "has only " + fileBytes + " bytes");
             return Optional.empty();
         }
-        PayloadChannels.readFully(channel, headerBuffer.clear(), 0);
-        return switch (directory.format().check(headerBuffer, key)) {
+        return switch (directory.format().check(beginning.read(channel, fileBytes), key)) {
             case HeaderCheck.Invalid invalid -> {
                 directory.quarantine(key, path, "has a header that " + invalid.reason());
                 yield Optional.empty();

@@ -69,9 +69,9 @@ public final class PieceTransfer implements Runnable {
         this.unfinished = new AtomicInteger(crcs.length);
     }
 
-    /** Runs the transfer on this thread, and on others that are idle. */
+    /** Runs the transfer on this thread, and on others as they become idle. */
     public void runOn(IoThreads threads) {
-        threads.offerToIdle(this, crcs.length - 1);
+        threads.offer(this, crcs.length - 1);
         run();
     }
 
