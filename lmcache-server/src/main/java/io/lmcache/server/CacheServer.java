@@ -5,6 +5,7 @@ import io.grpc.netty.NettyServerBuilder;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.core.engine.LmcacheEngine;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -39,6 +40,7 @@ public final class CacheServer implements AutoCloseable {
     /** For what is left when the time for draining is over: calls are cancelled, which they see at their next chunk. */
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(2);
 
+    private final LmcacheEngine engine;
     private final ServerOptions options;
     private final SocketFile socketFile;
     private final Sessions sessions = new Sessions();
@@ -52,6 +54,7 @@ public final class CacheServer implements AutoCloseable {
     private final List<Server> servers = new ArrayList<>();
 
     private CacheServer(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
+        this.engine = engine;
         this.options = options;
         this.socketFile = socketFile;
         this.service = new KvCacheCalls(engine, options.version(), sessions, calls);
@@ -80,7 +83,9 @@ public final class CacheServer implements AutoCloseable {
 
     private void listen() throws IOException {
         start(NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socketFile.path()))
-                .channelType(NioServerDomainSocketChannel.class));
+                .channelType(NioServerDomainSocketChannel.class)
+                // gRPC sets it; a Unix domain socket has no such option, and Netty warns.
+                .withChildOption(ChannelOption.SO_KEEPALIVE, null));
         socketFile.restrict();
         if (options.tcp().isPresent()) {
             start(NettyServerBuilder.forAddress(options.tcp().get())
@@ -114,6 +119,11 @@ public final class CacheServer implements AutoCloseable {
     /** The address for clients, as gRPC writes it, such as {@code unix:/run/user/1000/lmcache/server.sock}. */
     public String address() {
         return "unix:" + socketFile.path();
+    }
+
+    /** The names of the tiers that are served, fastest first. */
+    public List<String> tiers() {
+        return engine.tiers();
     }
 
     /**
