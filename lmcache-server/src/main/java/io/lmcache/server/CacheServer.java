@@ -44,6 +44,7 @@ public final class CacheServer implements AutoCloseable {
     private final ServerOptions options;
     private final SocketFile socketFile;
     private final Sessions sessions = new Sessions();
+    private final Gpus gpus = new Gpus();
     private final CallsInFlight calls = new CallsInFlight();
     private final KvCacheCalls service;
     private final EventLoopGroup eventLoops =
@@ -57,7 +58,7 @@ public final class CacheServer implements AutoCloseable {
         this.engine = engine;
         this.options = options;
         this.socketFile = socketFile;
-        this.service = new KvCacheCalls(engine, options.version(), sessions, calls);
+        this.service = new KvCacheCalls(engine, options.version(), sessions, gpus, calls);
     }
 
     private static ThreadFactory daemons(String name) {
@@ -149,6 +150,7 @@ public final class CacheServer implements AutoCloseable {
         pinSweeper.shutdownNow();
         callThreads.shutdown();
         var _ = eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        gpus.close();
         closeSocketFile();
         if (interrupted) {
             Thread.currentThread().interrupt();

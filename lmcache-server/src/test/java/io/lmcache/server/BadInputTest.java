@@ -168,7 +168,7 @@ class BadInputTest {
                 "FAILED_PRECONDITION",
                 "BAD_REGION",
                 "Layer 1 takes",
-                r -> r.setBlocks(SIZES.blocks() + 1).getLayersBuilder(0).setOffset(0));
+                r -> r.getLayersBuilder(1).setOffset(engine.memory().byteSize() - 100));
         requireRegistrationRefused(
                 "FAILED_PRECONDITION",
                 "BAD_REGION",
