@@ -54,6 +54,8 @@ final class TierSettings {
         settings.put("staging_bytes", Long.toString(staging));
         settings.put("io_threads", config.text(ConfigOptions.DISK_IO_THREADS));
         settings.put("use_direct_io", config.text(ConfigOptions.USE_DIRECT_IO));
+        settings.put("file_format", config.text(ConfigOptions.FILE_FORMAT));
+        settings.put("file_checksum", config.text(ConfigOptions.FILE_CHECKSUM));
         settings.put("fsync", config.text(ConfigOptions.FSYNC));
         settings.put("max_bytes", bytes(ConfigOptions.MAX_GDS_SIZE));
         settings.put("min_free_bytes", bytes(ConfigOptions.GDS_MIN_FREE_SPACE));
