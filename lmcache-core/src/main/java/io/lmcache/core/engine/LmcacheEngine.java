@@ -4,6 +4,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.storage.BackendRegistry;
@@ -92,6 +93,7 @@ public final class LmcacheEngine implements AutoCloseable {
     public static final class Builder {
         private final List<Supplier<StorageBackend>> tiers = new ArrayList<>();
         private String instanceId = "lmcache_default_instance";
+        private ChunkHasher hasher = new Sha256ChunkHasher();
         private int chunkSize = 256;
         private boolean saveUnfullChunk = true;
         private int minRetrieveTokens;
@@ -102,6 +104,12 @@ public final class LmcacheEngine implements AutoCloseable {
         /** The name of the instance in messages. */
         public Builder instanceId(String id) {
             this.instanceId = id;
+            return this;
+        }
+
+        /** What names chunks; {@link Sha256ChunkHasher} unless set. */
+        public Builder hasher(ChunkHasher hasher) {
+            this.hasher = hasher;
             return this;
         }
 
@@ -157,7 +165,7 @@ public final class LmcacheEngine implements AutoCloseable {
         public LmcacheEngine build() {
             List<StorageBackend> started = new ArrayList<>();
             try {
-                Chunker chunker = new Chunker(new Sha256ChunkHasher(), chunkSize, saveUnfullChunk);
+                Chunker chunker = new Chunker(hasher, chunkSize, saveUnfullChunk);
                 tiers.forEach(tier -> started.add(tier.get()));
                 return new LmcacheEngine(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
             } catch (RuntimeException e) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.core.hash.HashSeed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -469,9 +470,50 @@ class ConfigLoaderTest {
     }
 
     @Test
-    void otherHashesAreNotBuiltIn() {
-        assertThat(problemOf(Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", "builtin")))
-                .contains("allowed are only sha256: the other hashes of LMCache are not built in");
+    void pythonsSeedHoldsWhereNoSettingSaysOtherwise() throws IOException {
+        Map<String, String> python = Map.of("PYTHONHASHSEED", "42", "LMCACHE_PRE_CACHING_HASH_ALGORITHM", "builtin");
+        LmcacheConfig config = load(python);
+        assertThat(config.value(ConfigOptions.HASH_SEED)).isEqualTo(new HashSeed.Fixed(42));
+        assertThat(config.origin(ConfigOptions.HASH_SEED)).hasToString("environment variable PYTHONHASHSEED");
+        assertThat(config.warnings()).isEmpty();
+        assertThat(load("hash_seed: unseeded", python).value(ConfigOptions.HASH_SEED))
+                .isEqualTo(new HashSeed.Unseeded());
+    }
+
+    @Test
+    void blankSeedOfPythonsIsNoSeed() {
+        LmcacheConfig config = load(Map.of("PYTHONHASHSEED", " "));
+        assertThat(config.origin(ConfigOptions.HASH_SEED)).isEqualTo(new ConfigOrigin.Default());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-1", "4294967296", "99999999999999999999", "0x10", "007", "true", "zero"})
+    void seedThatPythonWouldRefuseIsAProblem(String seed) {
+        assertThat(problemOf(Map.of("PYTHONHASHSEED", seed)))
+                .isEqualTo("Invalid configuration: hash_seed is '" + seed + "' (environment variable PYTHONHASHSEED),"
+                        + " allowed are whole numbers from 0 to 4294967295, random and unseeded");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"builtin", "sha256_cbor"})
+    void randomSeedIsAWarningThatNothingIsShared(String algorithm) {
+        assertThat(load(Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm)).warnings())
+                .containsExactly("pre_caching_hash_algorithm is " + algorithm + " and its seed is random: no other"
+                        + " process, and no later one, finds what this one stores; set hash_seed, or PYTHONHASHSEED, to"
+                        + " one number for all");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sha256", "blake3"})
+    void seedOfAHashWithoutOneHasNoEffect(String algorithm) {
+        Map<String, String> variables =
+                Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm, "LMCACHE_HASH_SEED", "0");
+        assertThat(load(variables).warnings())
+                .containsExactly("hash_seed (environment variable LMCACHE_HASH_SEED) has no effect:"
+                        + " pre_caching_hash_algorithm is " + algorithm + ", which has no seed");
+        assertThat(load(Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm, "PYTHONHASHSEED", "0"))
+                        .warnings())
+                .isEmpty();
     }
 
     @ParameterizedTest
