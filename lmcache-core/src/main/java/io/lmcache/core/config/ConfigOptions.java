@@ -100,7 +100,7 @@ public final class ConfigOptions {
             "native",
             choice(FileFormat.class),
             "What the file tier's files are like: this library's own, or those of a version of LMCache, to share a"
-                    + " directory with it.");
+                    + " directory with it. lmcache_0_5 makes builtin the default of pre_caching_hash_algorithm.");
 
     /** Whether files of LMCache's formats get a checksum. */
     public static final ConfigOption<Boolean> FILE_CHECKSUM = ConfigOption.of(

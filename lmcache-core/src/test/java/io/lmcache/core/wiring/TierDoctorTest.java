@@ -177,6 +177,7 @@ class TierDoctorTest {
         assertThat(text(seen, "path")).isEqualTo(Map.of("gds", "/a,/b", "posix", "/a,/b"));
         assertThat(text(seen, "fsync")).isEqualTo(Map.of("gds", "full", "posix", "full"));
         assertThat(text(seen, "file_format")).isEqualTo(Map.of("gds", "lmcache_0_5", "posix", "lmcache_0_5"));
+        assertThat(text(seen, "signed_hashes")).isEqualTo(Map.of("gds", "true", "posix", "true"));
         assertThat(text(seen, "file_checksum")).isEqualTo(Map.of("gds", "false", "posix", "false"));
         assertThat(text(seen, "buffer_bytes")).isEqualTo(Map.of("gds", "67108864"));
         assertThat(text(seen, "staging_bytes")).isEqualTo(Map.of("gds", "67108864", "posix", "67108864"));
