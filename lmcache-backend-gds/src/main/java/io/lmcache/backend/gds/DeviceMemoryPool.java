@@ -160,6 +160,11 @@ final class DeviceMemoryPool implements AutoCloseable {
         }
     }
 
+    /** {@link StagingPool#awaitArrivals}. */
+    boolean awaitArrivals(long deadlineNanos) {
+        return stagings.awaitArrivals(deadlineNanos);
+    }
+
     /**
      * Frees everything. No thread may be at work any more. Idempotent.
      *

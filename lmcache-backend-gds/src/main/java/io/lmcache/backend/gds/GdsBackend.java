@@ -211,7 +211,7 @@ final class GdsBackend implements StorageBackend {
         readThreads.shutdown();
         long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
         boolean writesEnded = writeThreads.awaitEnd(deadlineNanos);
-        boolean readsEnded = readThreads.awaitEnd(deadlineNanos);
+        boolean readsEnded = readThreads.awaitEnd(deadlineNanos) && memory.awaitArrivals(deadlineNanos);
         files.forgetAll();
         // Puts that wait for room are declined from in here.
         directory.close();
