@@ -2,6 +2,7 @@
 // let them, when somebody waits; so code that does not wait sees the wrong bytes here, always.
 #define _GNU_SOURCE
 #include "standin.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, ALREADY_LOCKED = 712, NOT_LOCKED = 713,
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, NOT_READY = 600, ALREADY_LOCKED = 712, NOT_LOCKED = 713,
        NOT_SUPPORTED = 801 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -122,6 +124,11 @@ int cuDeviceGetName(char *name, int length, int device) {
   return standin_enter("cuDeviceGetName");
 }
 
+int cuDeviceGetUuid(unsigned char *uuid, int device) {
+  memset(uuid, 0xa0 + device, 16);
+  return standin_enter("cuDeviceGetUuid");
+}
+
 int cuDevicePrimaryCtxRetain(void **context, int device) {
   int code = standin_enter("cuDevicePrimaryCtxRetain");
   if (code) return code;
@@ -150,7 +157,7 @@ int cuCtxSetCurrent(void *context) {
 #define MAX_RANGES 256
 struct range { char *start; size_t bytes; };
 struct ranges { struct range at[MAX_RANGES]; int count; };
-static struct ranges allocations, locked;
+static struct ranges allocations, locked, imported;
 
 static int add(struct ranges *ranges, char *start, size_t bytes) {
   pthread_mutex_lock(&lock);
@@ -190,10 +197,13 @@ static long sum(struct ranges *ranges) {
   return bytes;
 }
 
-int standin_is_device(const void *address, size_t bytes) { return contains(&allocations, address, bytes); }
+int standin_is_device(const void *address, size_t bytes) {
+  return contains(&allocations, address, bytes) || contains(&imported, address, bytes);
+}
 
 long standin_allocated_bytes(void) { return sum(&allocations); }
 long standin_locked_bytes(void) { return sum(&locked); }
+long standin_imported_bytes(void) { return sum(&imported); }
 long standin_retained_contexts(void) { return retained; }
 
 int cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
@@ -225,6 +235,51 @@ int cuMemFree_v2(char *address) {
     standin_violation("cuMemFree of memory that is still registered with cuFile");
   munmap(address - 256, bytes + 256);
   return SUCCESS;
+}
+
+// Memory of another process: here a handle is the name of a file in /dev/shm.
+struct ipc_handle { char name[64]; };
+
+int cuIpcOpenMemHandle_v2(char **address, struct ipc_handle handle, unsigned flags) {
+  int code = entered("cuIpcOpenMemHandle");
+  if (code) return code;
+  char path[96];
+  snprintf(path, sizeof path, "/dev/shm/%.64s", handle.name);
+  int file = open(path, O_RDWR);
+  if (file < 0) return INVALID_VALUE;
+  size_t bytes = lseek(file, 0, SEEK_END);
+  char *memory = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (memory == MAP_FAILED || !add(&imported, memory, bytes)) return OUT_OF_MEMORY;
+  *address = memory;
+  return SUCCESS;
+}
+
+int cuIpcCloseMemHandle(char *address) {
+  int code = entered("cuIpcCloseMemHandle");
+  if (code) return code;
+  size_t bytes = take(&imported, address);
+  if (!bytes) {
+    standin_violation("cuIpcCloseMemHandle of memory that is not open");
+    return INVALID_VALUE;
+  }
+  munmap(address, bytes);
+  return SUCCESS;
+}
+
+int cuMemGetAddressRange_v2(char **base, size_t *bytes, char *address) {
+  int code = entered("cuMemGetAddressRange");
+  if (code) return code;
+  code = INVALID_VALUE;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < imported.count; i++)
+    if (address >= imported.at[i].start && address < imported.at[i].start + imported.at[i].bytes) {
+      *base = imported.at[i].start;
+      *bytes = imported.at[i].bytes;
+      code = SUCCESS;
+    }
+  pthread_mutex_unlock(&lock);
+  return code;
 }
 
 int cuMemHostRegister_v2(char *address, size_t bytes, unsigned flags) {
@@ -267,7 +322,7 @@ int cuMemcpyDtoH_v2(void *target, const void *source, size_t bytes) {
   return code;
 }
 
-// A stream belongs to one thread, so it has no lock. Work is a copy, or a kernel when it has a name; a source or a
+// Streams share one lock, held while their work runs. Work is a copy, or a kernel when it has a name; a source or a
 // parameter that the driver buffers is owned.
 #define MAX_PENDING 1024
 struct work {
@@ -302,15 +357,23 @@ static void run(struct work *work) {
   free(work->owned);
 }
 
+static pthread_mutex_t streams = PTHREAD_MUTEX_INITIALIZER;
+
+static void run_one(struct stream *stream) { run(&stream->pending[stream->done++ % MAX_PENDING]); }
+
 static void run_until(struct stream *stream, long mark) {
-  for (; stream->done < mark; stream->done++) run(&stream->pending[stream->done % MAX_PENDING]);
+  pthread_mutex_lock(&streams);
+  while (stream->done < mark) run_one(stream);
+  pthread_mutex_unlock(&streams);
 }
 
 static void *copy_of(const void *bytes, size_t length) { return memcpy(malloc(length), bytes, length); }
 
 static void enqueue(struct stream *stream, struct work work) {
-  if (stream->queued - stream->done == MAX_PENDING) run_until(stream, stream->done + 1);
+  pthread_mutex_lock(&streams);
+  if (stream->queued - stream->done == MAX_PENDING) run_one(stream);
   stream->pending[stream->queued++ % MAX_PENDING] = work;
+  pthread_mutex_unlock(&streams);
 }
 
 // So many bytes the driver buffers itself, page-locked or not: a copy of them is no mistake.
@@ -342,6 +405,14 @@ int cuMemcpyDtoHAsync_v2(void *target, const void *source, size_t bytes, struct 
   // Into memory that is not page-locked the driver copies at once.
   if (!contains(&locked, target, bytes)) run_until(stream, stream->queued);
   return SUCCESS;
+}
+
+int cuMemcpyDtoDAsync_v2(void *target, const void *source, size_t bytes, struct stream *stream) {
+  int code = entered("cuMemcpyDtoDAsync");
+  if (!code) code = check_copy("cuMemcpyDtoDAsync", source, bytes);
+  if (!code) code = check_copy("cuMemcpyDtoDAsync", target, bytes);
+  if (!code) enqueue(stream, (struct work){.target = target, .source = source, .bytes = bytes});
+  return code;
 }
 
 int cuStreamCreate(struct stream **stream, unsigned flags) {
@@ -380,10 +451,15 @@ int cuEventRecord(struct event *event, struct stream *stream) {
   return code;
 }
 
-int cuEventSynchronize(struct event *event) {
-  int code = entered("cuEventSynchronize");
-  if (!code && event->stream) run_until(event->stream, event->mark);
-  return code;
+// Each question finds one more piece of work done, so that an answer "not ready" is seen by whoever asks too early.
+int cuEventQuery(struct event *event) {
+  int code = entered("cuEventQuery");
+  if (code || !event->stream) return code;
+  pthread_mutex_lock(&streams);
+  int pending = event->stream->done < event->mark;
+  if (pending) run_one(event->stream);
+  pthread_mutex_unlock(&streams);
+  return pending ? NOT_READY : SUCCESS;
 }
 
 int cuEventDestroy_v2(struct event *event) {

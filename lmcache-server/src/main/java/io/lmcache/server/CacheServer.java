@@ -5,6 +5,7 @@ import io.grpc.netty.NettyServerBuilder;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.core.engine.LmcacheEngine;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -39,9 +40,11 @@ public final class CacheServer implements AutoCloseable {
     /** For what is left when the time for draining is over: calls are cancelled, which they see at their next chunk. */
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(2);
 
+    private final LmcacheEngine engine;
     private final ServerOptions options;
     private final SocketFile socketFile;
     private final Sessions sessions = new Sessions();
+    private final Gpus gpus = new Gpus();
     private final CallsInFlight calls = new CallsInFlight();
     private final KvCacheCalls service;
     private final EventLoopGroup eventLoops =
@@ -52,9 +55,10 @@ public final class CacheServer implements AutoCloseable {
     private final List<Server> servers = new ArrayList<>();
 
     private CacheServer(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
+        this.engine = engine;
         this.options = options;
         this.socketFile = socketFile;
-        this.service = new KvCacheCalls(engine, options.version(), sessions, calls);
+        this.service = new KvCacheCalls(engine, options.version(), sessions, gpus, calls);
     }
 
     private static ThreadFactory daemons(String name) {
@@ -80,7 +84,9 @@ public final class CacheServer implements AutoCloseable {
 
     private void listen() throws IOException {
         start(NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socketFile.path()))
-                .channelType(NioServerDomainSocketChannel.class));
+                .channelType(NioServerDomainSocketChannel.class)
+                // gRPC sets it; a Unix domain socket has no such option, and Netty warns.
+                .withChildOption(ChannelOption.SO_KEEPALIVE, null));
         socketFile.restrict();
         if (options.tcp().isPresent()) {
             start(NettyServerBuilder.forAddress(options.tcp().get())
@@ -116,6 +122,11 @@ public final class CacheServer implements AutoCloseable {
         return "unix:" + socketFile.path();
     }
 
+    /** The names of the tiers that are served, fastest first. */
+    public List<String> tiers() {
+        return engine.tiers();
+    }
+
     /**
      * Ends the server: refuses new calls, waits for those under way as long as the options say, then ends all sessions and
      * lets go of all memory of engines. Idempotent.
@@ -139,6 +150,7 @@ public final class CacheServer implements AutoCloseable {
         pinSweeper.shutdownNow();
         callThreads.shutdown();
         var _ = eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        gpus.close();
         closeSocketFile();
         if (interrupted) {
             Thread.currentThread().interrupt();

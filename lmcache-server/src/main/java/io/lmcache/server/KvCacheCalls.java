@@ -55,15 +55,17 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private final Sessions sessions;
     private final Engines engines;
     private final CallsInFlight calls;
+    private final Registrations registrations;
     private final Transfers transfers;
     private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
 
-    KvCacheCalls(LmcacheEngine engine, String serverVersion, Sessions sessions, CallsInFlight calls) {
+    KvCacheCalls(LmcacheEngine engine, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
         this.engine = engine;
         this.serverVersion = serverVersion;
         this.sessions = sessions;
         this.engines = new Engines(sessions);
         this.calls = calls;
+        this.registrations = new Registrations(gpus, engine.chunkSize());
         this.transfers = new Transfers(engine);
     }
 
@@ -115,7 +117,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     public void registerKvCache(RegisterKvCacheRequest request, StreamObserver<RegisterKvCacheResponse> observer) {
         answer(observer, () -> {
             Session session = sessions.session(request.getSessionId());
-            RegisteredCache cache = Registrations.register(request);
+            RegisteredCache cache = registrations.register(request);
             long id = session.add(cache);
             LOG.info("{} registered {}", session, cache);
             return RegisterKvCacheResponse.newBuilder()

@@ -11,11 +11,22 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** Makes a registration of what a client sent: checks it, then maps its memory. Stateless and thread-safe. */
+/** Makes registrations of what clients sent: checks it, then maps the memory. Thread-safe. */
 final class Registrations {
-    private Registrations() {}
+    private final Gpus gpus;
+    private final int chunkTokens;
 
-    static RegisteredCache register(RegisterKvCacheRequest request) {
+    /**
+     * Registrations on these GPUs.
+     *
+     * @param chunkTokens the tokens of the longest chunk
+     */
+    Registrations(Gpus gpus, int chunkTokens) {
+        this.gpus = gpus;
+        this.chunkTokens = chunkTokens;
+    }
+
+    RegisteredCache register(RegisterKvCacheRequest request) {
         requireNames(request);
         KvLayout layout = Layouts.layout(request);
         Layouts.requireWithinRegions(layout, request);
@@ -55,7 +66,7 @@ final class Registrations {
                 request.getModel(), request.getWorldSize(), rank, layout, new TreeMap<>(request.getTagsMap()));
     }
 
-    private static EngineMemory memory(KvLayout layout, RegisterKvCacheRequest request) {
+    private EngineMemory memory(KvLayout layout, RegisterKvCacheRequest request) {
         Set<MemoryCase> kinds =
                 request.getRegionsList().stream().map(Region::getMemoryCase).collect(Collectors.toSet());
         if (kinds.size() != 1) {
@@ -63,7 +74,7 @@ final class Registrations {
         }
         return switch (kinds.iterator().next()) {
             case SHARED_MEMORY -> HostMemory.map(layout, request);
-            case CUDA_IPC -> throw new Refusal(Reason.NO_DEVICE, "this server has no GPU");
+            case CUDA_IPC -> DeviceMemory.map(gpus, layout, chunkTokens, request);
             case MEMORY_NOT_SET -> throw Refusal.badArgument("a region names no memory");
         };
     }

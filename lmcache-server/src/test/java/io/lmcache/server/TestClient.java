@@ -12,6 +12,7 @@ import io.lmcache.server.protocol.SessionEvent;
 import io.lmcache.server.protocol.StatsRequest;
 import io.lmcache.server.protocol.StatsResponse;
 import io.lmcache.server.protocol.Welcome;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -35,6 +36,7 @@ final class TestClient implements AutoCloseable {
                 new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().daemon().factory(), NioIoHandler.newFactory());
         channel = NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
                 .channelType(NioDomainSocketChannel.class)
+                .withOption(ChannelOption.SO_KEEPALIVE, null)
                 .eventLoopGroup(eventLoop)
                 .usePlaintext()
                 .build();
