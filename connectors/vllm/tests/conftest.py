@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +33,21 @@ def home() -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[RealServer]:
+    """A server for all tests, which tell their KV apart by the model."""
+    with tempfile.TemporaryDirectory() as folder, RealServer(Path(folder), home) as server:
+        yield server
+
+
 @pytest.fixture
-def server(tmp_path: Path, home: Path) -> Iterator[RealServer]:
-    """A server of this test's own, on files of its own."""
+def own_server(tmp_path: Path, home: Path) -> Iterator[RealServer]:
+    """A server for one test alone."""
     with RealServer(tmp_path, home) as server:
         yield server
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> str:
+    """A model that no other test has."""
+    return str(request.node.name)

@@ -172,13 +172,14 @@ class Engine:
         )
         return LMCacheConnectorV1(config, role, kv_cache_config(self.shape))
 
-    def wait_connected(self, seconds: float = 60) -> None:
-        """Returns when all parts have a session; vLLM itself never waits for that."""
+    def wait_connected(self, gone: int = 0) -> None:
+        """Returns when all parts have a session, of another server than the one gone; vLLM never waits for that."""
         sessions = [self.scheduler._session] + [worker._worker._session for worker in self.workers]
-        deadline = time.monotonic() + seconds
-        while any(session.link() is None for session in sessions):
-            assert time.monotonic() < deadline, "no connection to the server"
-            time.sleep(0.01)
+        deadline = time.monotonic() + 60
+        for session in sessions:
+            while (link := session.link()) is None or link.welcome.server_pid == gone:
+                assert time.monotonic() < deadline, "no connection to the server"
+                time.sleep(0.01)
 
     def close(self) -> None:
         for part in [*self.workers, self.scheduler]:
@@ -239,6 +240,9 @@ class Engine:
         results = [self._execute(rank, pickle.loads(message), output) for rank in range(self._ranks)]
         self._update(output, results)
         self._count(self.scheduler.get_kv_connector_stats())
+        if not output.requests:
+            # vLLM would spin; here the server may need the core.
+            time.sleep(0.001)
 
     def _schedule(self) -> Any:
         self._budget = self.step_tokens
@@ -253,7 +257,8 @@ class Engine:
         for request in list(self.running):
             if request in self.running:
                 self._schedule_running(request, output)
-        for request in list(self.waiting):
+        # Who holds blocks is first, as in vLLM: everybody else may be waiting for them.
+        for request in sorted(self.waiting, key=lambda request: not request.blocks):
             if self._budget == 0 or not self._schedule_waiting(request, output):
                 break
         return output

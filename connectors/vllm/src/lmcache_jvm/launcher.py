@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lmcache_jvm.settings import Settings
+from lmcache_jvm.settings import ENVIRONMENT_PREFIX, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +91,17 @@ def _lock(path: Path, deadline: float) -> Iterator[None]:
 def _start(command: list[str], path: Path, deadline: float) -> None:
     log = path.with_suffix(".log")
     logger.info("Starting the cache server: %s; its log is %s", " ".join(command), log)
+    # The cache's settings are in the environment, and the connector's, which the server does not know.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
     with log.open("ab") as output:
         # A session of its own: the server outlives this engine, and Ctrl-C in its terminal.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     while not listens(path):
         if process.poll() is not None:

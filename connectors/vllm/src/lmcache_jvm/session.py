@@ -20,8 +20,10 @@ from lmcache_jvm.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+# Between looks for a server that somebody else starts.
+_POLL_SECONDS = 0.5
+# Between servers that we start, so that one that keeps falling does not keep the machine busy.
 _FIRST_PAUSE_SECONDS = 0.2
-# Also how long a connection has to last before the next loss is answered at once.
 _LONGEST_PAUSE_SECONDS = 30.0
 _HANDSHAKE_SECONDS = 10.0
 # What says that the server no longer knows us: after a restart, or when it took our connection for dead.
@@ -117,7 +119,7 @@ class Session:
                 logger.debug("closed: %s", error)
             if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            self._closing.wait(pause)
+            self._closing.wait(pause if self._may_start else _POLL_SECONDS)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     @contextmanager
