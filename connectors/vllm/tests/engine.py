@@ -81,6 +81,42 @@ class Request:
         return chain
 
 
+class Numbers:
+    """A model whose KV is made of the request's chain, so that any wrong bit shows."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+
+    def check(self, cache: Any, request: Request, computed: int, rank: int) -> None:
+        """Looks whether what attention would read now is what was computed."""
+        got, expected = cache.read(request.blocks, 0, computed), self._values(request, 0, computed, rank)
+        if not np.array_equal(got, expected):
+            token = int(np.argmax((got != expected).reshape(computed, -1).any(axis=1)))
+            raise AssertionError(f"wrong KV in rank {rank} at token {token} of {request}")
+
+    def compute(self, cache: Any, request: Request, first: int, end: int, rank: int) -> None:
+        """Writes the KV of tokens."""
+        cache.write(request.blocks, first, self._values(request, first, end, rank))
+
+    def forget(self, cache: Any, block_ids: list[int]) -> None:
+        """New blocks have nothing in them that is worth anything."""
+        cache.scribble(block_ids)
+
+    def sample(self, request: Request) -> int:
+        """The next token."""
+        return request.chain()[-1] % 1000
+
+    def _values(self, request: Request, first: int, end: int, rank: int) -> np.ndarray:
+        """`[token, layer, plane, head, element]`"""
+        shape = self._shape
+        sizes = (shape.layers, shape.planes, shape.heads, shape.head_size)
+        tokens = np.array(request.chain()[first:end], dtype=np.uint64)[:, None]
+        places = np.arange(int(np.prod(sizes)), dtype=np.uint64) + np.uint64(0 if shape.latent else rank << 32)
+        with np.errstate(over="ignore"):
+            mixed = (tokens ^ (places * np.uint64(0xBF58476D1CE4E5B9))) * np.uint64(0x94D049BB133111EB)
+        return (mixed >> np.uint64(32)).astype(shape.bits).reshape(len(tokens), *sizes)
+
+
 class BlockPool:
     """Blocks with reference counts; those that nobody uses keep their content until they are needed."""
 
@@ -136,6 +172,8 @@ class Engine:
         step_tokens: int = 64,
         prefix_caching: bool = True,
         model: str | None = None,
+        computes: Any = None,
+        make_cache: Callable[[Shape, int], Any] = PagedCache,
     ) -> None:
         self.shape = shape
         self.step_tokens = step_tokens
@@ -146,7 +184,9 @@ class Engine:
             engine_id=str(uuid.uuid4()),
             kv_load_failure_policy="fail",
         )
-        self._model = model or f"model of {shape}"
+        self._model_name = model or f"model of {shape}"
+        self.model = computes or Numbers(shape)
+        self.save_seconds = 0.0
         self._ranks = ranks
         self.pool = BlockPool(shape.blocks)
         self.running: list[Request] = []
@@ -156,17 +196,18 @@ class Engine:
         # Ranks that are done with a load, and blocks that some rank did not get.
         self._loaded_by: dict[str, int] = {}
         self._invalid: set[int] = set()
-        self.caches = [PagedCache(shape) for _ in range(ranks)]
+        self.caches = [make_cache(shape, rank) for rank in range(ranks)]
         self.workers = [self._connector(KVConnectorRole.WORKER, rank) for rank in range(ranks)]
         for worker, cache in zip(self.workers, self.caches, strict=True):
-            worker.register_kv_caches(cache.tensors)
+            with cache.active():
+                worker.register_kv_caches(cache.tensors)
         self.scheduler = self._connector(KVConnectorRole.SCHEDULER, 0)
         self.counts: dict[str, int] = {}
 
     def _connector(self, role: KVConnectorRole, rank: int) -> LMCacheConnectorV1:
         config = SimpleNamespace(
             kv_transfer_config=self.transfer,
-            model_config=SimpleNamespace(model=self._model),
+            model_config=SimpleNamespace(model=self._model_name),
             cache_config=SimpleNamespace(cache_dtype="auto"),
             parallel_config=SimpleNamespace(rank=rank, world_size=self._ranks, pipeline_parallel_size=1),
         )
@@ -336,6 +377,8 @@ class Engine:
             cached.resumed_req_ids.add(request.request_id)
 
     def _local_hit(self, request: Request) -> list[int]:
+        if not self._prefix_caching:
+            return []
         size = self.shape.block_size
         chain, found = request.chain(), []
         # vLLM's own hits leave a token to compute, too.
@@ -351,8 +394,7 @@ class Engine:
         new = self.pool.take(max(0, missing))
         if new is not None:
             for cache in self.caches:
-                blocks, slots = cache.slots(new, 0, len(new) * self.shape.block_size)
-                cache.view[:, blocks, :, slots] = 0xDEAD
+                self.model.forget(cache, new)
             request.blocks += new
         return new
 
@@ -364,39 +406,25 @@ class Engine:
 
     def _execute(self, rank: int, metadata: Any, output: Any) -> Any:
         worker, cache = self.workers[rank], self.caches[rank]
-        worker.bind_connector_metadata(metadata)
-        # All requests read what others computed earlier before any writes, as in a real forward pass.
-        for request, computed, _ in output.requests:
-            got = cache.read(request.blocks, 0, computed)
-            assert np.array_equal(got, self._values(request, 0, computed, rank)), (
-                f"wrong KV in rank {rank} at token {self._first_wrong(request, got, rank)} of {request}"
-            )
-        for request, computed, tokens in output.requests:
-            cache.write(request.blocks, computed, self._values(request, computed, computed + tokens, rank))
-        for name, tensor in cache.tensors.items():
-            worker.wait_for_layer_load(name)
-            worker.save_kv_layer(name, tensor, None)
-        worker.start_load_kv(None)
-        worker.wait_for_save()
+        with cache.active():
+            worker.bind_connector_metadata(metadata)
+            # All requests read what others computed earlier before any writes, as in a real forward pass.
+            for request, computed, _ in output.requests:
+                self.model.check(cache, request, computed, rank)
+            for request, computed, tokens in output.requests:
+                self.model.compute(cache, request, computed, computed + tokens, rank)
+            for name, tensor in cache.tensors.items():
+                worker.wait_for_layer_load(name)
+                worker.save_kv_layer(name, tensor, None)
+            worker.start_load_kv(None)
+            began = time.monotonic()
+            worker.wait_for_save()
+            self.save_seconds += time.monotonic() - began
         _, received = worker.get_finished(set())
         invalid = worker.get_block_ids_with_load_errors()
         self._count(worker.get_kv_connector_stats())
         worker.clear_connector_metadata()
         return SimpleNamespace(finished_recving=received or set(), invalid_block_ids=invalid)
-
-    def _first_wrong(self, request: Request, got: np.ndarray, rank: int) -> int:
-        wrong = got != self._values(request, 0, len(got), rank)
-        return int(np.argmax(wrong.reshape(len(got), -1).any(axis=1)))
-
-    def _values(self, request: Request, first: int, end: int, rank: int) -> np.ndarray:
-        """What the model computes for tokens: `[token, layer, plane, head, element]`."""
-        shape = self.shape
-        sizes = (shape.layers, shape.planes, shape.heads, shape.head_size)
-        tokens = np.array(request.chain()[first:end], dtype=np.uint64)[:, None]
-        places = np.arange(int(np.prod(sizes)), dtype=np.uint64) + np.uint64(0 if shape.latent else rank << 32)
-        with np.errstate(over="ignore"):
-            mixed = (tokens ^ (places * np.uint64(0xBF58476D1CE4E5B9))) * np.uint64(0x94D049BB133111EB)
-        return (mixed >> np.uint64(40)).astype(np.uint16).reshape(len(tokens), *sizes)
 
     # What came of it.
 
@@ -441,7 +469,7 @@ class Engine:
 
     def _sample(self, request: Request) -> None:
         if len(request.outputs) < request.max_tokens:
-            request.outputs.append(request.chain()[-1] % 1000)
+            request.outputs.append(self.model.sample(request))
             return
         self.running.remove(request)
         request.state = "finished"

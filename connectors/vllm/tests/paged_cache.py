@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from multiprocessing import shared_memory
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,7 @@ class Shape:
     block_size: int = 16
     # vLLM's kernels may have smaller blocks than its scheduler.
     kernel_block_size: int | None = None
+    dtype: str = "bfloat16"
 
     @property
     def latent(self) -> bool:
@@ -32,6 +34,20 @@ class Shape:
     @property
     def planes(self) -> int:
         return 1 if self.latent else 2
+
+    @property
+    def bits(self) -> np.dtype[Any]:
+        """The unsigned numbers that stand for the elements."""
+        return np.dtype({"float32": np.uint32, "bfloat16": np.uint16, "float16": np.uint16}.get(self.dtype, np.uint8))
+
+    def extent(self) -> tuple[list[str], list[int]]:
+        """The dimensions in memory, with their sizes, of all layers together."""
+        slots = self.kernel_block_size or self.block_size
+        blocks = self.blocks * (self.block_size // slots)
+        sizes = {"L": self.layers, "B": blocks, "P": self.planes, "N": slots, "H": self.heads, "D": self.head_size}
+        sizes["PD"] = self.planes * self.head_size
+        in_memory, _ = KINDS[self.kind]
+        return in_memory, [sizes[dimension] for dimension in in_memory]
 
 
 # For each kind: the dimensions in memory, outermost first, and the order in which vLLM sees them. L layers, B blocks,
@@ -50,15 +66,19 @@ KINDS = {
 }
 
 
-class Tensor:
-    """A numpy array that answers as a torch.Tensor of bfloat16 does."""
+# What no computation gives: see Numbers.
+GARBAGE = 0xEE
 
-    dtype = "torch.bfloat16"
+
+class Tensor:
+    """A numpy array that answers as a torch.Tensor does."""
+
     device = SimpleNamespace(type="cpu")
 
-    def __init__(self, array: np.ndarray) -> None:
+    def __init__(self, array: np.ndarray, dtype: str = "bfloat16") -> None:
         self.array = array
         self.shape = array.shape
+        self.dtype = f"torch.{dtype}"
 
     def stride(self) -> tuple[int, ...]:
         return tuple(stride // self.array.itemsize for stride in self.array.strides)
@@ -70,67 +90,75 @@ class Tensor:
         return self.array.ctypes.data
 
 
+def layer_views(shape: Shape, everything: Any) -> tuple[Any, Any]:
+    """Views of all layers: `[layer, ...]` as vLLM sees them, and `[layer, block, plane, slot, head, element]`.
+
+    For arrays of numpy and tensors of torch.
+    """
+    in_memory, seen = KINDS[shape.kind]
+    dimensions = ["L", *seen]
+    views = _permute(everything, [in_memory.index(dimension) for dimension in dimensions])
+    plain = views
+    if dimensions[-1] == "PD":
+        # Splitting a dimension makes no copy.
+        plain, dimensions = plain.reshape(*plain.shape[:-1], 2, shape.head_size), [*dimensions[:-1], "P", "D"]
+    for missing in sorted({"P", "H"} - set(dimensions)):
+        plain, dimensions = plain[..., None], [*dimensions, missing]
+    return views, _permute(plain, [dimensions.index(dimension) for dimension in ("L", "B", "P", "N", "H", "D")])
+
+
+def _permute(array: Any, axes: list[int]) -> Any:
+    return array.permute(axes) if hasattr(array, "permute") else array.transpose(axes)
+
+
+def token_slots(shape: Shape, block_ids: list[int], first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Block and slot of each token, in the tensors' blocks."""
+    size = shape.block_size
+    kernel = shape.kernel_block_size or size
+    tokens = np.arange(first, end)
+    slots = np.asarray(block_ids, dtype=np.int64)[tokens // size] * size + tokens % size
+    return slots // kernel, slots % kernel
+
+
+def shared_memory_file() -> Path:
+    """A new name for POSIX shared memory; it tells whose it is, for those who clean up behind a process killed."""
+    return Path(f"/dev/shm/lmcache-test-{os.getpid()}-{uuid.uuid4().hex}")
+
+
 class PagedCache:
     """The tensors, and a view `[layer, block, plane, slot, head, element]` of all of them."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, _rank: int = 0) -> None:
         self.shape = shape
-        in_memory, as_vllm_sees = KINDS[shape.kind]
-        slots = shape.kernel_block_size or shape.block_size
-        blocks = shape.blocks * (shape.block_size // slots)
-        sizes = {"L": shape.layers, "B": blocks, "P": shape.planes, "N": slots, "H": shape.heads, "D": shape.head_size}
-        sizes["PD"] = shape.planes * shape.head_size
-        extent = [sizes[dimension] for dimension in in_memory]
-        self.memory = shared_memory.SharedMemory(
-            f"lmcache-test-{uuid.uuid4().hex}", create=True, size=2 * int(np.prod(extent))
-        )
-        everything = np.frombuffer(self.memory.buf, dtype=np.uint16).reshape(extent)
-        everything[:] = 0xDEAD
-        layers = np.moveaxis(everything, in_memory.index("L"), 0)
-        inner = [dimension for dimension in in_memory if dimension != "L"]
-        seen = layers.transpose([0] + [1 + inner.index(dimension) for dimension in as_vllm_sees])
-        self.tensors = {f"model.layers.{layer}.attn": Tensor(seen[layer]) for layer in range(shape.layers)}
-        self.view = self._canonical(seen, as_vllm_sees)
+        _, extent = shape.extent()
+        self._file = shared_memory_file()
+        everything = np.memmap(self._file, shape.bits, "w+", shape=tuple(extent))
+        everything[:] = GARBAGE
+        seen, self.view = layer_views(shape, everything)
+        assert np.shares_memory(self.view, everything)
+        self.tensors = {f"model.layers.{layer}.attn": Tensor(seen[layer], shape.dtype) for layer in range(shape.layers)}
 
-    @staticmethod
-    def _canonical(seen: np.ndarray, dimensions: list[str]) -> np.ndarray:
-        dimensions = ["L", *dimensions]
-        if "PD" in dimensions:
-            # Splitting the innermost dimension keeps it a view.
-            size = seen.shape[-1] // 2
-            strides = (*seen.strides[:-1], size * seen.itemsize, seen.itemsize)
-            seen = np.lib.stride_tricks.as_strided(seen, (*seen.shape[:-1], 2, size), strides)
-            dimensions = [*dimensions[:-1], "P", "D"]
-        for missing in {"P", "H"} - set(dimensions):
-            seen, dimensions = seen[..., np.newaxis], [*dimensions, missing]
-        return seen.transpose([dimensions.index(dimension) for dimension in ("L", "B", "P", "N", "H", "D")])
-
-    def slots(self, block_ids: list[int], first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """Block and slot of each token, in the tensors' blocks."""
-        size = self.shape.block_size
-        kernel = self.shape.kernel_block_size or size
-        tokens = np.arange(first, end)
-        slots = np.asarray(block_ids, dtype=np.int64)[tokens // size] * size + tokens % size
-        return slots // kernel, slots % kernel
+    def active(self) -> AbstractContextManager[None]:
+        """The context in which an engine calls the connector."""
+        return nullcontext()
 
     def write(self, block_ids: list[int], first: int, values: np.ndarray) -> None:
         """Writes values `[token, layer, plane, head, element]` from token `first` on."""
-        blocks, slots = self.slots(block_ids, first, first + len(values))
+        blocks, slots = token_slots(self.shape, block_ids, first, first + len(values))
         self.view[:, blocks, :, slots] = values
 
     def read(self, block_ids: list[int], first: int, end: int) -> np.ndarray:
         """The values of tokens, as `write` takes them."""
-        blocks, slots = self.slots(block_ids, first, end)
+        blocks, slots = token_slots(self.shape, block_ids, first, end)
         return self.view[:, blocks, :, slots]
 
+    def scribble(self, block_ids: list[int]) -> None:
+        """Makes the blocks' content worthless."""
+        blocks, slots = token_slots(self.shape, block_ids, 0, len(block_ids) * self.shape.block_size)
+        self.view[:, blocks, :, slots] = GARBAGE
+
     def close(self) -> None:
-        self.view = None
-        for tensor in self.tensors.values():
-            tensor.array = None
-        self.memory.unlink()
-        # Somebody may still look at it, such as a traceback; the memory goes with the process.
-        with contextlib.suppress(BufferError):
-            self.memory.close()
+        self._file.unlink()
 
 
 def kv_cache_config(shape: Shape) -> Any:

@@ -23,29 +23,29 @@ gds_path: {path}
 """
 
 
-def configure(folder: Path) -> Path:
-    """Writes a server's configuration, with everything below a folder."""
+def configure(folder: Path, text: str | None = None) -> Path:
+    """Writes a server's configuration; unless given, a small one with everything below the folder."""
     file = folder / "lmcache.yaml"
-    file.write_text(_CONFIGURATION.format(chunk=CHUNK_TOKENS, path=folder / "cache"))
+    file.write_text(text or _CONFIGURATION.format(chunk=CHUNK_TOKENS, path=folder / "cache"))
     return file
 
 
 class RealServer:
     """`lmcache serve`, started at once; files and socket are below a folder."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, configuration: str | None = None) -> None:
         # Socket paths have little room, pytest's folders have long names.
         self.socket = folder / "run" / "s.sock"
         self.home = home
-        self.environment = os.environ | {"LMCACHE_CONFIG_FILE": str(configure(folder))}
+        self.environment = os.environ | {"LMCACHE_CONFIG_FILE": str(configure(folder, configuration))}
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     @property
     def options(self) -> dict[str, object]:
-        """The connector's settings to use it."""
-        return {"socket": str(self.socket), "start_server": False}
+        """The connector's settings to use it; a busy machine is no fault of it."""
+        return {"socket": str(self.socket), "start_server": False, "lookup_seconds": 20, "store_seconds": 20}
 
     @property
     def pid(self) -> int:
@@ -92,9 +92,9 @@ class RealServer:
         maps = Path(f"/proc/{self.pid}/maps").read_text()
         return [line for line in maps.splitlines() if "/dev/shm/lmcache-test" in line]
 
-    def await_files(self, chunks: int) -> None:
+    def await_files(self, chunks: int, seconds: float = 20) -> None:
         """Returns when the slowest tier has at least that many chunks."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + seconds
         while self.stats().tiers[-1].chunks < chunks:
             assert time.monotonic() < deadline, self.stats()
             time.sleep(0.02)

@@ -53,12 +53,13 @@ def test_of_many_that_start_one_does(settings: Settings) -> None:
     assert log.count("ready on") == 1, log
 
 
-def test_engine_starts_a_server_and_starts_it_again_when_it_falls(settings: Settings) -> None:
+def test_engine_starts_a_server_and_starts_it_again_when_it_falls(settings: Settings, tmp_path: Path) -> None:
     text = [random.randrange(1000) for _ in range(100)]
-    options = {"socket": str(settings.socket), "home": str(settings.home)}
+    options = {"socket": str(settings.socket), "home": str(settings.home), "lookup_seconds": 20, "store_seconds": 20}
     with Engine(Shape("packed NHD"), options, ranks=2, model="m") as engine:
         engine.wait_connected()
         engine.run(Request(text))
+        await_files(tmp_path / "cache", 2 * 4)
         first = server_pid(settings.socket)
         os.kill(first, signal.SIGKILL)
         engine.wait_connected(gone=first)
@@ -68,6 +69,13 @@ def test_engine_starts_a_server_and_starts_it_again_when_it_falls(settings: Sett
         assert request.external_tokens == 99
     # It outlives the engine, and the next engine finds it.
     assert listens(settings.socket)
+
+
+def await_files(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 20
+    while len(list(folder.rglob("*.safetensors"))) < count:
+        assert time.monotonic() < deadline, list(folder.rglob("*"))
+        time.sleep(0.02)
 
 
 def await_gone(pid: int) -> None:
