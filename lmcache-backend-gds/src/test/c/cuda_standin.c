@@ -122,6 +122,11 @@ int cuDeviceGetName(char *name, int length, int device) {
   return standin_enter("cuDeviceGetName");
 }
 
+int cuDeviceGetPCIBusId(char *address, int length, int device) {
+  snprintf(address, length, "0000:%02X:00.0", 0x1a + device);
+  return standin_enter("cuDeviceGetPCIBusId");
+}
+
 int cuDevicePrimaryCtxRetain(void **context, int device) {
   int code = standin_enter("cuDevicePrimaryCtxRetain");
   if (code) return code;
