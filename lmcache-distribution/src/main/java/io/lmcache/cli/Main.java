@@ -43,6 +43,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new BenchProcessCommand(standardInput))
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())
+                .addSubcommand(new CacheCommand())
                 .setParameterExceptionHandler((e, arguments) -> Failures.badArguments(e))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failures.report(e, command, main.verbose));
     }
