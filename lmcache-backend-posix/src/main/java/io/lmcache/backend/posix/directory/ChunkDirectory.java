@@ -7,6 +7,7 @@ import io.lmcache.backend.posix.directory.Counters.Event;
 import io.lmcache.backend.posix.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -153,6 +154,18 @@ public final class ChunkDirectory implements AutoCloseable {
     /** Notes that the chunk is not there any more. */
     public void noteMissing(ChunkKey key) {
         index.remove(format.relativePath(key));
+    }
+
+    /**
+     * Whether a read failed because a peer has taken the file away meanwhile. Then it is forgotten, and another read finds
+     * what is there now.
+     */
+    public boolean noteVanished(ChunkKey key, Exception failure) {
+        boolean hasVanished = failure instanceof NoSuchFileException || Errno.ESTALE.isCauseOf(failure);
+        if (hasVanished) {
+            noteMissing(key);
+        }
+        return hasVanished;
     }
 
     /**

@@ -29,6 +29,7 @@ public final class NewChunkFile implements AutoCloseable {
     private final Path path;
     private final FileChannel channel;
     private boolean published;
+    private boolean closed;
 
     private NewChunkFile(
             ChunkDirectory directory,
@@ -54,7 +55,10 @@ public final class NewChunkFile implements AutoCloseable {
         FileChannel channel;
         try {
             channel = open(path);
-        } catch (NoSuchFileException e) {
+        } catch (IOException e) {
+            if (!(e instanceof NoSuchFileException) && !Errno.ESTALE.isCauseOf(e)) {
+                throw e;
+            }
             root.createParents(name);
             channel = open(path);
         }
@@ -96,6 +100,8 @@ public final class NewChunkFile implements AutoCloseable {
         if (directory.fsync() != FsyncMode.NONE) {
             channel.force(true);
         }
+        // Before the rename: an NFS client promises that a peer sees the bytes once the file is closed, not earlier.
+        channel.close();
         Path target = root.resolve(name);
         Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
         if (directory.fsync() == FsyncMode.FULL) {
@@ -125,9 +131,10 @@ public final class NewChunkFile implements AutoCloseable {
     /** Closes the file, and removes it unless it was published. Idempotent. */
     @Override
     public void close() throws IOException {
-        if (!channel.isOpen()) {
+        if (closed) {
             return;
         }
+        closed = true;
         try (channel) {
             if (!published) {
                 root.budget().release(fileBytes(meta));
