@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, ALREADY_LOCKED = 712, NOT_LOCKED = 713,
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, NOT_READY = 600, ALREADY_LOCKED = 712, NOT_LOCKED = 713,
        NOT_SUPPORTED = 801 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -267,7 +267,7 @@ int cuMemcpyDtoH_v2(void *target, const void *source, size_t bytes) {
   return code;
 }
 
-// A stream belongs to one thread, so it has no lock. Work is a copy, or a kernel when it has a name; a source or a
+// Streams share one lock, held while their work runs. Work is a copy, or a kernel when it has a name; a source or a
 // parameter that the driver buffers is owned.
 #define MAX_PENDING 1024
 struct work {
@@ -302,15 +302,23 @@ static void run(struct work *work) {
   free(work->owned);
 }
 
+static pthread_mutex_t streams = PTHREAD_MUTEX_INITIALIZER;
+
+static void run_one(struct stream *stream) { run(&stream->pending[stream->done++ % MAX_PENDING]); }
+
 static void run_until(struct stream *stream, long mark) {
-  for (; stream->done < mark; stream->done++) run(&stream->pending[stream->done % MAX_PENDING]);
+  pthread_mutex_lock(&streams);
+  while (stream->done < mark) run_one(stream);
+  pthread_mutex_unlock(&streams);
 }
 
 static void *copy_of(const void *bytes, size_t length) { return memcpy(malloc(length), bytes, length); }
 
 static void enqueue(struct stream *stream, struct work work) {
-  if (stream->queued - stream->done == MAX_PENDING) run_until(stream, stream->done + 1);
+  pthread_mutex_lock(&streams);
+  if (stream->queued - stream->done == MAX_PENDING) run_one(stream);
   stream->pending[stream->queued++ % MAX_PENDING] = work;
+  pthread_mutex_unlock(&streams);
 }
 
 // So many bytes the driver buffers itself, page-locked or not: a copy of them is no mistake.
@@ -380,10 +388,15 @@ int cuEventRecord(struct event *event, struct stream *stream) {
   return code;
 }
 
-int cuEventSynchronize(struct event *event) {
-  int code = entered("cuEventSynchronize");
-  if (!code && event->stream) run_until(event->stream, event->mark);
-  return code;
+// Each question finds one more piece of work done, so that an answer "not ready" is seen by whoever asks too early.
+int cuEventQuery(struct event *event) {
+  int code = entered("cuEventQuery");
+  if (code || !event->stream) return code;
+  pthread_mutex_lock(&streams);
+  int pending = event->stream->done < event->mark;
+  if (pending) run_one(event->stream);
+  pthread_mutex_unlock(&streams);
+  return pending ? NOT_READY : SUCCESS;
 }
 
 int cuEventDestroy_v2(struct event *event) {

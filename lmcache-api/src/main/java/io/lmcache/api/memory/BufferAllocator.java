@@ -23,6 +23,11 @@ public interface BufferAllocator {
     /** The most bytes that were leased at one time so far. */
     long peakBytes();
 
+    /** The one region that all buffers are cut from, the same for ever; empty when there is none such. */
+    default Optional<KvBuffer> region() {
+        return Optional.empty();
+    }
+
     /**
      * A buffer of exactly so many bytes, aligned to 4096; its content is undefined. When the pool is full, what can be
      * given up is given up once and the allocation tried again; when it still does not fit, the answer is empty.

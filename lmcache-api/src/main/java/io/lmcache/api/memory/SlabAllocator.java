@@ -82,6 +82,11 @@ public final class SlabAllocator implements BufferAllocator, AutoCloseable {
         }
     }
 
+    @Override
+    public Optional<KvBuffer> region() {
+        return Optional.of(region);
+    }
+
     /** The longest buffer that could be allocated now without giving anything up, in bytes. */
     public long largestFreeBytes() {
         synchronized (lock) {

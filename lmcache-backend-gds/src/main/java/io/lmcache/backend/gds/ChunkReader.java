@@ -169,17 +169,12 @@ final class ChunkReader {
         }
 
         private void deliver(SharedFile file, BufferLease lease, PieceTransfer.End end) {
-            int expected = file.header().payloadCrc();
             switch (end) {
-                case PieceTransfer.Complete(int crc) when crc == expected -> hit(file, lease);
+                case PieceTransfer.Complete(int crc) when file.header().admits(crc) -> hit(file, lease);
                 case PieceTransfer.Complete(int crc) -> {
                     lease.close();
                     files.forget(key);
-                    directory.quarantine(
-                            key,
-                            file.path(),
-                            "has a payload with CRC-32C " + Integer.toHexString(crc) + ", by its header "
-                                    + Integer.toHexString(expected));
+                    directory.quarantine(key, file.path(), file.header().objectionTo(crc));
                     miss();
                 }
                 case PieceTransfer.Failed(Exception cause) -> {

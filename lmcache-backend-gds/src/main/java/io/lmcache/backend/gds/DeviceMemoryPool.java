@@ -3,11 +3,13 @@ package io.lmcache.backend.gds;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.backend.gds.GdsSettings.UseCufile;
 import io.lmcache.backend.gds.cuda.CudaDevice;
 import io.lmcache.backend.gds.cuda.CudaException;
 import io.lmcache.backend.gds.cuda.DeviceMemory;
+import io.lmcache.backend.gds.cuda.HostPageLocks;
 import io.lmcache.backend.gds.cuda.ResourceStack;
 import io.lmcache.backend.gds.io.CufileIo;
 import io.lmcache.backend.gds.io.IoPath;
@@ -35,6 +37,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     private final SlabAllocator allocator;
     private final StagingPool stagings;
     private final Optional<CufileIo> cufile;
+    private final HostPageLocks hostLocks;
     // Closed in reverse: registrations before the memory they are on, the device last.
     private final ResourceStack memory;
     private final ResourceStack users;
@@ -44,22 +47,24 @@ final class DeviceMemoryPool implements AutoCloseable {
             SlabAllocator allocator,
             StagingPool stagings,
             Optional<CufileIo> cufile,
+            HostPageLocks hostLocks,
             ResourceStack memory,
             ResourceStack users) {
         this.useCufile = useCufile;
         this.allocator = allocator;
         this.stagings = stagings;
         this.cufile = cufile;
+        this.hostLocks = hostLocks;
         this.memory = memory;
         this.users = users;
     }
 
     /**
-     * Allocates and registers.
+     * Allocates and registers; begins to page-lock the host memory.
      *
      * @throws LmcacheException with {@link ErrorCode#START_FAILED} when something cannot be had; nothing stays behind
      */
-    static DeviceMemoryPool open(GdsSettings settings) {
+    static DeviceMemoryPool open(GdsSettings settings, List<HostBuffer> hostMemory) {
         ResourceStack memory = new ResourceStack();
         ResourceStack users = new ResourceStack();
         try {
@@ -69,7 +74,8 @@ final class DeviceMemoryPool implements AutoCloseable {
             StagingPool stagings = users.add(newStagings(device, settings));
             Optional<CufileIo> cufile = openCufile(settings, device, buffer);
             cufile.ifPresent(users::add);
-            return new DeviceMemoryPool(settings.useCufile(), allocator, stagings, cufile, memory, users);
+            HostPageLocks locks = users.add(HostPageLocks.start(device, hostMemory));
+            return new DeviceMemoryPool(settings.useCufile(), allocator, stagings, cufile, locks, memory, users);
         } catch (RuntimeException e) {
             closeAll(users, memory);
             throw e;
@@ -158,6 +164,25 @@ final class DeviceMemoryPool implements AutoCloseable {
             LOG.warn("libcufile is not used in {} ({}); {}", root, e.getMessage(), FALLBACK);
             return IoPath.STAGED;
         }
+    }
+
+    /** The bytes of host memory that are page-locked for the tiers above. */
+    long lockedHostBytes() {
+        return hostLocks.lockedBytes();
+    }
+
+    /** Unlocks the memory of the tiers above. Idempotent. */
+    void unlockHostMemory() {
+        try {
+            hostLocks.close();
+        } catch (IOException e) {
+            LOG.warn("Host memory could not be unlocked", e);
+        }
+    }
+
+    /** {@link StagingPool#awaitArrivals}. */
+    boolean awaitArrivals(long deadlineNanos) {
+        return stagings.awaitArrivals(deadlineNanos);
     }
 
     /**

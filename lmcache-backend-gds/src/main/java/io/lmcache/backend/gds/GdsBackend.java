@@ -91,7 +91,7 @@ final class GdsBackend implements StorageBackend {
      *     directory cannot be used
      */
     static GdsBackend open(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
-        DeviceMemoryPool memory = DeviceMemoryPool.open(settings);
+        DeviceMemoryPool memory = DeviceMemoryPool.open(settings, context.hostMemory());
         try {
             return open(settings, format, context, memory);
         } catch (RuntimeException e) {
@@ -210,6 +210,7 @@ final class GdsBackend implements StorageBackend {
     public BackendStats stats() {
         SortedMap<String, Long> all = new TreeMap<>(counters.snapshot());
         all.putAll(pathCounters.snapshot());
+        all.put("page_locked_bytes", memory.lockedHostBytes());
         return new BackendStats(directory.knownChunks(), directory.knownBytes(), settings.limitBytes(), all);
     }
 
@@ -221,7 +222,10 @@ final class GdsBackend implements StorageBackend {
         lookupThreads.shutdown();
         long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
         boolean writesEnded = writeThreads.awaitEnd(deadlineNanos);
-        boolean readsEnded = readThreads.awaitEnd(deadlineNanos);
+        boolean readsEnded = readThreads.awaitEnd(deadlineNanos) && memory.awaitArrivals(deadlineNanos);
+        // Also when something is stuck here: the tiers above are closed next, and their memory must not go under a
+        // lock.
+        memory.unlockHostMemory();
         lookupThreads.awaitEnd(deadlineNanos);
         files.forgetAll();
         // Puts that wait for room are declined from in here.

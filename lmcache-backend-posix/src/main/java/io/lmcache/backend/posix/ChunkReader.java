@@ -126,14 +126,10 @@ final class ChunkReader {
 
         private void finish(OpenChunkFile file, BufferLease lease, PieceTransfer.End end) {
             switch (end) {
-                case PieceTransfer.Complete(int crc) when crc == file.header().payloadCrc() -> hit(file, lease);
+                case PieceTransfer.Complete(int crc) when file.header().admits(crc) -> hit(file, lease);
                 case PieceTransfer.Complete(int crc) -> {
                     lease.close();
-                    String expected = Integer.toHexString(file.header().payloadCrc());
-                    directory.quarantine(
-                            key,
-                            file.path(),
-                            "has a payload with CRC-32C " + Integer.toHexString(crc) + ", by its header " + expected);
+                    directory.quarantine(key, file.path(), file.header().objectionTo(crc));
                     miss();
                 }
                 case PieceTransfer.Failed(Exception cause) -> {

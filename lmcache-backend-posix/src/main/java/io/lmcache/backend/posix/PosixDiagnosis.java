@@ -11,7 +11,7 @@ import io.lmcache.backend.posix.diagnosis.MountPoint;
 import io.lmcache.backend.posix.diagnosis.Reason;
 import io.lmcache.backend.posix.diagnosis.StorageTrial;
 import io.lmcache.backend.posix.diagnosis.TrialDirectory;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.NativeChunkFormat;
 import io.lmcache.backend.posix.io.DirectIo;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

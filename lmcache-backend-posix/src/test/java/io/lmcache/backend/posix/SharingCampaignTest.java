@@ -23,12 +23,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Four processes on one directory, of which one is killed and replaced. {@code scripts/sharing-campaign} for the long
+ * Four processes on one directory, two of each of two formats, of which one is killed and replaced. {@code scripts/sharing-campaign} for the long
  * form on every file system, {@code -Dlmcache.test.sharingSeconds} for the time of each.
  */
 class SharingCampaignTest {
     private static final double SECONDS = Double.parseDouble(System.getProperty("lmcache.test.sharingSeconds", "2"));
     private static final int WORKERS = 4;
+    private static final long LMCACHE_HEADER_BYTES = 4096;
     private static final Pattern NUMBER = Pattern.compile("([A-Z_]+)=([0-9]+)");
 
     @TempDir
@@ -93,7 +94,7 @@ class SharingCampaignTest {
             for (Child worker : workers) {
                 assertThat(worker.line("sees ", seed))
                         .as("seed %d", seed)
-                        .isEqualTo("sees " + WORKERS * SharingWorker.OWN);
+                        .isEqualTo("sees " + WORKERS / 2 * SharingWorker.OWN);
                 worker.end(seed);
             }
             assertEveryFileIsWhole(storage.ways().getFirst(), seed);
@@ -113,17 +114,21 @@ class SharingCampaignTest {
         workers.set(victim, new Child(storage.ways(), victim, seed + WORKERS, SECONDS / 2));
     }
 
-    /** By the other reader, which knows nothing of the backend. */
+    /** By other readers, which know nothing of the backend. */
     private static void assertEveryFileIsWhole(Path root, long seed) throws IOException {
-        List<Path> chunks = regularFiles(root).stream()
-                .filter(file -> file.toString().endsWith(".safetensors"))
-                .toList();
-        assertThat(chunks).as("seed %d", seed).hasSizeGreaterThanOrEqualTo(WORKERS * SharingWorker.OWN);
-        for (Path file : chunks) {
-            assertThat((long) SafetensorsReader.read(file).payload().remaining())
-                    .as("%s, seed %d", file, seed)
-                    .isEqualTo(TestChunks.META.byteSize());
+        int chunks = 0;
+        for (Path file : regularFiles(root)) {
+            if (file.toString().endsWith(".kvcache.safetensors")) {
+                assertThat(file).as("seed %d", seed).hasSize(LMCACHE_HEADER_BYTES + TestChunks.META.byteSize());
+                chunks++;
+            } else if (file.toString().endsWith(".safetensors")) {
+                assertThat((long) SafetensorsReader.read(file).payload().remaining())
+                        .as("%s, seed %d", file, seed)
+                        .isEqualTo(TestChunks.META.byteSize());
+                chunks++;
+            }
         }
+        assertThat(chunks).as("seed %d", seed).isGreaterThanOrEqualTo(WORKERS * SharingWorker.OWN);
     }
 
     /** A worker in a process of its own. */
@@ -142,7 +147,8 @@ class SharingCampaignTest {
                     "-cp",
                     System.getProperty("java.class.path"),
                     SharingWorker.class.getName()));
-            Path way = ways.get(worker % ways.size());
+            // The two of a format come different ways.
+            Path way = ways.get(worker / 2 % ways.size());
             command.addAll(SharingWorker.arguments(way, worker, WORKERS, seed, seconds));
             process = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)

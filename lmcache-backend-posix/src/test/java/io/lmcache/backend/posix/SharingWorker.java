@@ -7,6 +7,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.backend.posix.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -23,14 +24,17 @@ import java.util.stream.IntStream;
 
 /**
  * A process that works on a shared directory: at random for a while, then it stores chunks of its own, and at a line of
- * standard input looks for everybody's. Prints a line after each of the three. A wrong byte ends it with a failure.
+ * standard input looks for everybody's of its format. Prints a line after each of the three. A wrong byte ends it with a failure.
  */
 final class SharingWorker {
     /** The chunks that all workers store, read and remove at random. */
-    static final int CONTESTED = 200;
+    static final int CONTESTED = 60;
 
     /** The chunks that each worker stores in the end. */
     static final int OWN = 50;
+
+    /** Half of the workers use each. */
+    private static final List<FileFormat> FORMATS = List.of(FileFormat.NATIVE, FileFormat.LMCACHE_0_5);
 
     private static final KeyScope LASTING = KeyScope.of("test/lasting", TestChunks.LAYOUT);
 
@@ -71,17 +75,23 @@ final class SharingWorker {
         int workers = Integer.parseInt(arguments[2]);
         long nanos = (long) (Double.parseDouble(arguments[4]) * TimeUnit.SECONDS.toNanos(1));
         Random random = new Random(Long.parseLong(arguments[3]) + worker);
-        // Every other one past the page cache, where the file system allows it.
-        String isDirect = Boolean.toString(worker % 2 == 1);
-        try (StorageBackend backend = TestBackends.open(Path.of(arguments[0]), "use_direct_io", isDirect)) {
+        // Of each format, one works past the page cache, where the file system allows it.
+        String isDirect = Boolean.toString(worker >= workers / 2);
+        String format = format(worker).name();
+        try (StorageBackend backend =
+                TestBackends.open(Path.of(arguments[0]), "use_direct_io", isDirect, "file_format", format)) {
             SharingWorker self = new SharingWorker(backend, random);
             self.workAtRandom(nanos);
             System.out.println("worked " + self.results + " corrupt=" + TestBackends.count(backend, "corrupt"));
             lasting(worker).forEach(key -> TestBackends.store(backend, key));
             System.out.println("stored");
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII)).readLine();
-            System.out.println("sees " + self.seen(workers));
+            System.out.println("sees " + self.seen(worker, workers));
         }
+    }
+
+    static FileFormat format(int worker) {
+        return FORMATS.get(worker % FORMATS.size());
     }
 
     private static List<ChunkKey> lasting(int worker) {
@@ -139,14 +149,16 @@ final class SharingWorker {
                 .orElse(Result.MISS);
     }
 
-    private int seen(int workers) {
+    /** The chunks of all workers of this one's format, each of which has to be there; none of the others' may be. */
+    private int seen(int self, int workers) {
         int seen = 0;
         for (int worker = 0; worker < workers; worker++) {
             List<ChunkKey> keys = lasting(worker);
+            boolean isVisible = format(worker) == format(self);
             seen += await(backend.containsPrefix(keys));
             for (ChunkKey key : keys) {
-                if (!TestBackends.holds(backend, key)) {
-                    throw new AssertionError(key + " is not there");
+                if (TestBackends.holds(backend, key) != isVisible) {
+                    throw new AssertionError(key + (isVisible ? " is not there" : " is another format's"));
                 }
             }
         }

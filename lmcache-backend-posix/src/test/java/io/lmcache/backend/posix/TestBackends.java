@@ -11,8 +11,9 @@ import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.backend.posix.directory.ChunkName;
 import io.lmcache.backend.posix.directory.DirectorySettings;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.NativeChunkFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
@@ -121,7 +122,7 @@ final class TestBackends {
     }
 
     static Path file(Path root, ChunkKey key) {
-        return root.resolve(new NativeChunkFormat().relativePath(key));
+        return root.resolve(((ChunkName.Below) new NativeChunkFormat().name(key)).path());
     }
 
     /** The files there are; one that a janitor removes while this looks is not. */

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.apache.commons.configuration2.CompositeConfiguration;
 import org.apache.commons.configuration2.MapConfiguration;
 import org.slf4j.Logger;
@@ -58,9 +59,11 @@ public final class ConfigLoader {
     private LmcacheConfig load() {
         Map<String, Setting> settings = layered(sources());
         limitDefaults(settings);
+        chooseHash(settings);
         ConfigOptions.all().forEach(option -> check(option, settings));
         checkMemory(settings);
         checkLayerwise(settings);
+        checkHash(settings);
         checkHashSeed(settings);
         findings.throwProblems();
         return new LmcacheConfig(settings, findings.warnings());
@@ -125,6 +128,32 @@ public final class ConfigLoader {
             settings.putIfAbsent(
                     option.name(), new Setting(option.print(half), option.name(), new ConfigOrigin.Default()));
         }
+    }
+
+    /** A directory is shared with LMCache by those only who name chunks as it does. */
+    private static void chooseHash(Map<String, Setting> settings) {
+        ConfigOption<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
+        value(ConfigOptions.FILE_FORMAT, settings)
+                .map(format -> option.print(format.hashes().getFirst()))
+                .map(usual -> new Setting(usual, option.name(), new ConfigOrigin.Default()))
+                .ifPresent(setting -> settings.putIfAbsent(option.name(), setting));
+    }
+
+    private void checkHash(Map<String, Setting> settings) {
+        ConfigOption<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
+        Optional<HashAlgorithm> algorithm = value(option, settings);
+        Optional<FileFormat> format = value(ConfigOptions.FILE_FORMAT, settings);
+        if (algorithm.isEmpty() || format.isEmpty() || format.get().hashes().contains(algorithm.get())) {
+            return;
+        }
+        String hashes = format.get().hashes().stream().map(option::print).collect(Collectors.joining(" or "));
+        findings.warning("%s is %s, but %s is %s: no LMCache names the files of that format so, and neither side finds"
+                        .formatted(
+                                ConfigOptions.FILE_FORMAT,
+                                ConfigOptions.FILE_FORMAT.print(format.get()),
+                                option,
+                                option.print(algorithm.get()))
+                + " what the other stores; set " + option + " to " + hashes);
     }
 
     private void checkMemory(Map<String, Setting> settings) {

@@ -94,6 +94,23 @@ public final class ConfigOptions {
             "Which of several directories a chunk is written to: by its hash, or by the GPU's ordinal; auto is by_gpu"
                     + " with a CUDA device and by_hash without. Reads try all.");
 
+    /** What the file tier's files are like. */
+    public static final ConfigOption<FileFormat> FILE_FORMAT = ConfigOption.of(
+            "file_format",
+            "native",
+            choice(FileFormat.class),
+            "What the file tier's files are like: this library's own, or those of a version of LMCache, to share a"
+                    + " directory with it. lmcache_0_5 makes builtin the default of pre_caching_hash_algorithm.");
+
+    /** Whether files of LMCache's formats get a checksum. */
+    public static final ConfigOption<Boolean> FILE_CHECKSUM = ConfigOption.of(
+            "file_checksum",
+            "true",
+            ValueType.BOOLEAN,
+            "Whether files of LMCache's formats get a checksum in their metadata, which LMCache passes over and this"
+                    + " library checks. With false they are LMCache's to the byte, and damaged payload goes unnoticed."
+                    + " Native files always have one.");
+
     /** The most bytes in the file tier. */
     public static final ConfigOption<ByteSize> MAX_GDS_SIZE = ConfigOption.of(
             "max_gds_size",
@@ -249,6 +266,8 @@ public final class ConfigOptions {
             CACHE_POLICY,
             GDS_PATH,
             GDS_PATH_SHARDING,
+            FILE_FORMAT,
+            FILE_CHECKSUM,
             MAX_GDS_SIZE,
             GDS_TTL_SECS,
             GDS_MIN_FREE_SPACE,

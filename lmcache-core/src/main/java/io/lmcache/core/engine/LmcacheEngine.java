@@ -9,13 +9,14 @@ import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
+import io.lmcache.core.storage.HostMemory;
 import io.lmcache.core.storage.StackOptions;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /**
  * A KV cache over a stack of tiers, for any number of models.
@@ -91,7 +92,7 @@ public final class LmcacheEngine implements AutoCloseable {
 
     /** Puts an engine together, tier by tier. Not thread-safe. */
     public static final class Builder {
-        private final List<Supplier<StorageBackend>> tiers = new ArrayList<>();
+        private final List<Function<List<StorageBackend>, StorageBackend>> tiers = new ArrayList<>();
         private String instanceId = "lmcache_default_instance";
         private ChunkHasher hasher = new Sha256ChunkHasher();
         private int chunkSize = 256;
@@ -145,14 +146,17 @@ public final class LmcacheEngine implements AutoCloseable {
          */
         public Builder tier(String backend, Map<String, String> settings) {
             BackendSettings ofBackend = BackendSettings.of(backend, settings);
-            tiers.add(() -> BackendRegistry.discover()
-                    .create(backend, ofBackend, new BackendContext(instanceId, Clock.systemUTC())));
+            tiers.add(above -> BackendRegistry.discover()
+                    .create(
+                            backend,
+                            ofBackend,
+                            HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC()))));
             return this;
         }
 
         /** Adds a tier below those added before. From {@link #build()} on the backend is the engine's, which closes it. */
         public Builder tier(StorageBackend backend) {
-            tiers.add(() -> backend);
+            tiers.add(_ -> backend);
             return this;
         }
 
@@ -166,7 +170,7 @@ public final class LmcacheEngine implements AutoCloseable {
             List<StorageBackend> started = new ArrayList<>();
             try {
                 Chunker chunker = new Chunker(hasher, chunkSize, saveUnfullChunk);
-                tiers.forEach(tier -> started.add(tier.get()));
+                tiers.forEach(tier -> started.add(tier.apply(started)));
                 return new LmcacheEngine(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
             } catch (RuntimeException e) {
                 Closing.afterFailure(started.reversed(), e);

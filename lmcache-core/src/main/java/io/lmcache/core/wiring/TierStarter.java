@@ -10,6 +10,7 @@ import io.lmcache.core.config.CuFileUse;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
+import io.lmcache.core.storage.HostMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -37,13 +38,13 @@ final class TierStarter {
         List<StorageBackend> started = new ArrayList<>();
         try {
             if (config.value(ConfigOptions.LOCAL_CPU)) {
-                started.add(create("cpu", settings.cpu()));
+                started.add(create("cpu", settings.cpu(), started));
             }
             if (!config.value(ConfigOptions.GDS_PATH).isEmpty()) {
-                started.add(fileTier());
+                started.add(fileTier(started));
             }
             for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-                started.add(create(plugin, config.pluginSettings(plugin)));
+                started.add(create(plugin, config.pluginSettings(plugin), started));
             }
             return started;
         } catch (RuntimeException e) {
@@ -53,19 +54,19 @@ final class TierStarter {
     }
 
     /** Through the GPU where there is one, else through the host; on the same path, with the same files. */
-    private StorageBackend fileTier() {
+    private StorageBackend fileTier(List<StorageBackend> above) {
         try {
-            return create("gds", settings.gds());
+            return create("gds", settings.gds(), above);
         } catch (LmcacheException e) {
             if (e.code() != ErrorCode.START_FAILED || config.value(ConfigOptions.USE_CUFILE) == CuFileUse.REQUIRED) {
                 throw e;
             }
             LOG.info("gds_path is served by tier 'posix': {}", e.getMessage());
-            return create("posix", settings.posix());
+            return create("posix", settings.posix(), above);
         }
     }
 
-    private StorageBackend create(String name, Map<String, String> own) {
-        return registry.create(name, BackendSettings.of(name, own), context);
+    private StorageBackend create(String name, Map<String, String> own, List<StorageBackend> above) {
+        return registry.create(name, BackendSettings.of(name, own), HostMemory.below(above, context));
     }
 }

@@ -469,6 +469,45 @@ class ConfigLoaderTest {
         return damaged.toString();
     }
 
+    @ParameterizedTest
+    @CsvSource({"native, SHA256", "lmcache_0_3_2, SHA256", "lmcache_0_5, BUILTIN"})
+    void fileFormatBringsItsUsualHash(String format, HashAlgorithm usual) {
+        Map<String, String> variables = Map.of("LMCACHE_FILE_FORMAT", format, "PYTHONHASHSEED", "0");
+        LmcacheConfig config = load(variables);
+        assertThat(config.value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM)).isEqualTo(usual);
+        assertThat(config.origin(ConfigOptions.PRE_CACHING_HASH_ALGORITHM)).isEqualTo(new ConfigOrigin.Default());
+        assertThat(config.warnings()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "lmcache_0_3_2, builtin, sha256",
+        "lmcache_0_3_2, blake3, sha256",
+        "lmcache_0_3_2, sha256_cbor, sha256",
+        "lmcache_0_5, sha256, builtin or sha256_cbor",
+        "lmcache_0_5, blake3, builtin or sha256_cbor"
+    })
+    void hashThatNoLmcacheNamesTheFilesByIsAWarning(String format, String algorithm, String usual) {
+        Map<String, String> variables = Map.of(
+                "LMCACHE_FILE_FORMAT", format,
+                "LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm,
+                "PYTHONHASHSEED", "0");
+        assertThat(load(variables).warnings())
+                .containsExactly("file_format is " + format + ", but pre_caching_hash_algorithm is " + algorithm
+                        + ": no LMCache names the files of that format so, and neither side finds what the other stores;"
+                        + " set pre_caching_hash_algorithm to " + usual);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"native, blake3", "native, builtin", "lmcache_0_3_2, sha256", "lmcache_0_5, sha256_cbor"})
+    void hashThatGoesWithTheFilesIsTakenAsItIs(String format, String algorithm) {
+        Map<String, String> variables = Map.of(
+                "LMCACHE_FILE_FORMAT", format,
+                "LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm,
+                "PYTHONHASHSEED", "0");
+        assertThat(load(variables).warnings()).isEmpty();
+    }
+
     @Test
     void pythonsSeedHoldsWhereNoSettingSaysOtherwise() throws IOException {
         Map<String, String> python = Map.of("PYTHONHASHSEED", "42", "LMCACHE_PRE_CACHING_HASH_ALGORITHM", "builtin");

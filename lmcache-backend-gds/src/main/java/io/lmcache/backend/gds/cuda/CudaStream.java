@@ -10,7 +10,8 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
- * A queue of copies that run in order, beside the CPU. For one thread, which has made the device's context current.
+ * A queue of copies that run in order, beside the CPU. Thread-safe, for threads that have made the device's context
+ * current.
  *
  * <p>Memory handed to a copy stays untouched until an event recorded after it, or {@link #synchronize()}, is past.
  */

@@ -6,6 +6,8 @@ import io.lmcache.backend.gds.cufile.RegisteredBuffer;
 import io.lmcache.backend.posix.directory.ChunkFileFormat;
 import io.lmcache.backend.posix.io.PieceTransfer;
 import java.io.IOException;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Moves pieces between a file and registered device memory, and has the device take their checksums. */
 record CufileMover(
@@ -28,7 +30,7 @@ record CufileMover(
     }
 
     @Override
-    public void close() throws IOException {
-        pool.giveBack(staging);
+    public void end(Consumer<Optional<Exception>> whenEnded) {
+        whenEnded.accept(pool.drainAndGiveBack(staging));
     }
 }

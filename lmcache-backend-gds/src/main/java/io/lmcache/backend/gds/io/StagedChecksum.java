@@ -9,7 +9,7 @@ record StagedChecksum(Staging staging) implements DeviceChecksum {
     @Override
     public int crc32c(DeviceBuffer region) throws IOException {
         CRC32C crc = new CRC32C();
-        staging.copyOut(region, (part, _) -> crc.update(part.asByteBuffer()));
+        staging.copyOut(region, piece -> crc.update(piece.asByteBuffer()));
         return (int) crc.getValue();
     }
 }

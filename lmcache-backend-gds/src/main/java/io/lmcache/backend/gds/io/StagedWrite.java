@@ -4,6 +4,8 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.backend.posix.io.PayloadChannels;
 import io.lmcache.backend.posix.io.PieceTransfer;
 import java.io.IOException;
+import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 
 /** Moves pieces from a device through page-locked memory to a file. */
@@ -12,12 +14,12 @@ record StagedWrite(StagingPool pool, Staging staging, PayloadChannels file, Devi
     @Override
     public int move(long start, long end) throws IOException {
         CRC32C crc = new CRC32C();
-        staging.copyOut(memory.slice(start, end - start), (part, offset) -> file.write(part, start + offset, crc));
+        staging.copyOut(memory.slice(start, end - start), piece -> file.write(piece, start, crc));
         return (int) crc.getValue();
     }
 
     @Override
-    public void close() throws IOException {
-        pool.giveBack(staging);
+    public void end(Consumer<Optional<Exception>> whenEnded) {
+        whenEnded.accept(pool.drainAndGiveBack(staging));
     }
 }

@@ -11,59 +11,41 @@ import io.lmcache.backend.gds.kernel.DeviceCrc32c;
 import io.lmcache.backend.posix.io.PieceTransfer;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * What one thread needs to bring bytes to a device and back: two page-locked slices, each as long as a piece, and a
- * stream.
+ * What one thread needs to bring bytes to a device and back: two page-locked slices, each as long as a piece.
  *
- * <p>A piece moves in parts of 1 MiB, so that the copy of one part runs while the CPU is at the next; and in turns through
- * the two slices, so that the last copies of one piece run while the next is read. For one thread at a time, on which the
- * device's context is current.
+ * <p>The slices are used in turns, so that one is filled while the other is copied. A piece is copied whole: a copy has a
+ * fixed cost on the bus, which tells in copies of 1 MiB.
+ *
+ * <p>For one thread at a time, on which the device's context is current.
  */
 final class Staging {
     /** The page-locked memory that a staging takes. */
     static final long BYTES = 2 * PieceTransfer.PIECE_BYTES;
 
-    private static final long PART_BYTES = 1 << 20;
-
-    /** What the CPU does with a part of a piece. */
+    /** What the CPU does with a piece. */
     @FunctionalInterface
-    interface PartAction {
-        /**
-         * Fills or uses page-locked memory.
-         *
-         * @param offset where the part begins within the piece
-         */
-        void run(MemorySegment part, long offset) throws IOException;
+    interface PieceAction {
+        /** Fills or uses page-locked memory. */
+        void run(MemorySegment piece) throws IOException;
     }
 
-    /** Page-locked memory for a piece, with an event for the copy of each part. */
-    private record Slice(MemorySegment memory, List<CudaEvent> events) {
-        MemorySegment part(long offset, long pieceBytes) {
-            return memory.asSlice(offset, Math.min(PART_BYTES, pieceBytes - offset));
-        }
+    /** Page-locked memory for a piece, with an event for the end of its copy. */
+    private record Slice(MemorySegment memory, CudaEvent copied) {}
 
-        CudaEvent event(long offset) {
-            return events.get((int) (offset / PART_BYTES));
-        }
-
-        void await() throws IOException {
-            for (CudaEvent event : events) {
-                event.await();
-            }
-        }
-    }
-
-    private final CudaStream stream;
+    // Shared by all stagings: the bus loses time between copies of different streams.
+    private final CudaStream toDevice;
+    private final CudaStream toHost;
     private final Slice[] slices;
     private final DeviceChecksum checksum;
     private int turn;
 
-    private Staging(CudaStream stream, Slice[] slices, Optional<DeviceCrc32c> kernel) {
-        this.stream = stream;
+    private Staging(CudaStream toDevice, CudaStream toHost, Slice[] slices, Optional<DeviceCrc32c> kernel) {
+        this.toDevice = toDevice;
+        this.toHost = toHost;
         this.slices = slices;
         this.checksum = kernel.<DeviceChecksum>map(crc -> region -> crc.compute(List.of(region))[0])
                 .orElseGet(() -> new StagedChecksum(this));
@@ -73,57 +55,48 @@ final class Staging {
      * A staging over page-locked memory, which stays the caller's.
      *
      * @param memory {@link #BYTES} of it
+     * @param toDevice where copies to the device are queued
      * @param kernels what computes checksums on the device; empty to compute them on the host
      * @param resources takes what the staging has to close
      */
     static Staging create(
-            CudaDevice device, MemorySegment memory, Optional<CudaKernels> kernels, ResourceStack resources)
+            CudaDevice device,
+            MemorySegment memory,
+            CudaStream toDevice,
+            Optional<CudaKernels> kernels,
+            ResourceStack resources)
             throws IOException {
-        CudaStream stream = resources.add(device.newStream());
+        CudaStream toHost = resources.add(device.newStream());
         long half = PieceTransfer.PIECE_BYTES;
         Slice[] slices = {
-            newSlice(device, memory.asSlice(0, half), resources),
-            newSlice(device, memory.asSlice(half, half), resources)
+            new Slice(memory.asSlice(0, half), resources.add(device.newEvent())),
+            new Slice(memory.asSlice(half, half), resources.add(device.newEvent()))
         };
         Optional<DeviceCrc32c> kernel = Optional.empty();
         if (kernels.isPresent()) {
             DeviceMemory scratch = resources.add(device.allocate(DeviceCrc32c.SCRATCH_BYTES));
-            kernel = Optional.of(new DeviceCrc32c(kernels.get().on(stream.handle()), scratch.buffer()));
+            kernel = Optional.of(new DeviceCrc32c(kernels.get().on(toHost.handle()), scratch.buffer()));
         }
-        return new Staging(stream, slices, kernel);
+        return new Staging(toDevice, toHost, slices, kernel);
     }
 
-    private static Slice newSlice(CudaDevice device, MemorySegment memory, ResourceStack resources) throws IOException {
-        List<CudaEvent> events = new ArrayList<>();
-        for (long offset = 0; offset < memory.byteSize(); offset += PART_BYTES) {
-            events.add(resources.add(device.newEvent()));
-        }
-        return new Slice(memory, List.copyOf(events));
-    }
-
-    /** Fills a region of a piece at most, part by part. The copies may end after this returns; see {@link #drain}. */
-    void copyIn(DeviceBuffer target, PartAction fill) throws IOException {
+    /** Fills a region of a piece at most. The copy may end after this returns. */
+    void copyIn(DeviceBuffer target, PieceAction fill) throws IOException {
         Slice slice = nextSlice();
-        for (long offset = 0; offset < target.byteSize(); offset += PART_BYTES) {
-            MemorySegment part = slice.part(offset, target.byteSize());
-            fill.run(part, offset);
-            stream.copyToDevice(part, target.slice(offset, part.byteSize()));
-            slice.event(offset).record(stream);
-        }
+        MemorySegment piece = slice.memory.asSlice(0, target.byteSize());
+        fill.run(piece);
+        toDevice.copyToDevice(piece, target);
+        slice.copied.record(toDevice);
     }
 
-    /** Hands over a region of a piece at most, part by part. */
-    void copyOut(DeviceBuffer source, PartAction use) throws IOException {
+    /** Hands over a region of a piece at most. */
+    void copyOut(DeviceBuffer source, PieceAction use) throws IOException {
         Slice slice = nextSlice();
-        for (long offset = 0; offset < source.byteSize(); offset += PART_BYTES) {
-            MemorySegment part = slice.part(offset, source.byteSize());
-            stream.copyToHost(source.slice(offset, part.byteSize()), part);
-            slice.event(offset).record(stream);
-        }
-        for (long offset = 0; offset < source.byteSize(); offset += PART_BYTES) {
-            slice.event(offset).await();
-            use.run(slice.part(offset, source.byteSize()), offset);
-        }
+        MemorySegment piece = slice.memory.asSlice(0, source.byteSize());
+        toHost.copyToHost(source, piece);
+        slice.copied.record(toHost);
+        slice.copied.await();
+        use.run(piece);
     }
 
     /** What computes checksums of device memory, on this staging's thread. */
@@ -131,15 +104,15 @@ final class Staging {
         return checksum;
     }
 
-    /** The slice that was not used last, when its copies are done. */
-    private Slice nextSlice() throws IOException {
-        turn = 1 - turn;
-        slices[turn].await();
-        return slices[turn];
+    /** Waits for what a failure has left on the way to the host. */
+    void drain() throws IOException {
+        toHost.synchronize();
     }
 
-    /** Waits until all copies are done, also those that a failure has left without an event. */
-    void drain() throws IOException {
-        stream.synchronize();
+    /** The slice that was not used last, when its copy is done. */
+    private Slice nextSlice() throws IOException {
+        turn = 1 - turn;
+        slices[turn].copied.await();
+        return slices[turn];
     }
 }

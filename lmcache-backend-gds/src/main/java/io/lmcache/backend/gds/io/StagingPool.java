@@ -2,6 +2,7 @@ package io.lmcache.backend.gds.io;
 
 import io.lmcache.api.memory.HostRegion;
 import io.lmcache.backend.gds.cuda.CudaDevice;
+import io.lmcache.backend.gds.cuda.CudaStream;
 import io.lmcache.backend.gds.cuda.ResourceStack;
 import io.lmcache.backend.gds.kernel.CudaKernels;
 import java.io.Closeable;
@@ -21,12 +22,14 @@ public final class StagingPool implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(StagingPool.class);
 
     private final CudaDevice device;
+    private final Arrivals arrivals;
     private final ResourceStack resources;
     // Guarded by itself. The last one used is taken first: its memory is the most likely to be in the CPU's caches.
     private final Deque<Staging> free = new ArrayDeque<>();
 
-    private StagingPool(CudaDevice device, ResourceStack resources) {
+    private StagingPool(CudaDevice device, Arrivals arrivals, ResourceStack resources) {
         this.device = device;
+        this.arrivals = arrivals;
         this.resources = resources;
     }
 
@@ -37,16 +40,17 @@ public final class StagingPool implements Closeable {
      */
     public static StagingPool create(CudaDevice device, int threads, boolean withKernel) throws IOException {
         ResourceStack resources = new ResourceStack();
-        StagingPool pool = new StagingPool(device, resources);
         boolean created = false;
         try {
             HostRegion region = new HostRegion(threads * Staging.BYTES);
             resources.add(region::close);
             resources.add(device.pageLock(region.segment()));
             Optional<CudaKernels> kernels = withKernel ? loadKernels(device, resources) : Optional.empty();
+            CudaStream toDevice = resources.add(device.newStream());
+            StagingPool pool = new StagingPool(device, resources.add(new Arrivals(device, toDevice)), resources);
             for (int i = 0; i < threads; i++) {
                 MemorySegment memory = region.segment().asSlice(i * Staging.BYTES, Staging.BYTES);
-                pool.free.add(Staging.create(device, memory, kernels, resources));
+                pool.free.add(Staging.create(device, memory, toDevice, kernels, resources));
             }
             created = true;
             return pool;
@@ -72,7 +76,7 @@ public final class StagingPool implements Closeable {
         }
     }
 
-    /** A staging for the calling thread, to be given back by {@link #giveBack}; makes the device's context current. */
+    /** A staging for the calling thread, which gives it back; makes the device's context current. */
     Staging take() throws IOException {
         device.makeCurrent();
         synchronized (free) {
@@ -80,15 +84,38 @@ public final class StagingPool implements Closeable {
         }
     }
 
-    /** Waits for the copies of a staging, and takes it back. */
-    void giveBack(Staging staging) throws IOException {
+    /** Takes a staging back. Copies to the device may be under way: its next user waits for the slices they are from. */
+    void giveBack(Staging staging) {
+        synchronized (free) {
+            free.push(staging);
+        }
+    }
+
+    /** Takes a staging back when nothing is on the way to the host any more; the answer is what failed, if something did. */
+    Optional<Exception> drainAndGiveBack(Staging staging) {
         try {
             staging.drain();
+            return Optional.empty();
+        } catch (IOException e) {
+            return Optional.of(e);
         } finally {
-            synchronized (free) {
-                free.push(staging);
-            }
+            giveBack(staging);
         }
+    }
+
+    /** What tells when copies to the device have arrived. */
+    Arrivals arrivals() {
+        return arrivals;
+    }
+
+    /**
+     * Waits until all copies have arrived and whoever waits for them was told, until {@link System#nanoTime()} at most. To
+     * be called when no thread begins a copy any more.
+     *
+     * @return whether that is so
+     */
+    public boolean awaitArrivals(long deadlineNanos) {
+        return arrivals.awaitEnd(deadlineNanos);
     }
 
     /** Ends all stagings. None may be in use. */

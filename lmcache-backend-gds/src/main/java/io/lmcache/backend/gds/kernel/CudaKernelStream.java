@@ -7,6 +7,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.backend.gds.cuda.CudaDevice;
 import io.lmcache.backend.gds.cuda.CudaException;
+import io.lmcache.backend.gds.cuda.HostPageLocks;
 import io.lmcache.backend.gds.cuda.Pointers;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -50,16 +51,41 @@ final class CudaKernelStream implements KernelStream {
 
     @Override
     public void copyToDevice(MemorySegment source, DeviceBuffer target) throws CudaException {
-        device.<CudaException>withContext(() -> check(
-                "cuMemcpyHtoDAsync of " + source.byteSize() + " bytes",
-                JCudaDriver.cuMemcpyHtoDAsync(Pointers.of(target), Pointers.of(source), source.byteSize(), stream)));
+        device.<CudaException>withContext(() -> inPieces(
+                source,
+                (offset, bytes) -> check(
+                        "cuMemcpyHtoDAsync of " + bytes + " bytes",
+                        JCudaDriver.cuMemcpyHtoDAsync(
+                                Pointers.of(target.slice(offset, bytes)),
+                                Pointers.of(source.asSlice(offset, bytes)),
+                                bytes,
+                                stream))));
     }
 
     @Override
     public void copyToHost(DeviceBuffer source, MemorySegment target) throws CudaException {
-        device.<CudaException>withContext(() -> check(
-                "cuMemcpyDtoHAsync of " + source.byteSize() + " bytes",
-                JCudaDriver.cuMemcpyDtoHAsync(Pointers.of(target), Pointers.of(source), source.byteSize(), stream)));
+        device.<CudaException>withContext(() -> inPieces(
+                target,
+                (offset, bytes) -> check(
+                        "cuMemcpyDtoHAsync of " + bytes + " bytes",
+                        JCudaDriver.cuMemcpyDtoHAsync(
+                                Pointers.of(target.asSlice(offset, bytes)),
+                                Pointers.of(source.slice(offset, bytes)),
+                                bytes,
+                                stream))));
+    }
+
+    private interface PieceCopy {
+        void queue(long offset, long bytes) throws CudaException;
+    }
+
+    /** Cuts where one page lock may end and another begin. */
+    private static void inPieces(MemorySegment host, PieceCopy copy) throws CudaException {
+        for (long offset = 0; offset < host.byteSize(); ) {
+            long bytes = HostPageLocks.bytesOfOnePiece(host.address() + offset, host.byteSize() - offset);
+            copy.queue(offset, bytes);
+            offset += bytes;
+        }
     }
 
     @Override

@@ -14,8 +14,11 @@ import java.util.List;
  * bytes. For one thread at a time, as its stream is.
  */
 public final class DeviceCrc32c {
+    // What is queued before the host waits for it: a wait for each launch would take longer than small messages do.
+    private static final int MAX_QUEUED = 16 * Parameter.MAX_MESSAGES;
+
     /** The length of the scratch memory, in bytes. */
-    public static final long SCRATCH_BYTES = (long) Parameter.MAX_MESSAGES * Integer.BYTES;
+    public static final long SCRATCH_BYTES = (long) MAX_QUEUED * Integer.BYTES;
 
     // Of crc32c.cu: a thread block takes 8 segments of 2048 words.
     private static final long BYTES_PER_BLOCK = 8L * 2048 * Integer.BYTES;
@@ -57,13 +60,12 @@ public final class DeviceCrc32c {
     public int[] compute(List<DeviceBuffer> messages) throws IOException {
         messages.forEach(this::requireReadable);
         int[] crcs = new int[messages.size()];
-        for (int first = 0; first < crcs.length; first += Parameter.MAX_MESSAGES) {
-            int end = Math.min(crcs.length, first + Parameter.MAX_MESSAGES);
-            List<DeviceBuffer> batch = messages.subList(first, end);
-            computeRemainders(batch);
-            for (int i = 0; i < batch.size(); i++) {
+        for (int first = 0; first < crcs.length; first += MAX_QUEUED) {
+            List<DeviceBuffer> queued = messages.subList(first, Math.min(crcs.length, first + MAX_QUEUED));
+            computeRemainders(queued);
+            for (int i = 0; i < queued.size(); i++) {
                 int remainder = hostRemainders.getAtIndex(ValueLayout.JAVA_INT, i);
-                crcs[first + i] = Remainders.crc32c(remainder, batch.get(i).byteSize());
+                crcs[first + i] = Remainders.crc32c(remainder, queued.get(i).byteSize());
             }
         }
         return crcs;
@@ -86,14 +88,25 @@ public final class DeviceCrc32c {
         }
     }
 
-    private void computeRemainders(List<DeviceBuffer> batch) throws IOException {
-        parameter.set(scratch, batch);
-        long longest = batch.stream().mapToLong(DeviceBuffer::byteSize).max().orElseThrow();
-        int blocks = Math.toIntExact(Math.max(1, Math.ceilDiv(longest, BYTES_PER_BLOCK)));
-        stream.copyToDevice(zeros, scratch);
-        stream.launch("crc32c", new Grid(blocks, batch.size(), 1), parameter.segment);
-        stream.copyToHost(scratch, hostRemainders);
+    private void computeRemainders(List<DeviceBuffer> messages) throws IOException {
+        long bytes = (long) messages.size() * Integer.BYTES;
+        DeviceBuffer remainders = scratch.slice(0, bytes);
+        stream.copyToDevice(zeros.asSlice(0, bytes), remainders);
+        for (int first = 0; first < messages.size(); first += Parameter.MAX_MESSAGES) {
+            int end = Math.min(messages.size(), first + Parameter.MAX_MESSAGES);
+            launch(
+                    messages.subList(first, end),
+                    remainders.slice((long) first * Integer.BYTES, (long) (end - first) * Integer.BYTES));
+        }
+        stream.copyToHost(remainders, hostRemainders.asSlice(0, bytes));
         stream.synchronize();
+    }
+
+    private void launch(List<DeviceBuffer> messages, DeviceBuffer remainders) throws IOException {
+        parameter.set(remainders, messages);
+        long longest = messages.stream().mapToLong(DeviceBuffer::byteSize).max().orElseThrow();
+        int blocks = Math.toIntExact(Math.max(1, Math.ceilDiv(longest, BYTES_PER_BLOCK)));
+        stream.launch("crc32c", new Grid(blocks, messages.size(), 1), parameter.segment);
     }
 
     /** The struct {@code Crc} of crc32c.cu: a pointer, then a pointer and a length for each message. */

@@ -10,6 +10,7 @@ import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.backend.gds.kernel.KernelStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -132,6 +133,15 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
                 throw new LmcacheException(
                         ErrorCode.INVALID_ARGUMENT,
                         "A paged request needs an allocator of device memory, but got one of host memory");
+        };
+    }
+
+    /** Host memory only with a staging buffer. */
+    @Override
+    public boolean accepts(MemoryDomain domain) {
+        return switch (domain) {
+            case DEVICE -> true;
+            case HOST -> leases.staging.isPresent();
         };
     }
 

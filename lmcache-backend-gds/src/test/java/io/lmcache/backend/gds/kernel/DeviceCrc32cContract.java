@@ -7,6 +7,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -78,6 +79,18 @@ abstract class DeviceCrc32cContract {
     @Test
     void moreMessagesThanALaunchHoldsKeepTheirOrder() throws IOException {
         assertSameCrcs(IntStream.range(0, 130).mapToObj(i -> message(4 * i)).toList());
+    }
+
+    @Test
+    void moreMessagesThanAreQueuedAtATimeKeepTheirOrder() throws IOException {
+        int queued = Math.toIntExact(DeviceCrc32c.SCRATCH_BYTES / Integer.BYTES);
+        DeviceBuffer one = device.upload(message(12));
+        DeviceBuffer other = device.upload(message(8));
+        List<DeviceBuffer> regions = new ArrayList<>(Collections.nCopies(queued + 1, one));
+        regions.set(queued - 1, other);
+        int[] crcs = crc.compute(regions);
+        int[] alone = crc.compute(List.of(one, other));
+        assertThat(crcs).as("seed %d", seed).hasSize(queued + 1).endsWith(alone[0], alone[1], alone[0]);
     }
 
     @Test

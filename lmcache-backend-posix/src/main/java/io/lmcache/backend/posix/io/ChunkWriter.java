@@ -38,6 +38,11 @@ public final class ChunkWriter {
 
     /** Stores the chunk. The caller keeps its lease, which is on memory that the routes serve. */
     public CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+        Optional<String> objection = directory.objectionTo(key);
+        if (objection.isPresent()) {
+            counters.increment(Event.INEXPRESSIBLE);
+            return declined(DeclineReason.UNSUPPORTED, objection.get());
+        }
         if (!directory.canEverHold(meta)) {
             return declined(
                     DeclineReason.TOO_LARGE,

@@ -36,8 +36,8 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
     }
 
     /**
-     * Opens the key's file. Empty when there is none; also when it is not what it should be, and then it goes to
-     * quarantine.
+     * Opens the key's file. Empty when there is none; also when it is another chunk's, or not what it should be, and then
+     * it goes to quarantine.
      *
      * @param isDirect whether to read with O_DIRECT
      * @param headerBuffer memory for the header, aligned for direct I/O; free again afterwards
@@ -113,24 +113,18 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             directory.quarantine(key, path, "has only " + fileBytes + " bytes");
             return Optional.empty();
         }
-        return switch (directory.format().check(beginning.read(channel, fileBytes), key)) {
+        return switch (directory.format().check(beginning.read(channel, fileBytes), fileBytes, key)) {
             case HeaderCheck.Invalid invalid -> {
-                directory.quarantine(key, path, "has a header that " + invalid.reason());
+                directory.quarantine(key, path, invalid.reason());
                 yield Optional.empty();
             }
-            case HeaderCheck.Valid valid
-            when fileBytes != fileBytes(valid.meta()) -> {
-                directory.quarantine(
-                        key, path, "has " + fileBytes + " bytes, by its header " + fileBytes(valid.meta()));
+            case HeaderCheck.Other other -> {
+                directory.noteOther(path, other.reason());
                 yield Optional.empty();
             }
             case HeaderCheck.Valid valid ->
                 Optional.of(new OpenChunkFile(path, channels(path, channel, isDirect, valid.meta()), valid));
         };
-    }
-
-    private static long fileBytes(ChunkMeta meta) {
-        return ChunkFileFormat.HEADER_BYTES + meta.byteSize();
     }
 
     private static PayloadChannels channels(Path path, FileChannel channel, boolean isDirect, ChunkMeta meta)

@@ -2,6 +2,7 @@ package io.lmcache.backend.posix.io;
 
 import io.lmcache.backend.posix.directory.Crc32cCombine;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -20,19 +21,25 @@ public final class PieceTransfer implements Runnable {
 
     /** Moves pieces for one thread. */
     @FunctionalInterface
-    public interface Mover extends AutoCloseable {
-        /** Moves a range of the payload, now or until {@link #close()}; returns its CRC-32C. */
+    public interface Mover {
+        /** Moves a range of the payload, or begins to; returns its CRC-32C. */
         int move(long start, long end) throws IOException;
 
-        /** Waits for what is still moving. */
-        @Override
-        default void close() throws IOException {}
+        /**
+         * Called once, after the last range or a failure.
+         *
+         * @param whenEnded to be called when nothing is moving any more, on any thread, with what kept something from
+         *     arriving
+         */
+        default void end(Consumer<Optional<Exception>> whenEnded) {
+            whenEnded.accept(Optional.empty());
+        }
     }
 
     /** Makes a mover for a thread. */
     @FunctionalInterface
     public interface Movers {
-        /** A mover for the calling thread, which closes it. */
+        /** A mover for the calling thread, which ends it. */
         Mover open() throws IOException;
     }
 
@@ -59,7 +66,7 @@ public final class PieceTransfer implements Runnable {
      *
      * @param bytes the length of the payload, at least 1
      * @param movers the way; what it uses stays until {@code whenEnded} is called
-     * @param whenEnded called once, on the thread that finished last
+     * @param whenEnded called once, on the thread that finished last or saw the last bytes arrive
      */
     public PieceTransfer(long bytes, Movers movers, Consumer<End> whenEnded) {
         this.bytes = bytes;
@@ -78,30 +85,51 @@ public final class PieceTransfer implements Runnable {
     @Override
     public void run() {
         int first = next.getAndIncrement();
-        if (first < crcs.length && unfinished.addAndGet(-moveFrom(first)) == 0) {
-            Exception cause = failure.get();
-            whenEnded.accept(cause == null ? new Complete(combinedCrc()) : new Failed(cause));
+        if (first >= crcs.length) {
+            return;
+        }
+        try {
+            moveFrom(first, movers.open());
+        } catch (IOException | RuntimeException e) {
+            failure.compareAndSet(null, e);
+            finish(takeFrom(first));
         }
     }
 
-    /** Moves pieces until none is left; returns how many it took. */
-    private int moveFrom(int first) {
+    /** Moves pieces until none is left. */
+    private void moveFrom(int first, Mover mover) {
         int piece = first;
-        int taken = 0;
-        try (Mover mover = movers.open()) {
+        int moved = 0;
+        try {
             for (; piece < crcs.length && failure.get() == null; piece = next.getAndIncrement()) {
                 long start = piece * PIECE_BYTES;
                 crcs[piece] = mover.move(start, Math.min(start + PIECE_BYTES, bytes));
-                taken++;
+                moved++;
             }
         } catch (IOException | RuntimeException e) {
             failure.compareAndSet(null, e);
         }
-        // After a failure, what is left is taken to be left alone.
-        for (; piece < crcs.length; piece = next.getAndIncrement()) {
+        int taken = moved + takeFrom(piece);
+        mover.end(lost -> {
+            lost.ifPresent(cause -> failure.compareAndSet(null, cause));
+            finish(taken);
+        });
+    }
+
+    /** After a failure, takes what is left, to leave it alone; returns how many pieces that are. */
+    private int takeFrom(int first) {
+        int taken = 0;
+        for (int piece = first; piece < crcs.length; piece = next.getAndIncrement()) {
             taken++;
         }
         return taken;
+    }
+
+    private void finish(int pieces) {
+        if (unfinished.addAndGet(-pieces) == 0) {
+            Exception cause = failure.get();
+            whenEnded.accept(cause == null ? new Complete(combinedCrc()) : new Failed(cause));
+        }
     }
 
     private int combinedCrc() {
