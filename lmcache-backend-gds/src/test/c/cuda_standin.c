@@ -124,6 +124,11 @@ int cuDeviceGetName(char *name, int length, int device) {
   return standin_enter("cuDeviceGetName");
 }
 
+int cuDeviceGetPCIBusId(char *address, int length, int device) {
+  snprintf(address, length, "0000:%02X:00.0", 0x1a + device);
+  return standin_enter("cuDeviceGetPCIBusId");
+}
+
 int cuDeviceGetUuid(unsigned char *uuid, int device) {
   memset(uuid, 0xa0 + device, 16);
   return standin_enter("cuDeviceGetUuid");
