@@ -21,7 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a client holds ends with its session, what a server holds with its process; others go on. */
 class LifetimeTest {
     private static final Sizes SIZES = new Sizes(4, 64, 16, 2, 64);
-    private static final int KILLS = 5;
+    /** Few in every build; {@code -Dlmcache.kill.rounds=100} for the whole campaign. */
+    private static final int KILLS = Integer.getInteger("lmcache.kill.rounds", 3);
 
     @TempDir
     private Path directory;
@@ -124,6 +125,7 @@ class LifetimeTest {
             assertThat(client.events().hasNext()).isFalse();
             assertThat(server.awaitEnd()).isEqualTo(143);
             assertThat(server.socket()).doesNotExist();
+            assertThat(server.err()).doesNotContain("WARN").doesNotContain("ERROR");
         }
     }
 
