@@ -24,8 +24,6 @@ from lmcache_jvm.steps import Load, Save
 
 logger = logging.getLogger(__name__)
 
-_LOADING_THREADS = 8
-_SAVING_THREADS = 4
 # How much longer than its deadline an answer is awaited.
 _ANSWER_SECONDS = 0.5
 _POLL_SECONDS = 0.2
@@ -34,7 +32,9 @@ Answer = TypeVar("Answer", pb.RetrieveResponse, pb.StoreResponse)
 
 
 class WorkerSide:
-    """One rank. Called by one thread of vLLM; loads run in threads of their own."""
+    """One rank. Called by one thread of vLLM; loads run in a thread of their own, one after the other: the server makes
+    two transfers of a rank at a time, and a save must not wait for loads.
+    """
 
     def __init__(
         self, settings: Settings, name: str, spec: CacheSpec, identity: pb.RegisterKvCacheRequest, metrics: Metrics
@@ -49,8 +49,7 @@ class WorkerSide:
         self._tensors: Mapping[str, Tensor] = {}
         self._blocks_for_one = 1
         self._fence: Callable[[], Callable[[], None]] = _no_fence
-        self._loading = ThreadPoolExecutor(_LOADING_THREADS, "lmcache load")
-        self._saving = ThreadPoolExecutor(_SAVING_THREADS, "lmcache save")
+        self._loading = ThreadPoolExecutor(1, "lmcache load")
         self._lock = threading.Lock()
         self._received: set[str] = set()
         self._failed_blocks: set[int] = set()
@@ -88,15 +87,15 @@ class WorkerSide:
         """Ends everything. Loads under way end by their deadlines."""
         self.unregister()
         self._loading.shutdown(wait=False, cancel_futures=True)
-        self._saving.shutdown(wait=False, cancel_futures=True)
 
     def start_loads(self, loads: Sequence[Load]) -> None:
         """Begins loads; `take_received` tells when they are over, however they went."""
         if loads:
             # The blocks may still be written to by what the GPU has been given so far.
             wait = self._fence()
+            deadline = _nanoseconds_from_now(self._settings.retrieve_seconds)
             for load in loads:
-                self._loading.submit(self._load, load, wait)
+                self._loading.submit(self._load, load, wait, deadline)
 
     def take_received(self) -> set[str]:
         """The requests whose loads ended since the last call."""
@@ -112,17 +111,27 @@ class WorkerSide:
 
     def save(self, saves: Sequence[Save]) -> None:
         """Returns when the server has read the blocks, or has lost the right to."""
-        link = self._session.link() if saves and self._session is not None else None
-        if link is not None:
-            self._fence()()
-            for saving in [self._saving.submit(self._save, link, save) for save in saves]:
-                saving.result()
+        if not saves or self._link() is None:
+            return
+        self._fence()()
+        deadline = _nanoseconds_from_now(self._settings.store_seconds)
+        for save in saves:
+            # After one that failed there may be no link any more, and no time.
+            link = self._link()
+            if link is not None and time.monotonic_ns() < deadline:
+                self._save(link, save, deadline)
+            else:
+                self._metrics.add("store_failures")
 
-    def _load(self, load: Load, wait: Callable[[], None]) -> None:
+    def _link(self) -> Link | None:
+        session = self._session
+        return session.link() if session is not None else None
+
+    def _load(self, load: Load, wait: Callable[[], None], deadline: int) -> None:
         arrived = load.first
         try:
             wait()
-            arrived = self._retrieve(load)
+            arrived = self._retrieve(load, deadline)
         except Exception:
             # Whatever it is, the request must not wait for ever.
             logger.exception("Loading %s failed", load.request_id)
@@ -134,10 +143,10 @@ class WorkerSide:
             self._failed_blocks.update(failed)
             self._received.add(load.request_id)
 
-    def _retrieve(self, load: Load) -> int:
+    def _retrieve(self, load: Load, deadline: int) -> int:
         """Up to which token the KV has arrived."""
-        link = self._session.link() if self._session is not None else None
-        if link is None:
+        link = self._link()
+        if link is None or time.monotonic_ns() >= deadline:
             return load.first
         request = pb.RetrieveRequest(
             session_id=link.session_id,
@@ -147,19 +156,21 @@ class WorkerSide:
             block_ids=self._pack_blocks(load.block_ids),
             first_token=load.first,
             end_token=load.end,
+            deadline=deadline,
         )
-        response = self._transfer(link, link.client.retrieve, request, self._settings.retrieve_seconds)
+        response = self._transfer(link, link.client.retrieve, request)
         return response.tokens if response is not None else load.first
 
-    def _save(self, link: Link, save: Save) -> None:
+    def _save(self, link: Link, save: Save, deadline: int) -> None:
         request = pb.StoreRequest(
             session_id=link.session_id,
             kv_cache_id=link.kv_cache_id,
             tokens=save.tokens,
             tags=save.tags,
             block_ids=self._pack_blocks(save.block_ids),
+            deadline=deadline,
         )
-        response = self._transfer(link, link.client.store, request, self._settings.store_seconds)
+        response = self._transfer(link, link.client.store, request)
         if response is None:
             self._metrics.add("store_failures")
         else:
@@ -171,15 +182,14 @@ class WorkerSide:
         link: Link,
         call: grpc.UnaryUnaryMultiCallable[Message, Answer],
         request: pb.RetrieveRequest | pb.StoreRequest,
-        seconds: float,
     ) -> Answer | None:
         """Makes the call; after it, answered or not, the server does not touch the blocks any more."""
-        request.deadline = time.monotonic_ns() + int(seconds * 1e9)
+        seconds = max(0.0, (request.deadline - time.monotonic_ns()) / 1e9)
         try:
             return call(request, timeout=seconds + _ANSWER_SECONDS)
         except grpc.RpcError as error:
-            assert self._session is not None
-            self._session.failed(link, error)
+            if (session := self._session) is not None:
+                session.failed(link, error)
             if reason(error):
                 return None
         except ValueError as error:
@@ -191,8 +201,7 @@ class WorkerSide:
         """Waits until a server that did not answer is dead, or until the deadline: then it leaves the blocks alone."""
         while time.monotonic_ns() < deadline:
             time.sleep(_POLL_SECONDS)
-            session = self._session
-            now = session.link() if session is not None else None
+            now = self._link()
             if now is not None and now.welcome.server_pid != link.welcome.server_pid:
                 return
             if not listens(self._settings.socket):
@@ -202,6 +211,10 @@ class WorkerSide:
         """vLLM's blocks, as the blocks of the tensors, of which several may make one."""
         parts = self._blocks_for_one
         return pack(block_ids if parts == 1 else (parts * block + part for block in block_ids for part in range(parts)))
+
+
+def _nanoseconds_from_now(seconds: float) -> int:
+    return time.monotonic_ns() + int(seconds * 1e9)
 
 
 def _no_fence() -> Callable[[], None]:
