@@ -122,7 +122,7 @@ def token_slots(shape: Shape, block_ids: list[int], first: int, end: int) -> tup
 
 def shared_memory_file() -> Path:
     """A new name for POSIX shared memory; it tells whose it is, for those who clean up behind a process killed."""
-    return Path(f"/dev/shm/lmcache-test-{os.getpid()}-{uuid.uuid4().hex}")
+    return Path(f"/dev/shm/lmcache-vllm-test-{os.getpid()}-{uuid.uuid4().hex}")
 
 
 class PagedCache:

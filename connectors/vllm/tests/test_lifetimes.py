@@ -64,7 +64,7 @@ def test_engines_killed_in_the_middle_of_stores_leave_nothing(own_server: RealSe
             victim.kill()
             victim.wait()
             victim.stdout.close()
-            for left in Path("/dev/shm").glob(f"lmcache-test-{victim.pid}-*"):
+            for left in Path("/dev/shm").glob(f"lmcache-vllm-test-{victim.pid}-*"):
                 left.unlink()
             bystander.run(request := Request(prompt(seeded, 100)))
             bystander.forget_prefixes()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import shutil
 import socket
@@ -13,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lmcache_jvm import log
 from lmcache_jvm.settings import ENVIRONMENT_PREFIX, Settings
 
-logger = logging.getLogger(__name__)
+logger = log.logger(__name__)
 
 _POLL_SECONDS = 0.05
 

@@ -7,10 +7,11 @@ where that is installed, too, LMCACHE_JVM_CONNECTOR decides.
 from __future__ import annotations
 
 import importlib.util
-import logging
 import os
 
-logger = logging.getLogger(__name__)
+from lmcache_jvm import log
+
+logger = log.logger(__name__)
 
 CONNECTOR = "LMCacheConnectorV1"
 MODULE = "lmcache_jvm.vllm"

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import grpc
 
 from lmcache_jvm import lmcache_pb2 as pb
+from lmcache_jvm import log
 from lmcache_jvm.client import PROTOCOL_VERSION, Client, describe, reason
 from lmcache_jvm.launcher import NoServer, ensure_server
 from lmcache_jvm.metrics import Metrics
 from lmcache_jvm.settings import Settings
 
-logger = logging.getLogger(__name__)
+logger = log.logger(__name__)
 
 # Between looks for a server that somebody else starts.
 _POLL_SECONDS = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +21,6 @@ from lmcache_jvm.scheduler import SchedulerSide
 from lmcache_jvm.session import Session
 from lmcache_jvm.steps import Step
 from lmcache_jvm.worker import WorkerSide
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass

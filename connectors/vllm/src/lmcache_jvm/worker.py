@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from lmcache_jvm import lmcache_pb2 as pb
+from lmcache_jvm import log
 from lmcache_jvm.client import reason
 from lmcache_jvm.launcher import listens
 from lmcache_jvm.layout import CacheSpec, Tensor, describe
@@ -22,7 +22,7 @@ from lmcache_jvm.session import Link, Session
 from lmcache_jvm.settings import Settings
 from lmcache_jvm.steps import Load, Save
 
-logger = logging.getLogger(__name__)
+logger = log.logger(__name__)
 
 # How much longer than its deadline an answer is awaited.
 _ANSWER_SECONDS = 0.5
