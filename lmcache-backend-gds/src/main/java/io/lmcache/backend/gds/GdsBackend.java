@@ -78,8 +78,7 @@ final class GdsBackend implements StorageBackend {
         this.lookupThreads = new IoThreads("lmcache-gds-lookup", PrefixProbe.THREADS);
         this.readThreads = new IoThreads("lmcache-gds-read", settings.ioThreads());
         this.writeThreads = new IoThreads("lmcache-gds-write", settings.writeThreads());
-        this.reader = new ChunkReader(
-                settings.directory().device(), directory, files, paths, readThreads, counters, patience());
+        this.reader = new ChunkReader(settings.device(), directory, files, paths, readThreads, counters, patience());
         this.writer = new ChunkWriter(directory, writeThreads, counters, paths);
         this.probe = new PrefixProbe(directory, lookupThreads);
     }
@@ -103,7 +102,8 @@ final class GdsBackend implements StorageBackend {
     private static GdsBackend open(
             GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
         Counters counters = new Counters();
-        ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
+        ChunkDirectory directory = ChunkDirectory.open(
+                settings.directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
         try {
             return new GdsBackend(settings, counters, memory, directory);
         } catch (RuntimeException e) {
@@ -172,7 +172,7 @@ final class GdsBackend implements StorageBackend {
         if (closed) {
             return writer.declined(DeclineReason.CLOSED, "The backend is closed");
         }
-        int device = settings.directory().device();
+        int device = settings.device();
         if (lease.buffer() instanceof DeviceBuffer buffer && buffer.ordinal() != device) {
             return writer.declined(
                     DeclineReason.UNSUPPORTED,
