@@ -61,9 +61,10 @@ final class SharingWorker {
     }
 
     /** The arguments of {@link #main}. */
-    static List<String> arguments(Path root, int worker, int workers, long seed, double seconds) {
+    static List<String> arguments(Path root, boolean isDirect, int worker, int workers, long seed, double seconds) {
         return List.of(
                 root.toString(),
+                Boolean.toString(isDirect),
                 Integer.toString(worker),
                 Integer.toString(workers),
                 Long.toString(seed),
@@ -71,15 +72,13 @@ final class SharingWorker {
     }
 
     public static void main(String[] arguments) throws IOException {
-        int worker = Integer.parseInt(arguments[1]);
-        int workers = Integer.parseInt(arguments[2]);
-        long nanos = (long) (Double.parseDouble(arguments[4]) * TimeUnit.SECONDS.toNanos(1));
-        Random random = new Random(Long.parseLong(arguments[3]) + worker);
-        // Of each format, one works past the page cache, where the file system allows it.
-        String isDirect = Boolean.toString(worker >= workers / 2);
+        int worker = Integer.parseInt(arguments[2]);
+        int workers = Integer.parseInt(arguments[3]);
+        long nanos = (long) (Double.parseDouble(arguments[5]) * TimeUnit.SECONDS.toNanos(1));
+        Random random = new Random(Long.parseLong(arguments[4]) + worker);
         String format = format(worker).name();
         try (StorageBackend backend =
-                TestBackends.open(Path.of(arguments[0]), "use_direct_io", isDirect, "file_format", format)) {
+                TestBackends.open(Path.of(arguments[0]), "use_direct_io", arguments[1], "file_format", format)) {
             SharingWorker self = new SharingWorker(backend, random);
             self.workAtRandom(nanos);
             System.out.println("worked " + self.results + " corrupt=" + TestBackends.count(backend, "corrupt"));

@@ -202,7 +202,9 @@ public final class ChunkDirectory implements AutoCloseable {
      * what is there now.
      */
     public boolean noteVanished(ChunkKey key, Exception failure) {
-        boolean hasVanished = failure instanceof NoSuchFileException || Errno.ESTALE.isCauseOf(failure);
+        boolean hasVanished = failure instanceof NoSuchFileException
+                || Errno.ENOENT.isCauseOf(failure)
+                || Errno.ESTALE.isCauseOf(failure);
         if (hasVanished) {
             noteMissing(key);
         }
