@@ -9,6 +9,7 @@ module io.lmcache.distribution {
     requires static info.picocli;
     requires io.lmcache.backend.posix;
     requires io.lmcache.core;
+    requires static io.lmcache.server;
     requires java.management;
     requires jdk.management;
     requires static org.jspecify;

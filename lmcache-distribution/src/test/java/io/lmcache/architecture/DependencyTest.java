@@ -65,10 +65,37 @@ class DependencyTest {
                 .check(PRODUCT);
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.lmcache.backend.gds..")
+                .resideOutsideOfPackages("io.lmcache.backend.gds..", "io.lmcache.server..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lmcache.backend.gds..")
+                .check(PRODUCT);
+        // The server is an embedder: it brings engines' paged caches to the stack, and knows nothing of how tiers work.
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "io.lmcache.backend.gds", "io.lmcache.backend.gds.io..", "io.lmcache.backend.gds.cufile..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void theServerKnowsNoCommandLineAndNobodyElseKnowsGrpc() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..", "picocli..")
+                .check(PRODUCT);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.lmcache.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.grpc..", "io.netty..", "com.google.protobuf..")
                 .check(PRODUCT);
     }
 

@@ -68,6 +68,11 @@ public final class LmcacheEngine implements AutoCloseable {
         return chunker.chunkSize();
     }
 
+    /** Whether the last chunk of a prompt is cached, too, when it has fewer tokens. */
+    public boolean savesUnfullChunks() {
+        return chunker.saveUnfullChunk();
+    }
+
     /** Removes all chunks of all models from all tiers, a shared directory included, but those pinned or being read. */
     public void clear() {
         storage.clear();

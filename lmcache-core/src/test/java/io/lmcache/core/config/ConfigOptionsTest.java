@@ -67,6 +67,8 @@ class ConfigOptionsTest {
                 new Row(ConfigOptions.GDS_MIN_FREE_SPACE, new ByteSize(0), "10", gib(10), "ten"),
                 new Row(ConfigOptions.FSYNC, FsyncMode.NONE, "data", FsyncMode.DATA, "true"),
                 new Row(ConfigOptions.USE_CUFILE, CuFileUse.AUTO, "false", CuFileUse.NEVER, "sometimes"),
+                new Row(ConfigOptions.CUFILE_LIBRARY, "auto", "/opt/libcufile.so", "/opt/libcufile.so", ""),
+                new Row(ConfigOptions.CUDA_DEVICE, 0, "3", 3, "-1"),
                 new Row(ConfigOptions.CUFILE_BUFFER_SIZE, gib(1), "8192", gib(8), "0"),
                 new Row(ConfigOptions.USE_DIRECT_IO, false, "1", true, "direct"),
                 new Row(ConfigOptions.DISK_IO_THREADS, 16, "4", 4, "0"),

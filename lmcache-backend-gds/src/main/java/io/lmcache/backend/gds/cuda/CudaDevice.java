@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUuuid;
 import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * a device before the device.
  */
 public final class CudaDevice implements Closeable {
+    // "0000:18:00.0" and a zero, with room for a longer domain.
+    private static final int PCI_ADDRESS_BYTES = 20;
+
     private final int ordinal;
     private final CUdevice device;
     private final CUcontext context;
@@ -91,6 +95,18 @@ public final class CudaDevice implements Closeable {
         return ordinal;
     }
 
+    /**
+     * The number of the GPU in this machine, in the order of the PCI bus: the same in every process, whichever devices it
+     * is shown; the ordinal where the machine does not tell.
+     */
+    public int number() throws CudaException {
+        String[] address = new String[1];
+        check(
+                "cuDeviceGetPCIBusId of device " + ordinal,
+                JCudaDriver.cuDeviceGetPCIBusId(address, PCI_ADDRESS_BYTES, device));
+        return PciOrder.numberOf(address[0], PciOrder.DEVICES).orElse(ordinal);
+    }
+
     /** The product name. */
     public String name() {
         return name;
@@ -144,6 +160,18 @@ public final class CudaDevice implements Closeable {
         call(
                 "cuMemcpyDtoH of " + source.byteSize() + " bytes",
                 () -> JCudaDriver.cuMemcpyDtoH(Pointers.of(target), Pointers.of(source), source.byteSize()));
+    }
+
+    /** Maps an allocation that another process exported by CUDA IPC; the caller closes it. */
+    public IpcMemory openIpc(byte[] handle) throws CudaException {
+        return IpcMemory.open(this, handle);
+    }
+
+    /** The identity of the GPU, 16 bytes: the same in every process, whatever ordinal it has there. */
+    public byte[] uuid() throws CudaException {
+        CUuuid uuid = new CUuuid();
+        check("cuDeviceGetUuid of device " + ordinal, JCudaDriver.cuDeviceGetUuid(uuid, device));
+        return uuid.bytes.clone();
     }
 
     /** What is done with a device's context. */
