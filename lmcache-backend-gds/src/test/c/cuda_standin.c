@@ -2,6 +2,7 @@
 // let them, when somebody waits; so code that does not wait sees the wrong bytes here, always.
 #define _GNU_SOURCE
 #include "standin.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, NOT_READY = 600, ALREADY_LOCKED = 712, NOT_LOCKED = 713,
        NOT_SUPPORTED = 801 };
@@ -127,6 +129,11 @@ int cuDeviceGetPCIBusId(char *address, int length, int device) {
   return standin_enter("cuDeviceGetPCIBusId");
 }
 
+int cuDeviceGetUuid(unsigned char *uuid, int device) {
+  memset(uuid, 0xa0 + device, 16);
+  return standin_enter("cuDeviceGetUuid");
+}
+
 int cuDevicePrimaryCtxRetain(void **context, int device) {
   int code = standin_enter("cuDevicePrimaryCtxRetain");
   if (code) return code;
@@ -155,7 +162,7 @@ int cuCtxSetCurrent(void *context) {
 #define MAX_RANGES 256
 struct range { char *start; size_t bytes; };
 struct ranges { struct range at[MAX_RANGES]; int count; };
-static struct ranges allocations, locked;
+static struct ranges allocations, locked, imported;
 
 static int add(struct ranges *ranges, char *start, size_t bytes) {
   pthread_mutex_lock(&lock);
@@ -195,10 +202,13 @@ static long sum(struct ranges *ranges) {
   return bytes;
 }
 
-int standin_is_device(const void *address, size_t bytes) { return contains(&allocations, address, bytes); }
+int standin_is_device(const void *address, size_t bytes) {
+  return contains(&allocations, address, bytes) || contains(&imported, address, bytes);
+}
 
 long standin_allocated_bytes(void) { return sum(&allocations); }
 long standin_locked_bytes(void) { return sum(&locked); }
+long standin_imported_bytes(void) { return sum(&imported); }
 long standin_retained_contexts(void) { return retained; }
 
 int cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
@@ -230,6 +240,51 @@ int cuMemFree_v2(char *address) {
     standin_violation("cuMemFree of memory that is still registered with cuFile");
   munmap(address - 256, bytes + 256);
   return SUCCESS;
+}
+
+// Memory of another process: here a handle is the name of a file in /dev/shm.
+struct ipc_handle { char name[64]; };
+
+int cuIpcOpenMemHandle_v2(char **address, struct ipc_handle handle, unsigned flags) {
+  int code = entered("cuIpcOpenMemHandle");
+  if (code) return code;
+  char path[96];
+  snprintf(path, sizeof path, "/dev/shm/%.64s", handle.name);
+  int file = open(path, O_RDWR);
+  if (file < 0) return INVALID_VALUE;
+  size_t bytes = lseek(file, 0, SEEK_END);
+  char *memory = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (memory == MAP_FAILED || !add(&imported, memory, bytes)) return OUT_OF_MEMORY;
+  *address = memory;
+  return SUCCESS;
+}
+
+int cuIpcCloseMemHandle(char *address) {
+  int code = entered("cuIpcCloseMemHandle");
+  if (code) return code;
+  size_t bytes = take(&imported, address);
+  if (!bytes) {
+    standin_violation("cuIpcCloseMemHandle of memory that is not open");
+    return INVALID_VALUE;
+  }
+  munmap(address, bytes);
+  return SUCCESS;
+}
+
+int cuMemGetAddressRange_v2(char **base, size_t *bytes, char *address) {
+  int code = entered("cuMemGetAddressRange");
+  if (code) return code;
+  code = INVALID_VALUE;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < imported.count; i++)
+    if (address >= imported.at[i].start && address < imported.at[i].start + imported.at[i].bytes) {
+      *base = imported.at[i].start;
+      *bytes = imported.at[i].bytes;
+      code = SUCCESS;
+    }
+  pthread_mutex_unlock(&lock);
+  return code;
 }
 
 int cuMemHostRegister_v2(char *address, size_t bytes, unsigned flags) {
@@ -355,6 +410,14 @@ int cuMemcpyDtoHAsync_v2(void *target, const void *source, size_t bytes, struct 
   // Into memory that is not page-locked the driver copies at once.
   if (!contains(&locked, target, bytes)) run_until(stream, stream->queued);
   return SUCCESS;
+}
+
+int cuMemcpyDtoDAsync_v2(void *target, const void *source, size_t bytes, struct stream *stream) {
+  int code = entered("cuMemcpyDtoDAsync");
+  if (!code) code = check_copy("cuMemcpyDtoDAsync", source, bytes);
+  if (!code) code = check_copy("cuMemcpyDtoDAsync", target, bytes);
+  if (!code) enqueue(stream, (struct work){.target = target, .source = source, .bytes = bytes});
+  return code;
 }
 
 int cuStreamCreate(struct stream **stream, unsigned flags) {

@@ -8,6 +8,7 @@ module io.lmcache.core {
     requires io.github.resilience4j.circuitbreaker;
     requires jakarta.inject;
     requires jdk.management;
+    requires org.apache.commons.codec;
     requires org.apache.commons.configuration2;
     requires org.apache.commons.text;
     requires org.slf4j;

@@ -41,8 +41,10 @@ public final class Main implements Runnable {
                 .addSubcommand(new DemoProcessCommand(standardInput))
                 .addSubcommand(new BenchCommand())
                 .addSubcommand(new BenchProcessCommand(standardInput))
+                .addSubcommand(new ServeCommand())
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())
+                .addSubcommand(new CacheCommand())
                 .setParameterExceptionHandler((e, arguments) -> Failures.badArguments(e))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failures.report(e, command, main.verbose));
     }

@@ -1,5 +1,7 @@
 package io.lmcache.architecture;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
@@ -47,17 +49,53 @@ class DependencyTest {
         // The chunk directory is one for host and GPU memory.
         noClasses()
                 .that()
-                .resideOutsideOfPackages("io.lmcache.backend.posix..", "io.lmcache.backend.gds..")
+                .resideOutsideOfPackages("io.lmcache.backend.posix..", "io.lmcache.backend.gds..", "io.lmcache.cli..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lmcache.backend.posix..")
                 .check(PRODUCT);
+        // A command converts files from one format to another.
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.lmcache.backend.gds..")
+                .resideInAPackage("io.lmcache.cli..")
+                .should()
+                .dependOnClassesThat(resideInAPackage("io.lmcache.backend.posix..")
+                        .and(resideOutsideOfPackages(
+                                "io.lmcache.backend.posix.convert..", "io.lmcache.backend.posix.format..")))
+                .check(PRODUCT);
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("io.lmcache.backend.gds..", "io.lmcache.server..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lmcache.backend.gds..")
+                .check(PRODUCT);
+        // The server is an embedder: it brings engines' paged caches to the stack, and knows nothing of how tiers work.
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "io.lmcache.backend.gds", "io.lmcache.backend.gds.io..", "io.lmcache.backend.gds.cufile..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void theServerKnowsNoCommandLineAndNobodyElseKnowsGrpc() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..", "picocli..")
+                .check(PRODUCT);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.lmcache.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.grpc..", "io.netty..", "com.google.protobuf..")
                 .check(PRODUCT);
     }
 

@@ -27,6 +27,7 @@ class ModulePathTest {
                         "io.lmcache.backend.cpu",
                         "io.lmcache.backend.posix",
                         "io.lmcache.backend.gds",
+                        "io.lmcache.server",
                         "io.lmcache.distribution");
     }
 
@@ -65,6 +66,9 @@ class ModulePathTest {
                 .toArray(Path[]::new);
         return ModuleLayer.boot()
                 .configuration()
-                .resolveAndBind(ModuleFinder.of(path), ModuleFinder.of(), Set.of("io.lmcache.distribution"));
+                .resolveAndBind(
+                        ModuleFinder.of(path),
+                        ModuleFinder.of(),
+                        Set.of("io.lmcache.distribution", "io.lmcache.server"));
     }
 }

@@ -71,6 +71,7 @@ final class ChunkReader {
         private final CompletableFuture<Optional<StoredChunk>> result = new CompletableFuture<>();
         // Written by the thread that runs the task, before the task is submitted again.
         private int attempts;
+        private boolean hasVanishedBefore;
 
         private Read(ChunkKey key, BufferAllocator allocator) {
             this.key = key;
@@ -87,7 +88,7 @@ final class ChunkReader {
                     allocateAndRead(file.get());
                 }
             } catch (IOException | RuntimeException e) {
-                fail(e);
+                tryAgainOrFail(e);
             }
         }
 
@@ -168,23 +169,18 @@ final class ChunkReader {
         }
 
         private void deliver(SharedFile file, BufferLease lease, PieceTransfer.End end) {
-            int expected = file.header().payloadCrc();
             switch (end) {
-                case PieceTransfer.Complete(int crc) when crc == expected -> hit(file, lease);
+                case PieceTransfer.Complete(int crc) when file.header().admits(crc) -> hit(file, lease);
                 case PieceTransfer.Complete(int crc) -> {
                     lease.close();
                     files.forget(key);
-                    directory.quarantine(
-                            key,
-                            file.path(),
-                            "has a payload with CRC-32C " + Integer.toHexString(crc) + ", by its header "
-                                    + Integer.toHexString(expected));
+                    directory.quarantine(key, file.path(), file.header().objectionTo(crc));
                     miss();
                 }
                 case PieceTransfer.Failed(Exception cause) -> {
                     lease.close();
                     files.forget(key);
-                    fail(cause);
+                    tryAgainOrFail(cause);
                 }
             }
         }
@@ -202,6 +198,15 @@ final class ChunkReader {
         private void miss() {
             counters.increment(Event.MISSES);
             result.complete(Optional.empty());
+        }
+
+        private void tryAgainOrFail(Exception cause) {
+            if (directory.noteVanished(key, cause) && !hasVanishedBefore) {
+                hasVanishedBefore = true;
+                threads.submit(this);
+            } else {
+                fail(cause);
+            }
         }
 
         private void fail(Exception cause) {

@@ -6,7 +6,7 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.backend.gds.diagnosis.Machine;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.FileFormat;
 import java.util.List;
 
 /**
@@ -33,6 +33,12 @@ import java.util.List;
  * <tr><td>{@code max_alloc_attempts}</td><td>10</td><td>how often a read asks for room in the GPU memory above before it
  *     is a miss</td></tr>
  * <tr><td>{@code allocation_attempt_delay_secs}</td><td>0.1</td><td>how long it waits in between</td></tr>
+ * <tr><td>{@code file_format}</td><td>{@code native}</td><td>what the files are like: {@code native},
+ *     {@code lmcache_0_3_2}, {@code lmcache_0_5}</td></tr>
+ * <tr><td>{@code file_checksum}</td><td>true</td><td>whether files of LMCache's formats get a checksum in
+ *     {@code __metadata__}, which LMCache passes over; native ones always have one</td></tr>
+ * <tr><td>{@code signed_hashes}</td><td>true</td><td>for {@code lmcache_0_5}: whether chunk hashes are signed numbers, as
+ *     LMCache's {@code builtin} makes them</td></tr>
  * <tr><td>{@code fsync}</td><td>{@code none}</td><td>what is forced to disk before a chunk is published: {@code none},
  *     {@code data} (the file), {@code full} (its directory too)</td></tr>
  * <tr><td>{@code max_bytes}</td><td>0</td><td>the most bytes on disk; 0 for no limit</td></tr>
@@ -55,7 +61,7 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return GdsBackend.open(GdsSettings.from(settings), new NativeChunkFormat(), context);
+        return GdsBackend.open(GdsSettings.from(settings), FileFormat.of(settings), context);
     }
 
     /** Without a path: what the driver, the devices and libcufile have to say. */

@@ -18,7 +18,7 @@ import io.lmcache.backend.posix.diagnosis.Reason;
 import io.lmcache.backend.posix.diagnosis.StorageTrial;
 import io.lmcache.backend.posix.diagnosis.StorageTrial.Speeds;
 import io.lmcache.backend.posix.diagnosis.TrialDirectory;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.NativeChunkFormat;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

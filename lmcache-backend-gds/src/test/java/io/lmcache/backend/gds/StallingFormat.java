@@ -3,8 +3,9 @@ package io.lmcache.backend.gds;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.backend.posix.directory.ChunkFileFormat;
+import io.lmcache.backend.posix.directory.ChunkName;
 import io.lmcache.backend.posix.directory.HeaderCheck;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.NativeChunkFormat;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
 
@@ -21,13 +22,13 @@ final class StallingFormat implements ChunkFileFormat {
     }
 
     @Override
-    public String relativePath(ChunkKey key) {
-        return delegate.relativePath(key);
+    public ChunkName name(ChunkKey key) {
+        return delegate.name(key);
     }
 
     @Override
-    public boolean isChunkName(String fileName) {
-        return delegate.isChunkName(fileName);
+    public boolean hasMetadataFile() {
+        return delegate.hasMetadataFile();
     }
 
     @Override

@@ -47,6 +47,8 @@ final class ChunkReader {
         private final ChunkKey key;
         private final BufferAllocator allocator;
         private final CompletableFuture<Optional<StoredChunk>> result = new CompletableFuture<>();
+        // Written by the thread that runs the task, before the task is submitted again.
+        private boolean isSecondAttempt;
 
         private Read(ChunkKey key, BufferAllocator allocator) {
             this.key = key;
@@ -62,7 +64,7 @@ final class ChunkReader {
                     read(OpenChunkFile.open(directory, key, false, headerBuffers.get()));
                 }
             } catch (IOException | RuntimeException e) {
-                fail(e);
+                tryAgainOrFail(e);
             }
         }
 
@@ -124,19 +126,15 @@ final class ChunkReader {
 
         private void finish(OpenChunkFile file, BufferLease lease, PieceTransfer.End end) {
             switch (end) {
-                case PieceTransfer.Complete(int crc) when crc == file.header().payloadCrc() -> hit(file, lease);
+                case PieceTransfer.Complete(int crc) when file.header().admits(crc) -> hit(file, lease);
                 case PieceTransfer.Complete(int crc) -> {
                     lease.close();
-                    String expected = Integer.toHexString(file.header().payloadCrc());
-                    directory.quarantine(
-                            key,
-                            file.path(),
-                            "has a payload with CRC-32C " + Integer.toHexString(crc) + ", by its header " + expected);
+                    directory.quarantine(key, file.path(), file.header().objectionTo(crc));
                     miss();
                 }
                 case PieceTransfer.Failed(Exception cause) -> {
                     lease.close();
-                    fail(cause);
+                    tryAgainOrFail(cause);
                 }
             }
         }
@@ -154,6 +152,15 @@ final class ChunkReader {
         private void miss() {
             counters.increment(Event.MISSES);
             result.complete(Optional.empty());
+        }
+
+        private void tryAgainOrFail(Exception cause) {
+            if (directory.noteVanished(key, cause) && !isSecondAttempt) {
+                isSecondAttempt = true;
+                threads.submit(this);
+            } else {
+                fail(cause);
+            }
         }
 
         private void fail(Exception cause) {

@@ -5,7 +5,7 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.FileFormat;
 import java.util.List;
 
 /**
@@ -19,6 +19,12 @@ import java.util.List;
  *     spreads evenly, {@code by_gpu} takes one for each GPU, which without a GPU is the first</td></tr>
  * <tr><td>{@code io_threads}</td><td>16</td><td>threads that read; a quarter as many, at least one, write</td></tr>
  * <tr><td>{@code use_direct_io}</td><td>false</td><td>O_DIRECT, where every directory's file system takes it</td></tr>
+ * <tr><td>{@code file_format}</td><td>{@code native}</td><td>what the files are like: {@code native},
+ *     {@code lmcache_0_3_2}, {@code lmcache_0_5}</td></tr>
+ * <tr><td>{@code file_checksum}</td><td>true</td><td>whether files of LMCache's formats get a checksum in
+ *     {@code __metadata__}, which LMCache passes over; native ones always have one</td></tr>
+ * <tr><td>{@code signed_hashes}</td><td>true</td><td>for {@code lmcache_0_5}: whether chunk hashes are signed numbers, as
+ *     LMCache's {@code builtin} makes them</td></tr>
  * <tr><td>{@code fsync}</td><td>{@code none}</td><td>what is forced to disk before a chunk is published: {@code none},
  *     {@code data} (the file), {@code full} (its directory too)</td></tr>
  * <tr><td>{@code max_bytes}</td><td>0</td><td>the most bytes on disk, in even shares for the directories; least recently
@@ -45,7 +51,7 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return PosixBackend.open(PosixSettings.from(settings), new NativeChunkFormat(), context);
+        return PosixBackend.open(PosixSettings.from(settings), FileFormat.of(settings), context);
     }
 
     @Override

@@ -5,8 +5,9 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.directory.ChunkFileFormat;
+import io.lmcache.backend.posix.directory.ChunkName;
 import io.lmcache.backend.posix.directory.HeaderCheck;
-import io.lmcache.backend.posix.directory.NativeChunkFormat;
+import io.lmcache.backend.posix.format.NativeChunkFormat;
 import io.lmcache.testkit.StorageBackendContract;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -57,13 +58,13 @@ class PosixBackendContractTest extends StorageBackendContract {
         private volatile CompletableFuture<Boolean> goOn = CompletableFuture.completedFuture(true);
 
         @Override
-        public String relativePath(ChunkKey key) {
-            return delegate.relativePath(key);
+        public ChunkName name(ChunkKey key) {
+            return delegate.name(key);
         }
 
         @Override
-        public boolean isChunkName(String fileName) {
-            return delegate.isChunkName(fileName);
+        public boolean hasMetadataFile() {
+            return delegate.hasMetadataFile();
         }
 
         @Override

@@ -3,6 +3,7 @@ package io.lmcache.core.config;
 import com.sun.management.OperatingSystemMXBean;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.core.hash.HashSeed;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.apache.commons.configuration2.CompositeConfiguration;
 import org.apache.commons.configuration2.MapConfiguration;
 import org.slf4j.Logger;
@@ -18,7 +20,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Reads the configuration: defaults, over them the YAML file named by {@code LMCACHE_CONFIG_FILE}, over it the
  * environment variables {@code LMCACHE_*}, over them what the embedding program sets. They replace each other setting by
- * setting, the entries of {@code extra_config} and of a plugin's map included.
+ * setting, the entries of {@code extra_config} and of a plugin's map included. As in LMCache, {@code PYTHONHASHSEED} says
+ * what the hash seed is where none of them does.
  *
  * <p>A null in a file and a blank variable count as not set. Thread-safe.
  */
@@ -56,9 +59,12 @@ public final class ConfigLoader {
     private LmcacheConfig load() {
         Map<String, Setting> settings = layered(sources());
         limitDefaults(settings);
+        chooseHash(settings);
         ConfigOptions.all().forEach(option -> check(option, settings));
         checkMemory(settings);
         checkLayerwise(settings);
+        checkHash(settings);
+        checkHashSeed(settings);
         findings.throwProblems();
         return new LmcacheConfig(settings, findings.warnings());
     }
@@ -69,7 +75,8 @@ public final class ConfigLoader {
         return List.of(
                 Given.listOf(code, new ConfigOrigin.Code(), findings),
                 variables.settings(),
-                variables.configFile().map(this::fileSettings).orElse(List.of()));
+                variables.configFile().map(this::fileSettings).orElse(List.of()),
+                variables.pythonSettings());
     }
 
     private List<Given> fileSettings(String name) {
@@ -123,6 +130,32 @@ public final class ConfigLoader {
         }
     }
 
+    /** A directory is shared with LMCache by those only who name chunks as it does. */
+    private static void chooseHash(Map<String, Setting> settings) {
+        ConfigOption<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
+        value(ConfigOptions.FILE_FORMAT, settings)
+                .map(format -> option.print(format.hashes().getFirst()))
+                .map(usual -> new Setting(usual, option.name(), new ConfigOrigin.Default()))
+                .ifPresent(setting -> settings.putIfAbsent(option.name(), setting));
+    }
+
+    private void checkHash(Map<String, Setting> settings) {
+        ConfigOption<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
+        Optional<HashAlgorithm> algorithm = value(option, settings);
+        Optional<FileFormat> format = value(ConfigOptions.FILE_FORMAT, settings);
+        if (algorithm.isEmpty() || format.isEmpty() || format.get().hashes().contains(algorithm.get())) {
+            return;
+        }
+        String hashes = format.get().hashes().stream().map(option::print).collect(Collectors.joining(" or "));
+        findings.warning("%s is %s, but %s is %s: no LMCache names the files of that format so, and neither side finds"
+                        .formatted(
+                                ConfigOptions.FILE_FORMAT,
+                                ConfigOptions.FILE_FORMAT.print(format.get()),
+                                option,
+                                option.print(algorithm.get()))
+                + " what the other stores; set " + option + " to " + hashes);
+    }
+
     private void checkMemory(Map<String, Setting> settings) {
         if (value(ConfigOptions.LOCAL_CPU, settings).orElse(true)) {
             checkFits(ConfigOptions.MAX_LOCAL_CPU_SIZE, settings);
@@ -144,6 +177,26 @@ public final class ConfigLoader {
         Setting setting = settings.get(ConfigOptions.USE_LAYERWISE.name());
         if (setting != null && value(ConfigOptions.USE_LAYERWISE, settings).orElse(false)) {
             findings.withoutEffect(setting.writtenAs(), setting.origin());
+        }
+    }
+
+    private void checkHashSeed(Map<String, Setting> settings) {
+        Optional<HashSeed> seed = value(ConfigOptions.HASH_SEED, settings);
+        Optional<HashAlgorithm> algorithm = value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM, settings);
+        if (algorithm.isEmpty() || seed.isEmpty()) {
+            return;
+        }
+        String choice = ConfigOptions.PRE_CACHING_HASH_ALGORITHM + " is "
+                + ConfigOptions.PRE_CACHING_HASH_ALGORITHM.print(algorithm.get());
+        Setting setting = settings.get(ConfigOptions.HASH_SEED.name());
+        if (algorithm.get().isSeeded()) {
+            if (seed.get() instanceof HashSeed.Random) {
+                findings.warning(choice + " and its seed is random: no other process, and no later one, finds what this"
+                        + " one stores; set hash_seed, or PYTHONHASHSEED, to one number for all");
+            }
+        } else if (setting != null && !EnvironmentVariables.isPythons(setting.origin())) {
+            findings.warning(ConfigOptions.HASH_SEED + " (" + setting.origin() + ") has no effect: " + choice
+                    + ", which has no seed");
         }
     }
 

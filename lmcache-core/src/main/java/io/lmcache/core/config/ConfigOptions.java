@@ -3,13 +3,13 @@ package io.lmcache.core.config;
 import static io.lmcache.core.config.ByteSize.GIB;
 import static io.lmcache.core.config.ByteSize.MIB;
 import static io.lmcache.core.config.ValueType.choice;
-import static io.lmcache.core.config.ValueType.only;
 import static io.lmcache.core.config.ValueType.seconds;
 import static io.lmcache.core.config.ValueType.size;
 import static io.lmcache.core.config.ValueType.sizeOrZero;
 import static io.lmcache.core.config.ValueType.wholeNumber;
 import static io.lmcache.core.config.ValueType.wholeSeconds;
 
+import io.lmcache.core.hash.HashSeed;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -35,11 +35,22 @@ public final class ConfigOptions {
             "save_unfull_chunk", "true", ValueType.BOOLEAN, "Whether the last, partial chunk of a prompt is stored.");
 
     /** The hash that names chunks. */
-    public static final ConfigOption<String> PRE_CACHING_HASH_ALGORITHM = ConfigOption.of(
+    public static final ConfigOption<HashAlgorithm> PRE_CACHING_HASH_ALGORITHM = ConfigOption.of(
             "pre_caching_hash_algorithm",
             "sha256",
-            only("sha256", "the other hashes of LMCache are not built in"),
-            "The hash that names chunks: SHA-256, each chunk chained to the one before.");
+            choice(HashAlgorithm.class),
+            "The hash that names chunks, each chained to the one before: LMCache 0.3.2's sha256, 0.5's sha256_cbor and"
+                    + " builtin, or its multiprocess mode's blake3. sha256_cbor and builtin have 64 bits: for sharing with"
+                    + " LMCache, not for keeping tenants apart.");
+
+    /** What the chains of some hashes begin with. */
+    public static final ConfigOption<HashSeed> HASH_SEED = ConfigOption.of(
+            "hash_seed",
+            "random",
+            ValueType.HASH_SEED,
+            "What the chains of sha256_cbor and builtin begin with: as in a Python process of that PYTHONHASHSEED, at"
+                    + " random, or unseeded as in LMCache without vLLM. Unless set, the environment variable"
+                    + " PYTHONHASHSEED says it.");
 
     /** Shorter hits are not worth loading. */
     public static final ConfigOption<Integer> MIN_RETRIEVE_TOKENS = ConfigOption.of(
@@ -82,6 +93,23 @@ public final class ConfigOptions {
             choice(PathSharding.class),
             "Which of several directories a chunk is written to: by its hash, or by the GPU's place on the PCI bus; auto is"
                     + " by_gpu with a CUDA device and by_hash without. Reads try all.");
+
+    /** What the file tier's files are like. */
+    public static final ConfigOption<FileFormat> FILE_FORMAT = ConfigOption.of(
+            "file_format",
+            "native",
+            choice(FileFormat.class),
+            "What the file tier's files are like: this library's own, or those of a version of LMCache, to share a"
+                    + " directory with it. lmcache_0_5 makes builtin the default of pre_caching_hash_algorithm.");
+
+    /** Whether files of LMCache's formats get a checksum. */
+    public static final ConfigOption<Boolean> FILE_CHECKSUM = ConfigOption.of(
+            "file_checksum",
+            "true",
+            ValueType.BOOLEAN,
+            "Whether files of LMCache's formats get a checksum in their metadata, which LMCache passes over and this"
+                    + " library checks. With false they are LMCache's to the byte, and damaged payload goes unnoticed."
+                    + " Native files always have one.");
 
     /** The most bytes in the file tier. */
     public static final ConfigOption<ByteSize> MAX_GDS_SIZE = ConfigOption.of(
@@ -245,12 +273,15 @@ public final class ConfigOptions {
             CHUNK_SIZE,
             SAVE_UNFULL_CHUNK,
             PRE_CACHING_HASH_ALGORITHM,
+            HASH_SEED,
             MIN_RETRIEVE_TOKENS,
             LOCAL_CPU,
             MAX_LOCAL_CPU_SIZE,
             CACHE_POLICY,
             GDS_PATH,
             GDS_PATH_SHARDING,
+            FILE_FORMAT,
+            FILE_CHECKSUM,
             MAX_GDS_SIZE,
             GDS_TTL_SECS,
             GDS_MIN_FREE_SPACE,

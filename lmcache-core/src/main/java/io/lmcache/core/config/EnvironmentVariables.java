@@ -17,6 +17,7 @@ final class EnvironmentVariables {
     static final String CONFIG_FILE = "LMCACHE_CONFIG_FILE";
     static final String USE_EXPERIMENTAL = "LMCACHE_USE_EXPERIMENTAL";
     static final String EXTRA_CONFIG = "LMCACHE_EXTRA_CONFIG";
+    private static final String PYTHON_HASH_SEED = "PYTHONHASHSEED";
 
     /** Variables that are no settings; the last two are the launcher's. */
     private static final Set<String> NO_SETTINGS =
@@ -61,6 +62,20 @@ final class EnvironmentVariables {
             }
         });
         return settings;
+    }
+
+    /** The setting that LMCache reads off a variable of Python's: empty when the variable is not set. */
+    List<Given> pythonSettings() {
+        String seed = environment.getOrDefault(PYTHON_HASH_SEED, "");
+        return seed.isBlank()
+                ? List.of()
+                : List.of(new Given(
+                        ConfigOptions.HASH_SEED.name(), seed, new ConfigOrigin.Environment(PYTHON_HASH_SEED)));
+    }
+
+    /** Whether a setting came from a variable that is not the library's, and so was not made for it. */
+    static boolean isPythons(ConfigOrigin origin) {
+        return origin.equals(new ConfigOrigin.Environment(PYTHON_HASH_SEED));
     }
 
     private void refuseLegacyEngine() {

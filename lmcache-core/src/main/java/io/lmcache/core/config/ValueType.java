@@ -1,5 +1,6 @@
 package io.lmcache.core.config;
 
+import io.lmcache.core.hash.HashSeed;
 import java.math.BigDecimal;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -44,6 +45,12 @@ record ValueType<T>(String name, String allowed, Function<String, Optional<T>> r
 
     static final ValueType<CuFileUse> CUFILE_USE =
             new ValueType<>("choice", "auto, true and false", ValueType::cuFileUseOf, ValueType::cuFileWord);
+
+    static final ValueType<HashSeed> HASH_SEED = new ValueType<>(
+            "choice",
+            "whole numbers from 0 to " + HashSeed.MAX_NUMBER + ", random and unseeded",
+            ValueType::hashSeedOf,
+            HashSeed::toString);
 
     static final ValueType<String> TEXT = new ValueType<>(
             "text",
@@ -123,15 +130,6 @@ record ValueType<T>(String name, String allowed, Function<String, Optional<T>> r
                 ValueType::wordOf);
     }
 
-    /** The one word that is allowed so far, with the reason why there are no others. */
-    static ValueType<String> only(String word, String reason) {
-        return new ValueType<>(
-                "choice",
-                "only " + word + ": " + reason,
-                text -> Optional.of(text.toLowerCase(Locale.ROOT)).filter(word::equals),
-                Function.identity());
-    }
-
     private static Optional<Boolean> booleanOf(String text) {
         return Optional.ofNullable(BOOLEAN_WORDS.get(text.toLowerCase(Locale.ROOT)));
     }
@@ -147,6 +145,19 @@ record ValueType<T>(String name, String allowed, Function<String, Optional<T>> r
             case AUTO -> "auto";
             case REQUIRED -> "true";
             case NEVER -> "false";
+        };
+    }
+
+    private static Optional<HashSeed> hashSeedOf(String text) {
+        return switch (text.toLowerCase(Locale.ROOT)) {
+            case "random" -> Optional.of(new HashSeed.Random());
+            case "unseeded" -> Optional.of(new HashSeed.Unseeded());
+            default ->
+                Optional.of(text)
+                        .filter(WHOLE_NUMBER.asMatchPredicate())
+                        .map(Long::parseLong)
+                        .filter(number -> number <= HashSeed.MAX_NUMBER)
+                        .map(HashSeed.Fixed::new);
         };
     }
 

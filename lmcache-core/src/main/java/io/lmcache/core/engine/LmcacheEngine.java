@@ -4,6 +4,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.storage.BackendRegistry;
@@ -67,6 +68,11 @@ public final class LmcacheEngine implements AutoCloseable {
         return chunker.chunkSize();
     }
 
+    /** Whether the last chunk of a prompt is cached, too, when it has fewer tokens. */
+    public boolean savesUnfullChunks() {
+        return chunker.saveUnfullChunk();
+    }
+
     /** Removes all chunks of all models from all tiers, a shared directory included, but those pinned or being read. */
     public void clear() {
         storage.clear();
@@ -93,6 +99,7 @@ public final class LmcacheEngine implements AutoCloseable {
     public static final class Builder {
         private final List<Function<List<StorageBackend>, StorageBackend>> tiers = new ArrayList<>();
         private String instanceId = "lmcache_default_instance";
+        private ChunkHasher hasher = new Sha256ChunkHasher();
         private int chunkSize = 256;
         private boolean saveUnfullChunk = true;
         private int minRetrieveTokens;
@@ -103,6 +110,12 @@ public final class LmcacheEngine implements AutoCloseable {
         /** The name of the instance in messages. */
         public Builder instanceId(String id) {
             this.instanceId = id;
+            return this;
+        }
+
+        /** What names chunks; {@link Sha256ChunkHasher} unless set. */
+        public Builder hasher(ChunkHasher hasher) {
+            this.hasher = hasher;
             return this;
         }
 
@@ -161,7 +174,7 @@ public final class LmcacheEngine implements AutoCloseable {
         public LmcacheEngine build() {
             List<StorageBackend> started = new ArrayList<>();
             try {
-                Chunker chunker = new Chunker(new Sha256ChunkHasher(), chunkSize, saveUnfullChunk);
+                Chunker chunker = new Chunker(hasher, chunkSize, saveUnfullChunk);
                 tiers.forEach(tier -> started.add(tier.apply(started)));
                 return new LmcacheEngine(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
             } catch (RuntimeException e) {

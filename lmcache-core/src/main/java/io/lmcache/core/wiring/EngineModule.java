@@ -8,7 +8,11 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.hash.Blake3ChunkHasher;
+import io.lmcache.core.hash.BuiltinChunkHasher;
+import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
+import io.lmcache.core.hash.Sha256CborChunkHasher;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
@@ -31,9 +35,16 @@ public final class EngineModule extends AbstractModule {
     @Singleton
     public Chunker chunker() {
         return new Chunker(
-                new Sha256ChunkHasher(),
-                config.value(ConfigOptions.CHUNK_SIZE),
-                config.value(ConfigOptions.SAVE_UNFULL_CHUNK));
+                hasher(), config.value(ConfigOptions.CHUNK_SIZE), config.value(ConfigOptions.SAVE_UNFULL_CHUNK));
+    }
+
+    private ChunkHasher hasher() {
+        return switch (config.value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM)) {
+            case SHA256 -> new Sha256ChunkHasher();
+            case SHA256_CBOR -> new Sha256CborChunkHasher(config.value(ConfigOptions.HASH_SEED));
+            case BUILTIN -> new BuiltinChunkHasher(config.value(ConfigOptions.HASH_SEED));
+            case BLAKE3 -> new Blake3ChunkHasher();
+        };
     }
 
     /** The backends that the class path offers. */

@@ -3,6 +3,7 @@ package io.lmcache.core.wiring;
 import io.lmcache.core.config.ByteSize;
 import io.lmcache.core.config.ConfigOption;
 import io.lmcache.core.config.ConfigOptions;
+import io.lmcache.core.config.HashAlgorithm;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.config.PathSharding;
 import java.util.HashMap;
@@ -58,6 +59,11 @@ final class TierSettings {
         settings.put("staging_bytes", Long.toString(staging));
         settings.put("io_threads", config.text(ConfigOptions.DISK_IO_THREADS));
         settings.put("use_direct_io", config.text(ConfigOptions.USE_DIRECT_IO));
+        settings.put("file_format", config.text(ConfigOptions.FILE_FORMAT));
+        settings.put("file_checksum", config.text(ConfigOptions.FILE_CHECKSUM));
+        settings.put(
+                "signed_hashes",
+                Boolean.toString(config.value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM) == HashAlgorithm.BUILTIN));
         settings.put("fsync", config.text(ConfigOptions.FSYNC));
         settings.put("max_bytes", bytes(ConfigOptions.MAX_GDS_SIZE));
         settings.put("min_free_bytes", bytes(ConfigOptions.GDS_MIN_FREE_SPACE));

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.core.hash.HashSeed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -468,10 +469,90 @@ class ConfigLoaderTest {
         return damaged.toString();
     }
 
+    @ParameterizedTest
+    @CsvSource({"native, SHA256", "lmcache_0_3_2, SHA256", "lmcache_0_5, BUILTIN"})
+    void fileFormatBringsItsUsualHash(String format, HashAlgorithm usual) {
+        Map<String, String> variables = Map.of("LMCACHE_FILE_FORMAT", format, "PYTHONHASHSEED", "0");
+        LmcacheConfig config = load(variables);
+        assertThat(config.value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM)).isEqualTo(usual);
+        assertThat(config.origin(ConfigOptions.PRE_CACHING_HASH_ALGORITHM)).isEqualTo(new ConfigOrigin.Default());
+        assertThat(config.warnings()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "lmcache_0_3_2, builtin, sha256",
+        "lmcache_0_3_2, blake3, sha256",
+        "lmcache_0_3_2, sha256_cbor, sha256",
+        "lmcache_0_5, sha256, builtin or sha256_cbor",
+        "lmcache_0_5, blake3, builtin or sha256_cbor"
+    })
+    void hashThatNoLmcacheNamesTheFilesByIsAWarning(String format, String algorithm, String usual) {
+        Map<String, String> variables = Map.of(
+                "LMCACHE_FILE_FORMAT", format,
+                "LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm,
+                "PYTHONHASHSEED", "0");
+        assertThat(load(variables).warnings())
+                .containsExactly("file_format is " + format + ", but pre_caching_hash_algorithm is " + algorithm
+                        + ": no LMCache names the files of that format so, and neither side finds what the other stores;"
+                        + " set pre_caching_hash_algorithm to " + usual);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"native, blake3", "native, builtin", "lmcache_0_3_2, sha256", "lmcache_0_5, sha256_cbor"})
+    void hashThatGoesWithTheFilesIsTakenAsItIs(String format, String algorithm) {
+        Map<String, String> variables = Map.of(
+                "LMCACHE_FILE_FORMAT", format,
+                "LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm,
+                "PYTHONHASHSEED", "0");
+        assertThat(load(variables).warnings()).isEmpty();
+    }
+
     @Test
-    void otherHashesAreNotBuiltIn() {
-        assertThat(problemOf(Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", "builtin")))
-                .contains("allowed are only sha256: the other hashes of LMCache are not built in");
+    void pythonsSeedHoldsWhereNoSettingSaysOtherwise() throws IOException {
+        Map<String, String> python = Map.of("PYTHONHASHSEED", "42", "LMCACHE_PRE_CACHING_HASH_ALGORITHM", "builtin");
+        LmcacheConfig config = load(python);
+        assertThat(config.value(ConfigOptions.HASH_SEED)).isEqualTo(new HashSeed.Fixed(42));
+        assertThat(config.origin(ConfigOptions.HASH_SEED)).hasToString("environment variable PYTHONHASHSEED");
+        assertThat(config.warnings()).isEmpty();
+        assertThat(load("hash_seed: unseeded", python).value(ConfigOptions.HASH_SEED))
+                .isEqualTo(new HashSeed.Unseeded());
+    }
+
+    @Test
+    void blankSeedOfPythonsIsNoSeed() {
+        LmcacheConfig config = load(Map.of("PYTHONHASHSEED", " "));
+        assertThat(config.origin(ConfigOptions.HASH_SEED)).isEqualTo(new ConfigOrigin.Default());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-1", "4294967296", "99999999999999999999", "0x10", "007", "true", "zero"})
+    void seedThatPythonWouldRefuseIsAProblem(String seed) {
+        assertThat(problemOf(Map.of("PYTHONHASHSEED", seed)))
+                .isEqualTo("Invalid configuration: hash_seed is '" + seed + "' (environment variable PYTHONHASHSEED),"
+                        + " allowed are whole numbers from 0 to 4294967295, random and unseeded");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"builtin", "sha256_cbor"})
+    void randomSeedIsAWarningThatNothingIsShared(String algorithm) {
+        assertThat(load(Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm)).warnings())
+                .containsExactly("pre_caching_hash_algorithm is " + algorithm + " and its seed is random: no other"
+                        + " process, and no later one, finds what this one stores; set hash_seed, or PYTHONHASHSEED, to"
+                        + " one number for all");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sha256", "blake3"})
+    void seedOfAHashWithoutOneHasNoEffect(String algorithm) {
+        Map<String, String> variables =
+                Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm, "LMCACHE_HASH_SEED", "0");
+        assertThat(load(variables).warnings())
+                .containsExactly("hash_seed (environment variable LMCACHE_HASH_SEED) has no effect:"
+                        + " pre_caching_hash_algorithm is " + algorithm + ", which has no seed");
+        assertThat(load(Map.of("LMCACHE_PRE_CACHING_HASH_ALGORITHM", algorithm, "PYTHONHASHSEED", "0"))
+                        .warnings())
+                .isEmpty();
     }
 
     @ParameterizedTest

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.LmcacheException;
+import io.lmcache.core.hash.HashSeed;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
@@ -38,7 +39,18 @@ class ConfigOptionsTest {
         return Stream.of(
                 new Row(ConfigOptions.CHUNK_SIZE, 256, "128", 128, "0"),
                 new Row(ConfigOptions.SAVE_UNFULL_CHUNK, true, "False", false, "maybe"),
-                new Row(ConfigOptions.PRE_CACHING_HASH_ALGORITHM, "sha256", "SHA256", "sha256", "builtin"),
+                new Row(
+                        ConfigOptions.PRE_CACHING_HASH_ALGORITHM,
+                        HashAlgorithm.SHA256,
+                        "SHA256_CBOR",
+                        HashAlgorithm.SHA256_CBOR,
+                        "md5"),
+                new Row(
+                        ConfigOptions.HASH_SEED,
+                        new HashSeed.Random(),
+                        "4294967295",
+                        new HashSeed.Fixed(HashSeed.MAX_NUMBER),
+                        "4294967296"),
                 new Row(ConfigOptions.MIN_RETRIEVE_TOKENS, 0, "512", 512, "-1"),
                 new Row(ConfigOptions.LOCAL_CPU, true, "0", false, "2"),
                 new Row(ConfigOptions.MAX_LOCAL_CPU_SIZE, gib(5), "0.5", mib(512), "NaN"),

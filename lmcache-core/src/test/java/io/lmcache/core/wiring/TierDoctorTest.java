@@ -160,10 +160,25 @@ class TierDoctorTest {
                 return List.of(OK);
             });
         }
-        diagnose(Map.of("gds_path", "/a,/b", "cufile_buffer_size", "64", "max_local_cpu_size", "1", "fsync", "full"));
+        diagnose(Map.of(
+                "gds_path",
+                "/a,/b",
+                "cufile_buffer_size",
+                "64",
+                "max_local_cpu_size",
+                "1",
+                "fsync",
+                "full",
+                "file_format",
+                "LMCACHE_0_5",
+                "file_checksum",
+                "false"));
         assertThat(seen.get("cpu")).hasToString("cpu{cache_policy=lru, capacity_bytes=1073741824}");
         assertThat(text(seen, "path")).isEqualTo(Map.of("gds", "/a,/b", "posix", "/a,/b"));
         assertThat(text(seen, "fsync")).isEqualTo(Map.of("gds", "full", "posix", "full"));
+        assertThat(text(seen, "file_format")).isEqualTo(Map.of("gds", "lmcache_0_5", "posix", "lmcache_0_5"));
+        assertThat(text(seen, "signed_hashes")).isEqualTo(Map.of("gds", "true", "posix", "true"));
+        assertThat(text(seen, "file_checksum")).isEqualTo(Map.of("gds", "false", "posix", "false"));
         assertThat(text(seen, "buffer_bytes")).isEqualTo(Map.of("gds", "67108864"));
         assertThat(text(seen, "staging_bytes")).isEqualTo(Map.of("gds", "67108864", "posix", "67108864"));
         assertThat(text(seen, "device")).isEqualTo(Map.of("gds", "0"));

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUuuid;
 import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
@@ -159,6 +160,18 @@ public final class CudaDevice implements Closeable {
         call(
                 "cuMemcpyDtoH of " + source.byteSize() + " bytes",
                 () -> JCudaDriver.cuMemcpyDtoH(Pointers.of(target), Pointers.of(source), source.byteSize()));
+    }
+
+    /** Maps an allocation that another process exported by CUDA IPC; the caller closes it. */
+    public IpcMemory openIpc(byte[] handle) throws CudaException {
+        return IpcMemory.open(this, handle);
+    }
+
+    /** The identity of the GPU, 16 bytes: the same in every process, whatever ordinal it has there. */
+    public byte[] uuid() throws CudaException {
+        CUuuid uuid = new CUuuid();
+        check("cuDeviceGetUuid of device " + ordinal, JCudaDriver.cuDeviceGetUuid(uuid, device));
+        return uuid.bytes.clone();
     }
 
     /** What is done with a device's context. */

@@ -13,7 +13,7 @@ import jcuda.driver.JCudaDriver;
 
 /** The CUDA driver of this process: whether there is one, and what it drives. Stateless and thread-safe. */
 public final class CudaDriver {
-    private static final String LIBRARY = "libcuda.so.1";
+    static final String LIBRARY = "libcuda.so.1";
     private static final String TEMPORARY_DIRECTORY = "java.io.tmpdir";
 
     private CudaDriver() {}

@@ -90,6 +90,13 @@ final class CudaKernelStream implements KernelStream.Owned {
     }
 
     @Override
+    public void copy(DeviceBuffer source, DeviceBuffer target) throws CudaException {
+        device.<CudaException>withContext(() -> check(
+                "cuMemcpyDtoDAsync of " + source.byteSize() + " bytes",
+                JCudaDriver.cuMemcpyDtoDAsync(Pointers.of(target), Pointers.of(source), source.byteSize(), stream)));
+    }
+
+    @Override
     public void synchronize() throws CudaException {
         device.<CudaException>withContext(() -> check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream)));
     }

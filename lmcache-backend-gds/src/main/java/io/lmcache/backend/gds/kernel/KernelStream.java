@@ -29,6 +29,9 @@ public interface KernelStream {
     /** Queues a copy of device memory to host memory of the same length. */
     void copyToHost(DeviceBuffer source, MemorySegment target) throws IOException;
 
+    /** Queues a copy of device memory to device memory of the same length. */
+    void copy(DeviceBuffer source, DeviceBuffer target) throws IOException;
+
     /** Waits until everything queued so far is done. */
     void synchronize() throws IOException;
 

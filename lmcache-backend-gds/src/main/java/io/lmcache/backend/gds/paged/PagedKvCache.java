@@ -9,19 +9,22 @@ import java.util.List;
 import java.util.function.LongFunction;
 
 /**
- * An engine's paged KV cache in the memory of one GPU: blocks of slots, a slot for each token, in every layer. A
- * description only; the memory stays the engine's.
+ * An engine's paged KV cache in the memory of one GPU or of the host: blocks of slots, a slot for each token, in every
+ * layer. A description only; the memory stays the engine's.
  *
  * <p>Tensors may be views, so take their data pointers and strides, never the shape alone; the factories are for tensors
  * that are contiguous. Immutable and thread-safe.
  *
  * @param layout what the cache holds, and what chunks made of it hold
- * @param ordinal the CUDA ordinal of the device
+ * @param ordinal the CUDA ordinal of the device, or {@link #HOST}
  * @param blocks the number of blocks
  * @param blockSize the slots of a block
  * @param layers where each layer lies
  */
 public record PagedKvCache(KvLayout layout, int ordinal, int blocks, int blockSize, List<PagedLayer> layers) {
+    /** In place of an ordinal: the cache lies in host memory. */
+    public static final int HOST = -1;
+
     // CUDA's limit for the grid dimension that counts planes times layers.
     private static final int MAX_PLANES_AND_LAYERS = 65_535;
 
@@ -32,7 +35,7 @@ public record PagedKvCache(KvLayout layout, int ordinal, int blocks, int blockSi
      */
     public PagedKvCache {
         layers = List.copyOf(layers);
-        if (ordinal < 0 || blocks < 1 || blockSize < 1) {
+        if (ordinal < HOST || blocks < 1 || blockSize < 1) {
             throw invalid("device " + ordinal + ", " + blocks + " blocks of " + blockSize + " slots");
         }
         if (layers.size() != layout.layers()) {

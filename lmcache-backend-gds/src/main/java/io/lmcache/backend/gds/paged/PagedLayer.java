@@ -8,11 +8,11 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Where a layer of a paged KV cache lies in device memory. The first element of plane {@code p}, block {@code b}, slot
+ * Where a layer of a paged KV cache lies in memory. The first element of plane {@code p}, block {@code b}, slot
  * {@code s} and head {@code h} stands at {@code address + p * planeStride + b * blockStride + s * slotStride + h *
  * headStride}; the elements of a head are contiguous. A stride is not looked at where its dimension has the size 1.
  *
- * @param address the device pointer of the first element
+ * @param address the pointer of the first element, in the memory of the device or of the host
  * @param planeStride bytes from the keys to the values
  * @param blockStride bytes from a block to the next
  * @param slotStride bytes from a token's slot to the next in its block
@@ -24,7 +24,22 @@ public record PagedLayer(long address, long planeStride, long blockStride, long 
     /** Checks that no two elements share a place and that the last one has an address. */
     void check(KvLayout layout, int blocks, int blockSize) {
         int elementBytes = layout.dtype().bytes();
-        long span = (long) layout.headSize() * elementBytes;
+        long span = span(layout, blocks, blockSize);
+        if (address <= 0 || address > Long.MAX_VALUE - span) {
+            throw invalid("its " + span + " bytes do not fit behind that address");
+        }
+        if ((address | strides(layout, blocks, blockSize)) % elementBytes != 0) {
+            throw invalid("address and strides must be multiples of the element size, " + elementBytes);
+        }
+    }
+
+    /**
+     * The bytes from the address to the end of the last element.
+     *
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when two elements would share a place
+     */
+    public long span(KvLayout layout, int blocks, int blockSize) {
+        long span = (long) layout.headSize() * layout.dtype().bytes();
         for (Dimension dimension : dimensions(layout, blocks, blockSize)) {
             if (dimension.stride < span) {
                 throw invalid(dimension.name + " stride is too small: " + dimension.stride
@@ -32,12 +47,7 @@ public record PagedLayer(long address, long planeStride, long blockStride, long 
             }
             span = spanOf(dimension, span);
         }
-        if (address <= 0 || address > Long.MAX_VALUE - span) {
-            throw invalid("its " + span + " bytes do not fit behind that address");
-        }
-        if ((address | strides(layout, blocks, blockSize)) % elementBytes != 0) {
-            throw invalid("address and strides must be multiples of the element size, " + elementBytes);
-        }
+        return span;
     }
 
     /** The dimensions that have a stride, inner ones first. */

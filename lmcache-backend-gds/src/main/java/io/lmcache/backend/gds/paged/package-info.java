@@ -1,4 +1,4 @@
-/** An engine's paged KV cache in GPU memory as a source and a sink of chunks. */
+/** An engine's paged KV cache, in GPU or host memory, as a source and a sink of chunks. */
 @NullMarked
 package io.lmcache.backend.gds.paged;
 

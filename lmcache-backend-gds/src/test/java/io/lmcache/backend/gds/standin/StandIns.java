@@ -82,6 +82,9 @@ public final class StandIns implements BeforeAllCallback, BeforeEachCallback, Af
         assertThat(number("standin_cufile_buffers")).as("registered buffers").isZero();
         assertThat(number("standin_cufile_is_open")).as("open cuFile drivers").isZero();
         assertThat(number("standin_allocated_bytes")).as("device memory").isZero();
+        assertThat(number("standin_imported_bytes"))
+                .as("mapped memory of other processes")
+                .isZero();
         assertThat(number("standin_locked_bytes")).as("page-locked memory").isZero();
         assertThat(number("standin_live_streams")).as("streams").isZero();
         assertThat(number("standin_live_events")).as("events").isZero();

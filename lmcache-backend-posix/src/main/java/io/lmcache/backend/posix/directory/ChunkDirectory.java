@@ -7,6 +7,7 @@ import io.lmcache.backend.posix.directory.Counters.Event;
 import io.lmcache.backend.posix.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +42,8 @@ public final class ChunkDirectory implements AutoCloseable {
     private final ChunkIndex index = new ChunkIndex();
     private final Pins pins = new Pins(this::roomMayBeThere);
     private final LogLimiter quarantineLog;
+    private final LogLimiter otherLog;
+    private final AtomicBoolean inexpressibleExplained = new AtomicBoolean();
     private final ChunkRemoval removal = new ChunkRemoval(pins, index);
     private final Janitor janitor;
 
@@ -51,7 +55,8 @@ public final class ChunkDirectory implements AutoCloseable {
         this.clock = clock;
         this.roots = roots;
         this.quarantineLog = new LogLimiter(clock);
-        this.janitor = new Janitor(roots, format, settings.timeToLive(), removal, counters, clock);
+        this.otherLog = new LogLimiter(clock);
+        this.janitor = new Janitor(roots, settings.timeToLive(), removal, counters, clock);
     }
 
     /**
@@ -85,14 +90,43 @@ public final class ChunkDirectory implements AutoCloseable {
         return roots.stream().map(ChunkRoot::path).toList();
     }
 
+    /** Why the chunk can never be stored here; empty when there is no reason but size. */
+    public Optional<String> objectionTo(ChunkKey key) {
+        return switch (format.name(key)) {
+            case ChunkName.Below _ -> Optional.empty();
+            case ChunkName.Inexpressible(String reason) -> {
+                if (inexpressibleExplained.compareAndSet(false, true)) {
+                    LOG.warn(
+                            "Chunk directory {} does not store chunks such as {}: {}. This is said once; the counter"
+                                    + " 'inexpressible' has the number",
+                            roots,
+                            key,
+                            reason);
+                }
+                yield Optional.of(reason);
+            }
+        };
+    }
+
+    /** The path of the chunk's file below its root; empty for one that can never be here. */
+    private Optional<String> name(ChunkKey key) {
+        return switch (format.name(key)) {
+            case ChunkName.Below(String path) -> Optional.of(path);
+            case ChunkName.Inexpressible _ -> Optional.empty();
+        };
+    }
+
     /** Whether the chunk was seen before and not found missing since; without a system call. */
     public boolean isKnown(ChunkKey key) {
-        return index.contains(format.relativePath(key));
+        return name(key).filter(index::contains).isPresent();
     }
 
     /** The chunk's file as far as memory goes: it was seen there. Empty when only {@link #find} can tell. */
     public Optional<Path> known(ChunkKey key) {
-        String name = format.relativePath(key);
+        return name(key).flatMap(this::known);
+    }
+
+    private Optional<Path> known(String name) {
         OptionalInt root = index.rootOf(name);
         return root.isEmpty()
                 ? Optional.empty()
@@ -101,7 +135,11 @@ public final class ChunkDirectory implements AutoCloseable {
 
     /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
     public Optional<Path> find(ChunkKey key) throws IOException {
-        String name = format.relativePath(key);
+        Optional<String> name = name(key);
+        return name.isEmpty() ? Optional.empty() : find(key, name.get());
+    }
+
+    private Optional<Path> find(ChunkKey key, String name) throws IOException {
         for (ChunkRoot root : homeFirst(key)) {
             Optional<BasicFileAttributes> file = root.attributes(name);
             if (file.isPresent()) {
@@ -140,7 +178,7 @@ public final class ChunkDirectory implements AutoCloseable {
 
     /** Notes that the chunk was read from that file and passed its check; now and then, on the disk too. */
     public void noteHit(ChunkKey key, Path file) {
-        if (index.claimTouch(format.relativePath(key), clock.millis(), TOUCH_INTERVAL_MILLIS)) {
+        if (name(key).filter(this::isTouchDue).isPresent()) {
             try {
                 Files.setLastModifiedTime(file, FileTime.from(clock.instant()));
             } catch (IOException e) {
@@ -150,57 +188,112 @@ public final class ChunkDirectory implements AutoCloseable {
         }
     }
 
+    private boolean isTouchDue(String name) {
+        return index.claimTouch(name, clock.millis(), TOUCH_INTERVAL_MILLIS);
+    }
+
     /** Notes that the chunk is not there any more. */
     public void noteMissing(ChunkKey key) {
-        index.remove(format.relativePath(key));
+        name(key).ifPresent(index::remove);
     }
 
     /**
-     * Takes a file that failed its check away from readers.
+     * Whether a read failed because a peer has taken the file away meanwhile. Then it is forgotten, and another read finds
+     * what is there now.
+     */
+    public boolean noteVanished(ChunkKey key, Exception failure) {
+        boolean hasVanished = failure instanceof NoSuchFileException
+                || Errno.ENOENT.isCauseOf(failure)
+                || Errno.ESTALE.isCauseOf(failure);
+        if (hasVanished) {
+            noteMissing(key);
+        }
+        return hasVanished;
+    }
+
+    /**
+     * Notes that the chunk's file is another chunk's, which has the same name in this format. The file stays.
+     *
+     * @param reason what tells, as the predicate of a sentence about the file
+     */
+    public void noteOther(Path file, String reason) {
+        counters.increment(Event.OTHER);
+        if (otherLog.permits()) {
+            LOG.warn("Chunk file {} {}; it stays, and the chunk is computed again", file, reason);
+        }
+    }
+
+    /**
+     * Takes a file that failed its check away from readers, unless it passes at a second look: another writer may have
+     * replaced it since.
      *
      * @param reason what is wrong with it, as the predicate of a sentence about the file
      */
     public void quarantine(ChunkKey key, Path file, String reason) {
-        counters.increment(Event.CORRUPT);
         noteMissing(key);
-        if (quarantineLog.permits()) {
-            LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
-        }
         for (ChunkRoot root : roots) {
             if (file.startsWith(root.path())) {
-                quarantine(root, file);
+                quarantine(root, key, file, reason);
             }
         }
     }
 
-    private void quarantine(ChunkRoot root, Path file) {
+    private void quarantine(ChunkRoot root, ChunkKey key, Path file, String reason) {
         try {
-            root.quarantine(file, clock.millis());
+            Optional<Object> identity = ChunkRoot.identityOf(file);
+            if (identity.isEmpty()) {
+                // Somebody else took it away.
+                return;
+            }
+            if (!isFaulty(key, file)) {
+                counters.increment(Event.MISREAD);
+                return;
+            }
+            counters.increment(Event.CORRUPT);
+            if (quarantineLog.permits()) {
+                LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
+            }
+            root.quarantine(file, identity.get(), clock.millis());
         } catch (IOException e) {
             counters.increment(Event.UNDELETABLE);
             LOG.debug("Chunk file {} can neither be moved nor removed; every read of it will be a miss", file, e);
         }
     }
 
+    private boolean isFaulty(ChunkKey key, Path file) {
+        try {
+            return WholeFileCheck.of(file, format, key) instanceof HeaderCheck.Invalid;
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (IOException e) {
+            LOG.debug("Chunk file {} cannot be read at a second look either", file, e);
+            return true;
+        }
+    }
+
     /** Whether a chunk of that size can ever be stored here. */
     public boolean canEverHold(ChunkMeta meta) {
-        return roots.getFirst().budget().canEverHold(NewChunkFile.fileBytes(meta));
+        return roots.getFirst().budget().canEverHold(format.bytesOnDisk(meta));
     }
 
     /**
      * A new file for the chunk, in its home root; empty when there is no room now. Then {@link #makeRoom} may help.
      *
      * <p>The caller closes it.
+     *
+     * @param key a key to which there is no {@linkplain #objectionTo objection}
      */
     public Optional<NewChunkFile> tryCreate(ChunkKey key, ChunkMeta meta) throws IOException {
+        String name = name(key)
+                .orElseThrow(() -> new IllegalArgumentException("there is no file for " + key + " in this format"));
         ChunkRoot root = home(key);
-        long bytes = NewChunkFile.fileBytes(meta);
+        long bytes = format.bytesOnDisk(meta);
         if (root.freeSpaceDeficit(bytes) > 0 || !root.budget().tryReserve(bytes)) {
             return Optional.empty();
         }
         boolean created = false;
         try {
-            NewChunkFile file = NewChunkFile.create(this, root, format.relativePath(key), key, meta);
+            NewChunkFile file = NewChunkFile.create(this, root, name, key, meta);
             created = true;
             return Optional.of(file);
         } finally {
@@ -213,18 +306,18 @@ public final class ChunkDirectory implements AutoCloseable {
     /** Asks for room for a chunk. Completes, normally in any case, when all was done that can be done. */
     public CompletableFuture<Void> makeRoom(ChunkKey key, ChunkMeta meta) {
         DiskBudget budget = home(key).budget();
-        long bytes = NewChunkFile.fileBytes(meta);
+        long bytes = format.bytesOnDisk(meta);
         budget.want(bytes);
         return janitor.request().thenRun(() -> budget.unwant(bytes));
     }
 
     /** Whether the file system of the chunk's home root has no room for it, which tells a full disk from a broken one. */
     public boolean isDiskFull(ChunkKey key, ChunkMeta meta) throws IOException {
-        return home(key).isFull(NewChunkFile.fileBytes(meta));
+        return home(key).isFull(format.bytesOnDisk(meta));
     }
 
     void published(ChunkRoot root, String name, ChunkMeta meta) {
-        root.budget().publish(NewChunkFile.fileBytes(meta));
+        root.budget().publish(format.bytesOnDisk(meta));
         index.add(name, roots.indexOf(root), meta.byteSize(), clock.millis());
     }
 
@@ -238,7 +331,10 @@ public final class ChunkDirectory implements AutoCloseable {
 
     /** A pin on a chunk that is known to be here. */
     public Optional<ChunkPin> tryPin(ChunkKey key) {
-        String name = format.relativePath(key);
+        return name(key).flatMap(this::tryPin);
+    }
+
+    private Optional<ChunkPin> tryPin(String name) {
         Optional<ChunkPin> pin = pins.tryPin(name);
         // Asked under the pin: a removal forgets the chunk before it lets go of the name.
         if (pin.isPresent() && !index.contains(name)) {
@@ -250,10 +346,10 @@ public final class ChunkDirectory implements AutoCloseable {
 
     /** Removes the chunk from every root, unless it is pinned; says whether there was one. */
     public boolean remove(ChunkKey key) throws IOException {
-        String name = format.relativePath(key);
+        Optional<String> name = name(key);
         boolean removed = false;
-        for (ChunkRoot root : homeFirst(key)) {
-            removed |= removal.remove(root, name) == ChunkRemoval.Outcome.REMOVED;
+        for (ChunkRoot root : name.isEmpty() ? List.<ChunkRoot>of() : homeFirst(key)) {
+            removed |= removal.remove(root, name.get()) == ChunkRemoval.Outcome.REMOVED;
         }
         return removed;
     }

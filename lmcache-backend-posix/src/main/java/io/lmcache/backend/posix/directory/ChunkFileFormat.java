@@ -10,17 +10,18 @@ public interface ChunkFileFormat {
     int HEADER_BYTES = 4096;
 
     /**
-     * The path of the key's file below the root of a chunk directory: two levels of directories, then the file, with
-     * {@code /} between. Different for different keys, of bounded length, and never leads out of the root.
+     * The name of the key's file. Different for different keys that the format can express, of bounded length, one that
+     * {@link ChunkFileNames} knows, and never one that leads out of the root.
      */
-    String relativePath(ChunkKey key);
+    ChunkName name(ChunkKey key);
 
-    /** Whether a file of that name (without its directories) can be a chunk of this format. */
-    boolean isChunkName(String fileName);
+    /** Whether a copy of the header lies beside each file, as LMCache wants it. */
+    boolean hasMetadataFile();
 
     /**
      * The header of a chunk.
      *
+     * @param key a key that has a name
      * @param payloadCrc the CRC-32C of the payload
      * @return {@link #HEADER_BYTES} bytes
      */
@@ -32,4 +33,22 @@ public interface ChunkFileFormat {
      * @param header {@link #HEADER_BYTES} bytes from index 0; position and limit are not used
      */
     HeaderCheck check(ByteBuffer header, ChunkKey key);
+
+    /** As {@link #check(ByteBuffer, ChunkKey)}, and that the file has as many bytes as its header says. */
+    default HeaderCheck check(ByteBuffer header, long fileBytes, ChunkKey key) {
+        HeaderCheck check = check(header, key);
+        return check instanceof HeaderCheck.Valid valid && fileBytes != fileBytes(valid.meta())
+                ? new HeaderCheck.Invalid("has " + fileBytes + " bytes, by its header " + fileBytes(valid.meta()))
+                : check;
+    }
+
+    /** The length of the file of a chunk, in bytes. */
+    static long fileBytes(ChunkMeta meta) {
+        return HEADER_BYTES + meta.byteSize();
+    }
+
+    /** What a chunk takes of the disk, in bytes. */
+    default long bytesOnDisk(ChunkMeta meta) {
+        return fileBytes(meta) + (hasMetadataFile() ? HEADER_BYTES : 0);
+    }
 }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ChunkIndex {
     /** The most heap that an entry takes, in bytes; a test measures it. */
-    static final int MAX_BYTES_PER_ENTRY = 400;
+    static final int MAX_BYTES_PER_ENTRY = 560;
 
     private static final int SHARE_OF_HEAP = 8;
 

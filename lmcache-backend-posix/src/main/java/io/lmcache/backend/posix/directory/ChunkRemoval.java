@@ -1,7 +1,6 @@
 package io.lmcache.backend.posix.directory;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.util.Optional;
@@ -47,9 +46,9 @@ final class ChunkRemoval {
         if (file.isPresent() && file.get().lastModifiedTime().compareTo(lastUse) > 0) {
             return Outcome.KEPT;
         }
-        boolean removed = Files.deleteIfExists(root.resolve(name));
+        boolean removed = root.delete(root.resolve(name));
         index.remove(name);
-        file.ifPresent(attributes -> root.budget().remove(attributes.size()));
+        file.ifPresent(attributes -> root.budget().remove(ChunkFileNames.bytesOnDisk(name, attributes.size())));
         return removed ? Outcome.REMOVED : Outcome.ABSENT;
     }
 }

@@ -23,7 +23,9 @@ import java.util.regex.Pattern;
  * One root of a chunk directory: what lies where below it.
  *
  * <pre>
- *   {root}/88/08/88084...-1f3a....safetensors     a chunk
+ *   {root}/88/08/88084...-1f3a....safetensors     a chunk; how it is called is the format's business
+ *   {root}/68/47/....kvcache.safetensors          a chunk in a format of LMCache,
+ *   {root}/68/47/....kvcache.safetensors.metadata   and what LMCache knows it by
  *   {root}/88/08/.{writer}.{number}.tmp           a chunk that its writer has not published yet
  *   {root}/.lmcache/writers/{writer}.lock         locked for as long as the writer lives
  *   {root}/.lmcache/janitor.lock                  locked while a janitor removes files
@@ -118,7 +120,19 @@ final class ChunkRoot implements AutoCloseable {
 
     /** The attributes of a chunk's file, by one system call; empty when there is no such regular file. */
     Optional<BasicFileAttributes> attributes(String name) throws IOException {
-        Path file = resolve(name);
+        try {
+            return attributes(resolve(name));
+        } catch (IOException e) {
+            if (!Errno.ESTALE.isCauseOf(e)) {
+                throw e;
+            }
+            // A directory on the way is no longer the one that the client of a network file system remembers; now it
+            // asks.
+            return attributes(resolve(name));
+        }
+    }
+
+    private static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
         // Absence is an everyday answer here, so not by way of an exception.
         return Optional.ofNullable(file.getFileSystem()
                         .provider()
@@ -167,14 +181,47 @@ final class ChunkRoot implements AutoCloseable {
         return matcher.matches() ? Optional.of(matcher.group(1)) : Optional.empty();
     }
 
-    /** Takes a file away from readers: into quarantine, or off the disk where that fails. */
-    void quarantine(Path file, long nowMillis) throws IOException {
+    /** What tells the file at that path, as it is now, from others that may be there later; empty without a file. */
+    static Optional<Object> identityOf(Path file) throws IOException {
+        return Optional.ofNullable(file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS))
+                .map(BasicFileAttributes::fileKey);
+    }
+
+    /** Removes a chunk's file, and before it what belongs to it; says whether the file was there. */
+    boolean delete(Path file) throws IOException {
+        deleteMetadataOf(file);
+        return Files.deleteIfExists(file);
+    }
+
+    private static void deleteMetadataOf(Path file) throws IOException {
+        Optional<Path> metadata = ChunkFileNames.metadataOf(file);
+        if (metadata.isPresent()) {
+            Files.deleteIfExists(metadata.get());
+        }
+    }
+
+    /**
+     * Takes a file away from readers: into quarantine, or off the disk where that fails.
+     *
+     * @param identity the identity of the file that is meant; another one stays
+     */
+    void quarantine(Path file, Object identity, long nowMillis) throws IOException {
+        deleteMetadataOf(file);
+        Path target = quarantine().resolve(nowMillis + "-" + file.getFileName());
         try {
-            Path target = quarantine().resolve(nowMillis + "-" + file.getFileName());
             Files.move(file, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            // Also when the file is gone already: what matters is that nobody reads it.
-            Files.deleteIfExists(file);
+            // What matters is that nobody reads it.
+            if (identityOf(file).equals(Optional.of(identity))) {
+                Files.deleteIfExists(file);
+            }
+            return;
+        }
+        if (!identityOf(target).equals(Optional.of(identity))) {
+            // A writer replaced the file since it was judged.
+            Files.move(target, file, StandardCopyOption.ATOMIC_MOVE);
         }
     }
 

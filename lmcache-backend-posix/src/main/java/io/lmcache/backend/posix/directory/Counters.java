@@ -21,6 +21,12 @@ public final class Counters {
         ALREADY_PRESENT,
         /** Puts that were refused. */
         DECLINED,
+        /** Those of them whose key the file format cannot express. */
+        INEXPRESSIBLE,
+        /** Files that are sound, but another chunk's of the same name. */
+        OTHER,
+        /** Files that failed the check of a read and passed at a second look: replaced since, or read wrongly. */
+        MISREAD,
         /** Files that failed their check and went to quarantine. */
         CORRUPT,
         /** Files removed from quarantine. */
@@ -31,6 +37,8 @@ public final class Counters {
         EXPIRED,
         /** Files that ought to be removed and could not be. */
         UNDELETABLE,
+        /** LMCache's metadata files removed whose chunk was gone. */
+        STALE_METADATA,
         /** Temporary files removed that writers had left behind when they died. */
         STALE_TEMPORARIES,
         /** Reads, writes and other operations that the file system failed. */

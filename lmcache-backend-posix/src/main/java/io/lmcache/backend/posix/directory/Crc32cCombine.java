@@ -19,6 +19,11 @@ public final class Crc32cCombine {
         return shift(first, secondBytes) ^ second;
     }
 
+    /** The CRC-32C of the second text, of so many bytes, from that of the first and that of both in a row. */
+    public static int second(int first, int both, long secondBytes) {
+        return both ^ shift(first, secondBytes);
+    }
+
     /** What the CRC-32C of a text contributes to the CRC-32C of that text followed by so many bytes. */
     static int shift(int crc, long bytes) {
         int product = crc;

@@ -28,7 +28,6 @@ final class Janitor implements AutoCloseable {
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
 
     private final List<ChunkRoot> roots;
-    private final ChunkFileFormat format;
     private final Duration timeToLive;
     private final ChunkRemoval removal;
     private final Counters counters;
@@ -43,15 +42,8 @@ final class Janitor implements AutoCloseable {
     private long stuckUntilNanos;
     private Future<?> next = CompletableFuture.completedFuture(null);
 
-    Janitor(
-            List<ChunkRoot> roots,
-            ChunkFileFormat format,
-            Duration timeToLive,
-            ChunkRemoval removal,
-            Counters counters,
-            Clock clock) {
+    Janitor(List<ChunkRoot> roots, Duration timeToLive, ChunkRemoval removal, Counters counters, Clock clock) {
         this.roots = roots;
-        this.format = format;
         this.timeToLive = timeToLive;
         this.removal = removal;
         this.counters = counters;
@@ -149,7 +141,7 @@ final class Janitor implements AutoCloseable {
 
     /** One sweep; says whether the root is within its bounds. */
     private boolean sweep(ChunkRoot root) throws IOException {
-        RootSweep sweep = new RootSweep(root, format, removal, counters, clock.instant(), () -> closed);
+        RootSweep sweep = new RootSweep(root, removal, counters, clock.instant(), () -> closed);
         try (FileChannel right = root.tryLockJanitor().orElse(null)) {
             if (right == null) {
                 sweep.measure();
@@ -162,7 +154,7 @@ final class Janitor implements AutoCloseable {
 
     /** Removes every chunk of the root that is not pinned, on the calling thread. */
     void clear(ChunkRoot root) throws IOException {
-        new RootSweep(root, format, removal, counters, clock.instant(), () -> closed).clear();
+        new RootSweep(root, removal, counters, clock.instant(), () -> closed).clear();
     }
 
     /** Ends a sweep in progress at the next file. */

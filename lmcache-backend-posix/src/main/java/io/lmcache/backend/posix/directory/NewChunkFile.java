@@ -11,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -29,6 +30,7 @@ public final class NewChunkFile implements AutoCloseable {
     private final Path path;
     private final FileChannel channel;
     private boolean published;
+    private boolean closed;
 
     private NewChunkFile(
             ChunkDirectory directory,
@@ -47,14 +49,17 @@ public final class NewChunkFile implements AutoCloseable {
         this.channel = channel;
     }
 
-    /** Creates the temporary file. The budget of the root has reserved {@link #fileBytes} for it. */
+    /** Creates the temporary file. The budget of the root has reserved what the chunk takes of the disk. */
     static NewChunkFile create(ChunkDirectory directory, ChunkRoot root, String name, ChunkKey key, ChunkMeta meta)
             throws IOException {
         Path path = root.newTemporary(name);
         FileChannel channel;
         try {
             channel = open(path);
-        } catch (NoSuchFileException e) {
+        } catch (IOException e) {
+            if (!(e instanceof NoSuchFileException) && !Errno.ESTALE.isCauseOf(e)) {
+                throw e;
+            }
             root.createParents(name);
             channel = open(path);
         }
@@ -64,11 +69,6 @@ public final class NewChunkFile implements AutoCloseable {
     private static FileChannel open(Path path) throws IOException {
         return FileChannel.open(
                 path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), FileModes.PRIVATE_FILE);
-    }
-
-    /** The length of the whole file of a chunk. */
-    static long fileBytes(ChunkMeta meta) {
-        return ChunkFileFormat.HEADER_BYTES + meta.byteSize();
     }
 
     /** The temporary file. */
@@ -82,22 +82,32 @@ public final class NewChunkFile implements AutoCloseable {
     }
 
     /**
-     * Writes the header and gives the file its name: from here on readers see it, whole.
+     * Writes the header and gives the file its name: from here on readers see it, whole. A metadata file is written before
+     * and gets its name after that.
      *
      * @param payloadCrc the CRC-32C of the payload, all of which has been written
      * @throws IOException when the file could not be completed or forced to disk; it is not published then
      */
     public void publish(int payloadCrc) throws IOException {
-        writeHeader(payloadCrc);
-        if (channel.size() != fileBytes(meta)) {
-            throw new IOException(path + " has " + channel.size() + " bytes instead of " + fileBytes(meta)
+        byte[] header = directory.format().header(key, meta, payloadCrc);
+        writeHeader(header, channel);
+        long bytes = ChunkFileFormat.fileBytes(meta);
+        if (channel.size() != bytes) {
+            throw new IOException(path + " has " + channel.size() + " bytes instead of " + bytes
                     + " after it was written; it is not published");
         }
         if (directory.fsync() != FsyncMode.NONE) {
             channel.force(true);
         }
+        // Before the rename: an NFS client promises that a peer sees the bytes once the file is closed, not earlier.
+        channel.close();
         Path target = root.resolve(name);
-        Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+        Optional<Path> metadata = ChunkFileNames.metadataOf(target);
+        if (metadata.isPresent()) {
+            moveWithMetadata(header, target, metadata.get());
+        } else {
+            Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+        }
         if (directory.fsync() == FsyncMode.FULL) {
             forceDirectoryOf(target);
         }
@@ -105,19 +115,54 @@ public final class NewChunkFile implements AutoCloseable {
         directory.published(root, name, meta);
     }
 
-    private void writeHeader(int payloadCrc) throws IOException {
-        ByteBuffer header = ByteBuffer.wrap(directory.format().header(key, meta, payloadCrc));
+    private static void writeHeader(byte[] bytes, FileChannel channel) throws IOException {
+        ByteBuffer header = ByteBuffer.wrap(bytes);
         while (header.hasRemaining()) {
             channel.write(header, header.position());
         }
     }
 
-    private static void forceDirectoryOf(Path target) throws IOException {
+    private void moveWithMetadata(byte[] header, Path target, Path metadata) throws IOException {
+        Path temporary = root.newTemporary(name);
+        boolean moved = false;
+        try {
+            writeMetadata(header, temporary);
+            Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+            moved = true;
+            Files.move(temporary, metadata, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            deleteAfter(e, temporary);
+            if (moved) {
+                // LMCache would never see it, and nobody would store it again.
+                deleteAfter(e, target);
+            }
+            throw e;
+        }
+    }
+
+    private void writeMetadata(byte[] header, Path file) throws IOException {
+        try (FileChannel metadata = open(file)) {
+            writeHeader(header, metadata);
+            if (directory.fsync() != FsyncMode.NONE) {
+                metadata.force(true);
+            }
+        }
+    }
+
+    private static void deleteAfter(IOException failure, Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            failure.addSuppressed(e);
+        }
+    }
+
+    private void forceDirectoryOf(Path target) throws IOException {
         try (FileChannel parent = FileChannel.open(target.getParent(), StandardOpenOption.READ)) {
             parent.force(true);
         } catch (IOException e) {
             // After a failed fsync nobody knows what is on the disk, and a second one would lie.
-            Files.deleteIfExists(target);
+            root.delete(target);
             throw e;
         }
     }
@@ -125,12 +170,13 @@ public final class NewChunkFile implements AutoCloseable {
     /** Closes the file, and removes it unless it was published. Idempotent. */
     @Override
     public void close() throws IOException {
-        if (!channel.isOpen()) {
+        if (closed) {
             return;
         }
+        closed = true;
         try (channel) {
             if (!published) {
-                root.budget().release(fileBytes(meta));
+                root.budget().release(directory.format().bytesOnDisk(meta));
                 Files.deleteIfExists(path);
             }
         }

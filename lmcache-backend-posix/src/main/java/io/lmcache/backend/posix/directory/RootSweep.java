@@ -24,7 +24,6 @@ import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +38,8 @@ final class RootSweep {
     private static final int MAX_EVICTION_ROUNDS = 8;
     private static final int QUARANTINE_FILES = 64;
     private static final Duration QUARANTINE_TIME = Duration.ofDays(1);
+    // A chunk is there before its metadata file, so what has no chunk lost it; unless one comes back this very moment.
+    private static final Duration ORPHAN_TIME = Duration.ofMinutes(1);
 
     private record Candidate(String name, long bytes, FileTime lastUse) {}
 
@@ -47,7 +48,6 @@ final class RootSweep {
     }
 
     private final ChunkRoot root;
-    private final ChunkFileFormat format;
     private final ChunkRemoval removal;
     private final Counters counters;
     private final Instant now;
@@ -55,44 +55,49 @@ final class RootSweep {
     private final Map<String, Boolean> livingWriters = new HashMap<>();
     private final Set<String> passedOver = new HashSet<>();
 
-    RootSweep(
-            ChunkRoot root,
-            ChunkFileFormat format,
-            ChunkRemoval removal,
-            Counters counters,
-            Instant now,
-            BooleanSupplier stopped) {
+    RootSweep(ChunkRoot root, ChunkRemoval removal, Counters counters, Instant now, BooleanSupplier stopped) {
         this.root = root;
-        this.format = format;
         this.removal = removal;
         this.counters = counters;
         this.now = now;
         this.stopped = stopped;
     }
 
-    /** Counts what is there, for the budget of the root, and removes nothing. */
+    /** Counts what is there, for the budget of a limited root, and removes nothing. */
     void measure() throws IOException {
-        survey(_ -> false, _ -> {});
+        if (root.budget().isLimited()) {
+            survey(_ -> false, (_, _) -> {});
+        }
     }
 
-    /** Counts what is there; removes what dead writers left behind, what expired, and what lay in quarantine for long. */
+    /**
+     * Removes what dead writers and lost chunks left behind, what expired, and what lay in quarantine for long; counts what
+     * remains. Where nothing is limited and nobody died, the chunks are not looked at: a shared directory can have a
+     * million.
+     */
     void tidy(Duration timeToLive) throws IOException {
-        forgetDeadWriters();
+        boolean hasAnyDied = forgetDeadWriters();
         trimQuarantine();
+        if (!hasAnyDied && timeToLive.isZero() && !root.budget().isLimited()) {
+            return;
+        }
         FileTime oldest =
                 timeToLive.isZero() ? FileTime.fromMillis(Long.MIN_VALUE) : FileTime.from(now.minus(timeToLive));
         survey(chunk -> chunk.lastUse().compareTo(oldest) < 0 && evict(chunk, Event.EXPIRED), this::removeIfStale);
     }
 
     /** Counts the chunks for which the test, which may remove them, is false, and hands on the other files. */
-    private void survey(Predicate<Candidate> isRemoved, Consumer<Path> otherFiles) throws IOException {
+    private void survey(Predicate<Candidate> isRemoved, ChunkVisitor otherFiles) throws IOException {
         root.budget().beginScan();
         long[] bytes = {quarantinedFiles().stream().mapToLong(RootSweep::size).sum()};
         walk((file, attributes) -> {
             if (!isChunk(file)) {
-                otherFiles.accept(file);
-            } else if (!isRemoved.test(candidate(file, attributes))) {
-                bytes[0] += attributes.size();
+                otherFiles.visit(file, attributes);
+                return;
+            }
+            Candidate candidate = candidate(file, attributes);
+            if (!isRemoved.test(candidate)) {
+                bytes[0] += candidate.bytes();
             }
         });
         if (!stopped.getAsBoolean()) {
@@ -100,17 +105,26 @@ final class RootSweep {
         }
     }
 
-    private void removeIfStale(Path file) {
+    private void removeIfStale(Path file, BasicFileAttributes attributes) {
         ChunkRoot.writerOf(fileName(file))
                 .filter(writer -> !isAlive(writer))
                 .ifPresent(_ -> delete(file, Event.STALE_TEMPORARIES));
+        ChunkFileNames.chunkOf(file)
+                .filter(chunk -> isOlderThan(ORPHAN_TIME, attributes) && !Files.exists(chunk))
+                .ifPresent(_ -> delete(file, Event.STALE_METADATA));
     }
 
-    /** Removes the lock files of the dead; their temporary files come up in the survey. */
-    private void forgetDeadWriters() throws IOException {
+    private boolean isOlderThan(Duration age, BasicFileAttributes attributes) {
+        return attributes.lastModifiedTime().toInstant().isBefore(now.minus(age));
+    }
+
+    /** Removes the lock files of the dead, whose temporary files come up in a survey; says whether there were any. */
+    private boolean forgetDeadWriters() throws IOException {
+        boolean hasAnyDied = false;
         for (Path lock : files(root.writers())) {
-            isAlive(fileName(lock).replace(".lock", ""));
+            hasAnyDied |= !isAlive(fileName(lock).replace(".lock", ""));
         }
+        return hasAnyDied;
     }
 
     private boolean isAlive(String writer) {
@@ -222,7 +236,8 @@ final class RootSweep {
     }
 
     private Candidate candidate(Path file, BasicFileAttributes attributes) {
-        return new Candidate(root.path().relativize(file).toString(), attributes.size(), attributes.lastModifiedTime());
+        String name = root.path().relativize(file).toString();
+        return new Candidate(name, ChunkFileNames.bytesOnDisk(name, attributes.size()), attributes.lastModifiedTime());
     }
 
     /** Removes a chunk and counts it; says whether it is gone. */
@@ -272,7 +287,7 @@ final class RootSweep {
     }
 
     private boolean isChunk(Path file) {
-        return format.isChunkName(fileName(file));
+        return ChunkFileNames.isChunk(fileName(file));
     }
 
     private static String fileName(Path file) {

@@ -1,3 +1,3 @@
-/** The chunk file format and the chunk directory: everything about chunk files but the transfer of payload. */
+/** The chunk directory: everything about chunk files but what they look like and the transfer of payload. */
 @org.jspecify.annotations.NullMarked
 package io.lmcache.backend.posix.directory;

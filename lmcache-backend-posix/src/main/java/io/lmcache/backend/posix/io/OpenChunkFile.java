@@ -36,8 +36,8 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
     }
 
     /**
-     * Opens the key's file. Empty when there is none; also when it is not what it should be, and then it goes to
-     * quarantine.
+     * Opens the key's file. Empty when there is none; also when it is another chunk's, or not what it should be, and then
+     * it goes to quarantine.
      *
      * @param isDirect whether to read with O_DIRECT
      * @param headerBuffer memory for the header, aligned for direct I/O; free again afterwards
@@ -82,7 +82,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
         Optional<Path> known = directory.known(key);
         if (known.isPresent()) {
             try {
-                return Optional.of(new Unchecked(known.get(), FileChannel.open(known.get(), options)));
+                return Optional.of(new Unchecked(known.get(), DirectIo.open(known.get(), options)));
             } catch (IOException e) {
                 // Memory is out of date, most likely; if there is more to it, the second attempt will tell.
             }
@@ -92,7 +92,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             return Optional.empty();
         }
         try {
-            return Optional.of(new Unchecked(found.get(), FileChannel.open(found.get(), options)));
+            return Optional.of(new Unchecked(found.get(), DirectIo.open(found.get(), options)));
         } catch (NoSuchFileException e) {
             // Evicted since it was found.
             directory.noteMissing(key);
@@ -113,24 +113,18 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             directory.quarantine(key, path, "has only " + fileBytes + " bytes");
             return Optional.empty();
         }
-        return switch (directory.format().check(beginning.read(channel, fileBytes), key)) {
+        return switch (directory.format().check(beginning.read(channel, fileBytes), fileBytes, key)) {
             case HeaderCheck.Invalid invalid -> {
-                directory.quarantine(key, path, "has a header that " + invalid.reason());
+                directory.quarantine(key, path, invalid.reason());
                 yield Optional.empty();
             }
-            case HeaderCheck.Valid valid
-            when fileBytes != fileBytes(valid.meta()) -> {
-                directory.quarantine(
-                        key, path, "has " + fileBytes + " bytes, by its header " + fileBytes(valid.meta()));
+            case HeaderCheck.Other other -> {
+                directory.noteOther(path, other.reason());
                 yield Optional.empty();
             }
             case HeaderCheck.Valid valid ->
                 Optional.of(new OpenChunkFile(path, channels(path, channel, isDirect, valid.meta()), valid));
         };
-    }
-
-    private static long fileBytes(ChunkMeta meta) {
-        return ChunkFileFormat.HEADER_BYTES + meta.byteSize();
     }
 
     private static PayloadChannels channels(Path path, FileChannel channel, boolean isDirect, ChunkMeta meta)

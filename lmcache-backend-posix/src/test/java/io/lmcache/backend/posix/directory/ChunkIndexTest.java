@@ -2,6 +2,9 @@ package io.lmcache.backend.posix.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.KeyScope;
+import io.lmcache.backend.posix.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
 import org.junit.jupiter.api.Test;
 
@@ -44,17 +47,23 @@ class ChunkIndexTest {
 
     @Test
     void entryTakesNoMoreHeapThanItsBound() {
-        NativeChunkFormat format = new NativeChunkFormat();
-        format.relativePath(TestChunks.key(0));
+        // A long name: LMCache's have the model's in them.
+        KeyScope scope = KeyScope.of("m".repeat(138), TestChunks.LAYOUT);
+        ChunkFileFormat format = FileFormat.LMCACHE_0_5.open(true, true);
+        assertThat(nameOf(format, TestChunks.key(scope, 0)).length()).isGreaterThan(240);
         long before = usedHeap();
         ChunkIndex index = new ChunkIndex(MANY);
         for (int i = 0; i < MANY; i++) {
-            index.add(format.relativePath(TestChunks.key(i)), 0, 1 << 20, 0);
+            index.add(nameOf(format, TestChunks.key(scope, i)), 0, 1 << 20, 0);
         }
         long perEntry = (usedHeap() - before) / MANY;
 
         assertThat(index.chunks()).isEqualTo(MANY);
         assertThat(perEntry).isBetween(100L, (long) ChunkIndex.MAX_BYTES_PER_ENTRY);
+    }
+
+    private static String nameOf(ChunkFileFormat format, ChunkKey key) {
+        return ((ChunkName.Below) format.name(key)).path();
     }
 
     private static long usedHeap() {

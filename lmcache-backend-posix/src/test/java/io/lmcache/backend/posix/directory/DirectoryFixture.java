@@ -6,6 +6,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.backend.posix.directory.Counters.Event;
 import io.lmcache.backend.posix.directory.DirectorySettings.FsyncMode;
 import io.lmcache.backend.posix.directory.DirectorySettings.Sharding;
+import io.lmcache.backend.posix.format.NativeChunkFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -18,6 +19,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.CRC32C;
 
 /** A chunk directory whose payload is zeros, and whose files are as old as the test likes. */
 final class DirectoryFixture implements AutoCloseable {
@@ -54,9 +56,15 @@ final class DirectoryFixture implements AutoCloseable {
         }
         try (NewChunkFile newFile = file.get()) {
             writeZeros(newFile);
-            newFile.publish(0);
+            newFile.publish(crcOfZeros());
         }
         return true;
+    }
+
+    private static int crcOfZeros() {
+        CRC32C crc = new CRC32C();
+        crc.update(new byte[(int) TestChunks.META.byteSize()]);
+        return (int) crc.getValue();
     }
 
     static void writeZeros(NewChunkFile file) throws IOException {
@@ -73,7 +81,7 @@ final class DirectoryFixture implements AutoCloseable {
     }
 
     Path file(ChunkKey key) {
-        return root.resolve(directory.format().relativePath(key));
+        return root.resolve(((ChunkName.Below) directory.format().name(key)).path());
     }
 
     boolean exists(int number) {

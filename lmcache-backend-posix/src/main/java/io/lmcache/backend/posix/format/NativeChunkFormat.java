@@ -1,5 +1,6 @@
-package io.lmcache.backend.posix.directory;
+package io.lmcache.backend.posix.format;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
@@ -10,6 +11,11 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.backend.posix.directory.ChunkFileFormat;
+import io.lmcache.backend.posix.directory.ChunkFileNames;
+import io.lmcache.backend.posix.directory.ChunkName;
+import io.lmcache.backend.posix.directory.Crc32cCombine;
+import io.lmcache.backend.posix.directory.HeaderCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -22,7 +28,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 
 /**
@@ -57,10 +62,8 @@ import java.util.zip.CRC32C;
 public final class NativeChunkFormat implements ChunkFileFormat {
     private static final String FORMAT = "lmcache-jvm";
     private static final String VERSION = "1";
-    private static final String SUFFIX = ".safetensors";
     private static final int JSON_BYTES = HEADER_BYTES - Long.BYTES;
     private static final int SCOPE_DIGEST_BYTES = 16;
-    private static final Pattern NAME = Pattern.compile("[0-9a-f]{16,128}-[0-9a-f]{32}\\.safetensors");
     private static final JsonFactory JSON = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
@@ -70,10 +73,10 @@ public final class NativeChunkFormat implements ChunkFileFormat {
             Caffeine.newBuilder().maximumSize(1024).build(NativeChunkFormat::scopeDigest);
 
     @Override
-    public String relativePath(ChunkKey key) {
+    public ChunkName name(ChunkKey key) {
         String hash = key.hash().hex();
-        return hash.substring(0, 2) + "/" + hash.substring(2, 4) + "/" + hash + "-" + scopeDigests.get(key.scope())
-                + SUFFIX;
+        return new ChunkName.Below(hash.substring(0, 2) + "/" + hash.substring(2, 4) + "/"
+                + ChunkFileNames.ofNative(hash, scopeDigests.get(key.scope())));
     }
 
     private static String scopeDigest(KeyScope scope) {
@@ -87,8 +90,8 @@ public final class NativeChunkFormat implements ChunkFileFormat {
     }
 
     @Override
-    public boolean isChunkName(String fileName) {
-        return NAME.matcher(fileName).matches();
+    public boolean hasMetadataFile() {
+        return false;
     }
 
     @Override
@@ -128,7 +131,7 @@ public final class NativeChunkFormat implements ChunkFileFormat {
         byte[] bytes = new byte[HEADER_BYTES];
         header.get(0, bytes);
         Optional<HeaderCheck> valid = asWritten(bytes, key);
-        return valid.orElseGet(() -> new HeaderCheck.Invalid(reasonAgainst(bytes, key)));
+        return valid.orElseGet(() -> new HeaderCheck.Invalid("has a header that " + reasonAgainst(bytes, key)));
     }
 
     /** What the header says, if it is the one that this format writes for the key, a token count and a checksum. */
@@ -139,8 +142,8 @@ public final class NativeChunkFormat implements ChunkFileFormat {
             int crc = Integer.parseUnsignedInt(textAfter("\"crc32c\":\"", text), 16);
             String keyText = key.text();
             if (Arrays.equals(header, header(keyText, meta, crc))) {
-                int payloadCrc = crc ^ Crc32cCombine.shift(crcOf(keyText), meta.byteSize());
-                return Optional.of(new HeaderCheck.Valid(meta, payloadCrc));
+                int payloadCrc = Crc32cCombine.second(crcOf(keyText), crc, meta.byteSize());
+                return Optional.of(HeaderCheck.Valid.of(meta, payloadCrc));
             }
             return Optional.empty();
         } catch (NumberFormatException | LmcacheException e) {
@@ -183,6 +186,25 @@ public final class NativeChunkFormat implements ChunkFileFormat {
         }
         return "has a dtype, shape, offset, checksum or padding that does not go with its key and '"
                 + metadata.get("tokens") + "' tokens";
+    }
+
+    /**
+     * The key that a header says it is of; whether that is so, {@link #check} tells.
+     *
+     * @throws IOException when the header is not of this format; the message tells why, as the predicate of a sentence
+     */
+    static ChunkKey keyIn(byte[] header) throws IOException {
+        try {
+            String text = metadata(header).get("key");
+            if (text == null) {
+                throw new IOException("has no 'key' in its __metadata__");
+            }
+            return ChunkKey.parse(text);
+        } catch (JacksonException e) {
+            throw new IOException("is no JSON of a safetensors file: " + e.getOriginalMessage(), e);
+        } catch (LmcacheException e) {
+            throw new IOException("has a key that is none: " + e.getMessage(), e);
+        }
     }
 
     private static Map<String, String> metadata(byte[] header) throws IOException {

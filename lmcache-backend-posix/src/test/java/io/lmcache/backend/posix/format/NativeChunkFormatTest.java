@@ -1,4 +1,4 @@
-package io.lmcache.backend.posix.directory;
+package io.lmcache.backend.posix.format;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -8,11 +8,15 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.backend.posix.directory.ChunkFileNames;
+import io.lmcache.backend.posix.directory.ChunkName;
+import io.lmcache.backend.posix.directory.HeaderCheck;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,25 +49,25 @@ class NativeChunkFormatTest {
 
     @Test
     void pathHasTwoLevelsAndNothingOfTheModelsName() {
-        assertThat(format.relativePath(KEY))
-                .isEqualTo("88/08/" + HASH + "-718363b5a1304e48747870b0699123d9.safetensors");
+        assertThat(format.name(KEY))
+                .isEqualTo(new ChunkName.Below("88/08/" + HASH + "-718363b5a1304e48747870b0699123d9.safetensors"));
     }
 
     @ParameterizedTest
     @CsvSource({"../../etc/passwd", "/", "a\0b", "模型"})
     void pathOfAnyModelStaysBelowTheRoot(String model) {
         ChunkKey key = new ChunkKey(KeyScope.of(model, LLAMA), ChunkHash.of(new byte[64]));
-        String path = format.relativePath(key);
+        String path = ((ChunkName.Below) format.name(key)).path();
         assertThat(path).matches("00/00/0{128}-[0-9a-f]{32}\\.safetensors");
-        assertThat(format.isChunkName(path.substring(6))).isTrue();
+        assertThat(ChunkFileNames.isChunk(path.substring(6))).isTrue();
     }
 
     @Test
     void otherFilesAreNoChunks() {
-        assertThat(format.isChunkName(HASH + ".safetensors")).isFalse();
-        assertThat(format.isChunkName(HASH + "-0123456789abcdef0123456789abcdef.safetensors.tmp"))
+        assertThat(ChunkFileNames.isChunk(HASH + ".safetensors")).isFalse();
+        assertThat(ChunkFileNames.isChunk(HASH + "-0123456789abcdef0123456789abcdef.safetensors.tmp"))
                 .isFalse();
-        assertThat(format.isChunkName("model.safetensors")).isFalse();
+        assertThat(ChunkFileNames.isChunk("model.safetensors")).isFalse();
     }
 
     @ParameterizedTest
@@ -74,7 +78,7 @@ class NativeChunkFormatTest {
         int payloadCrc = dtype.name().hashCode();
 
         assertThat(format.check(ByteBuffer.wrap(format.header(key, meta, payloadCrc)), key))
-                .isEqualTo(new HeaderCheck.Valid(meta, payloadCrc));
+                .isEqualTo(HeaderCheck.Valid.of(meta, payloadCrc));
     }
 
     @Test
@@ -85,7 +89,7 @@ class NativeChunkFormatTest {
                         + 1);
         ChunkKey key = new ChunkKey(KeyScope.of(longest, LLAMA), ChunkHash.of(new byte[64]));
         assertThat(format.check(ByteBuffer.wrap(format.header(key, META, 1)), key))
-                .isEqualTo(new HeaderCheck.Valid(META, 1));
+                .isEqualTo(HeaderCheck.Valid.of(META, 1));
     }
 
     @Test
@@ -154,7 +158,8 @@ class NativeChunkFormatTest {
             switch (format.check(ByteBuffer.wrap(header), KEY)) {
                 case HeaderCheck.Invalid invalid -> assertThat(invalid.reason()).isNotEmpty();
                 case HeaderCheck.Valid valid ->
-                    assertThat(valid.payloadCrc()).as("bit %d", bit).isNotEqualTo(0x01020304);
+                    assertThat(valid.payloadCrc()).as("bit %d", bit).isNotEqualTo(OptionalInt.of(0x01020304));
+                case HeaderCheck.Other other -> throw new AssertionError("bit " + bit + ": " + other);
             }
             header[bit / 8] ^= (byte) (1 << (bit % 8));
         }
@@ -171,7 +176,7 @@ class NativeChunkFormatTest {
                 damaged[8 + random.nextInt(500)] = (byte) random.nextInt();
             }
             HeaderCheck check = format.check(ByteBuffer.wrap(damaged), KEY);
-            assertThat(check.equals(new HeaderCheck.Valid(META, 0x01020304)))
+            assertThat(check.equals(HeaderCheck.Valid.of(META, 0x01020304)))
                     .as("seed %d, round %d", seed, round)
                     .isEqualTo(Arrays.equals(damaged, header));
         }

@@ -1,0 +1,119 @@
+package io.lmcache.cli;
+
+import io.lmcache.core.config.ConfigLoader;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.server.CacheServer;
+import io.lmcache.server.ServerOptions;
+import io.lmcache.server.ServerRun;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code lmcache serve}. */
+@Command(
+        name = "serve",
+        description = {
+            "Serves the configured stack to inference engines in other processes of this host, over a Unix domain socket."
+                    + " Their KV comes and goes through shared memory or CUDA IPC.",
+            "Prints a line when it is ready. SIGTERM or SIGINT ends it: calls under way are finished first, as are writes"
+                    + " to files."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class)
+final class ServeCommand implements Callable<Integer> {
+    @Option(
+            names = "--socket",
+            paramLabel = "PATH",
+            description = "The socket, in a directory of its own, which is made when it is not there. Unless given:"
+                    + " lmcache/server.sock in XDG_RUNTIME_DIR, else /tmp/lmcache-UID/server.sock.")
+    private @Nullable Path socket;
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "The configuration file, in place of the one named by LMCACHE_CONFIG_FILE. The environment"
+                    + " variables LMCACHE_* are laid over it as ever.")
+    private @Nullable Path configFile;
+
+    @Option(
+            names = "--tcp",
+            paramLabel = "[HOST:]PORT",
+            description = "Listen on TCP, too; on loopback unless a host is named. Whoever reaches the port can use the"
+                    + " cache.")
+    private @Nullable String tcp;
+
+    @Option(
+            names = "--drain-seconds",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "How long calls under way may take once the server is told to end; ${DEFAULT-VALUE} unless"
+                    + " given.")
+    private int drainSeconds;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it.
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        if (drainSeconds < 0) {
+            throw new ParameterException(spec.commandLine(), "--drain-seconds is " + drainSeconds + ", below 0");
+        }
+        ServerOptions options = new ServerOptions(
+                socket == null ? ServerOptions.defaultSocket() : socket,
+                tcpAddress(),
+                Duration.ofSeconds(drainSeconds),
+                new Version().getVersion()[0]);
+        ServerRun.serve(config(), options, this::announce);
+        return 0;
+    }
+
+    private LmcacheConfig config() {
+        if (configFile == null) {
+            return LmcacheConfig.load();
+        }
+        Map<String, String> environment = new HashMap<>(System.getenv());
+        environment.put("LMCACHE_CONFIG_FILE", configFile.toString());
+        return ConfigLoader.load(environment, Map.of());
+    }
+
+    private Optional<InetSocketAddress> tcpAddress() {
+        if (tcp == null) {
+            return Optional.empty();
+        }
+        int colon = tcp.lastIndexOf(':');
+        String host = tcp.substring(0, Math.max(colon, 0));
+        try {
+            int port = Integer.parseInt(tcp.substring(colon + 1));
+            InetSocketAddress address = host.isEmpty()
+                    ? new InetSocketAddress(InetAddress.getLoopbackAddress(), port)
+                    : new InetSocketAddress(host, port);
+            if (!address.isUnresolved()) {
+                return Optional.of(address);
+            }
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(
+                    spec.commandLine(), "--tcp is '" + tcp + "', which is no [HOST:]PORT: " + e.getMessage(), e);
+        }
+        throw new ParameterException(spec.commandLine(), "--tcp names the host '" + host + "', which is unknown");
+    }
+
+    private void announce(CacheServer server) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("lmcache: ready on " + server.address() + ", tiers " + String.join(", ", server.tiers()));
+        err.flush();
+    }
+}

@@ -1,0 +1,193 @@
+package io.lmcache.server;
+
+import io.grpc.Server;
+import io.grpc.netty.NettyServerBuilder;
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.core.engine.LmcacheEngine;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A cache for the engines of this host, in whatever process and language they run: their KV comes and goes through memory
+ * that they share, all else over gRPC.
+ *
+ * <p>Thread-safe.
+ */
+public final class CacheServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CacheServer.class);
+    /** A prompt of a million tokens takes four of them. */
+    private static final int MAX_MESSAGE_BYTES = 32 << 20;
+
+    private static final int MAX_CALLS_PER_CONNECTION = 256;
+    private static final Duration PIN_CHECK = Duration.ofSeconds(5);
+    /** For what is left when the time for draining is over: calls are cancelled, which they see at their next chunk. */
+    private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(2);
+
+    private final LmcacheEngine engine;
+    private final ServerOptions options;
+    private final SocketFile socketFile;
+    private final Sessions sessions = new Sessions();
+    private final Gpus gpus = new Gpus();
+    private final CallsInFlight calls = new CallsInFlight();
+    private final KvCacheCalls service;
+    private final EventLoopGroup eventLoops =
+            new MultiThreadIoEventLoopGroup(2, daemons("lmcache-server-io"), NioIoHandler.newFactory());
+    private final ExecutorService callThreads = Executors.newCachedThreadPool(daemons("lmcache-server-call"));
+    private final ScheduledExecutorService pinSweeper =
+            Executors.newSingleThreadScheduledExecutor(daemons("lmcache-server-pins"));
+    private final List<Server> servers = new ArrayList<>();
+
+    private CacheServer(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
+        this.engine = engine;
+        this.options = options;
+        this.socketFile = socketFile;
+        this.service = new KvCacheCalls(engine, options.version(), sessions, gpus, calls);
+    }
+
+    private static ThreadFactory daemons(String name) {
+        return Thread.ofPlatform().daemon().name(name + "-", 0).factory();
+    }
+
+    /**
+     * A server over this engine, which takes calls when this returns. The engine stays the caller's, who closes it after the
+     * server.
+     *
+     * @throws LmcacheException with {@link ErrorCode#START_FAILED} when it cannot listen; nothing stays open
+     */
+    public static CacheServer start(LmcacheEngine engine, ServerOptions options) {
+        CacheServer server = new CacheServer(engine, options, SocketFile.claim(options.socket()));
+        try {
+            server.listen();
+            return server;
+        } catch (IOException e) {
+            server.close();
+            throw new LmcacheException(ErrorCode.START_FAILED, "The server cannot listen: " + e.getMessage(), e);
+        }
+    }
+
+    private void listen() throws IOException {
+        start(NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socketFile.path()))
+                .channelType(NioServerDomainSocketChannel.class)
+                // gRPC sets it; a Unix domain socket has no such option, and Netty warns.
+                .withChildOption(ChannelOption.SO_KEEPALIVE, null));
+        socketFile.restrict();
+        if (options.tcp().isPresent()) {
+            start(NettyServerBuilder.forAddress(options.tcp().get())
+                    .channelType(NioServerSocketChannel.class)
+                    // A peer whose host is gone closes no connection.
+                    .keepAliveTime(10, TimeUnit.SECONDS)
+                    .keepAliveTimeout(10, TimeUnit.SECONDS));
+        }
+        var _ = pinSweeper.scheduleWithFixedDelay(
+                this::releaseExpiredPins, PIN_CHECK.toMillis(), PIN_CHECK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void start(NettyServerBuilder builder) throws IOException {
+        servers.add(builder.bossEventLoopGroup(eventLoops)
+                .workerEventLoopGroup(eventLoops)
+                .executor(callThreads)
+                .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+                .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
+                .permitKeepAliveTime(1, TimeUnit.SECONDS)
+                .permitKeepAliveWithoutCalls(true)
+                .addService(service)
+                .build()
+                .start());
+    }
+
+    private void releaseExpiredPins() {
+        long now = System.nanoTime();
+        sessions.all().forEach(session -> session.pins().releaseExpired(now));
+    }
+
+    /** The address for clients, as gRPC writes it, such as {@code unix:/run/user/1000/lmcache/server.sock}. */
+    public String address() {
+        return "unix:" + socketFile.path();
+    }
+
+    /** The names of the tiers that are served, fastest first. */
+    public List<String> tiers() {
+        return engine.tiers();
+    }
+
+    /**
+     * Ends the server: refuses new calls, waits for those under way as long as the options say, then ends all sessions and
+     * lets go of all memory of engines. Idempotent.
+     */
+    @Override
+    public void close() {
+        if (!calls.drain()) {
+            return;
+        }
+        boolean interrupted = false;
+        sessions.all().forEach(Session::announceDraining);
+        try {
+            if (!calls.awaitNone(options.drainLimit())) {
+                LOG.warn("Calls are still under way after {}; they are cancelled", options.drainLimit());
+            }
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        endSessions();
+        interrupted |= !stopServers();
+        pinSweeper.shutdownNow();
+        callThreads.shutdown();
+        var _ = eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        gpus.close();
+        closeSocketFile();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void endSessions() {
+        for (Session session : sessions.all()) {
+            session.end();
+            sessions.close(session);
+        }
+    }
+
+    /** False when interrupted. */
+    private boolean stopServers() {
+        servers.forEach(Server::shutdown);
+        try {
+            for (Server server : servers) {
+                if (!server.awaitTermination(CANCEL_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+                    server.shutdownNow();
+                }
+            }
+            if (!calls.awaitNone(CANCEL_PATIENCE)) {
+                LOG.warn("Calls did not end when they were cancelled");
+            }
+            return true;
+        } catch (InterruptedException e) {
+            servers.forEach(Server::shutdownNow);
+            return false;
+        }
+    }
+
+    private void closeSocketFile() {
+        try {
+            socketFile.close();
+        } catch (IOException e) {
+            LOG.warn("The socket {} could not be removed", socketFile.path(), e);
+        }
+    }
+}

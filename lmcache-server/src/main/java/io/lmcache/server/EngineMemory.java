@@ -1,0 +1,21 @@
+package io.lmcache.server;
+
+import io.lmcache.api.engine.TokenRange;
+
+/** An engine's paged KV cache as it is mapped into this process. Thread-safe. */
+interface EngineMemory extends AutoCloseable {
+    /**
+     * The KV of one request. The caller closes it, from the thread that opened it.
+     *
+     * @param blockIds the blocks that hold the request's tokens, from its first on
+     * @param wanted the tokens that may be written
+     */
+    RequestKv open(int[] blockIds, TokenRange wanted);
+
+    /** The bytes that are mapped. */
+    long mappedBytes();
+
+    /** Ends the mapping. Called once, when no request is open any more. */
+    @Override
+    void close();
+}

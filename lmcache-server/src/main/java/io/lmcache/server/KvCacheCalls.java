@@ -1,0 +1,311 @@
+package io.lmcache.server;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.core.engine.EngineStats;
+import io.lmcache.core.engine.KvCache;
+import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.storage.PinnedPrefix;
+import io.lmcache.server.protocol.ClearRequest;
+import io.lmcache.server.protocol.ClearResponse;
+import io.lmcache.server.protocol.HealthRequest;
+import io.lmcache.server.protocol.HealthResponse;
+import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceImplBase;
+import io.lmcache.server.protocol.LookupRequest;
+import io.lmcache.server.protocol.LookupResponse;
+import io.lmcache.server.protocol.OpenSessionRequest;
+import io.lmcache.server.protocol.PrefetchRequest;
+import io.lmcache.server.protocol.PrefetchResponse;
+import io.lmcache.server.protocol.Reason;
+import io.lmcache.server.protocol.RegisterKvCacheRequest;
+import io.lmcache.server.protocol.RegisterKvCacheResponse;
+import io.lmcache.server.protocol.ReleasePinsRequest;
+import io.lmcache.server.protocol.ReleasePinsResponse;
+import io.lmcache.server.protocol.RetrieveRequest;
+import io.lmcache.server.protocol.RetrieveResponse;
+import io.lmcache.server.protocol.SessionEvent;
+import io.lmcache.server.protocol.StatsRequest;
+import io.lmcache.server.protocol.StatsResponse;
+import io.lmcache.server.protocol.StoreRequest;
+import io.lmcache.server.protocol.StoreResponse;
+import io.lmcache.server.protocol.TierStats;
+import io.lmcache.server.protocol.UnregisterKvCacheRequest;
+import io.lmcache.server.protocol.UnregisterKvCacheResponse;
+import io.lmcache.server.protocol.Welcome;
+import java.nio.IntBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The calls of the protocol. Thread-safe. */
+final class KvCacheCalls extends KvCacheServiceImplBase {
+    static final int PROTOCOL_VERSION = 1;
+
+    private static final Logger LOG = LoggerFactory.getLogger(KvCacheCalls.class);
+    private static final int MAX_PREFETCHES = 64;
+
+    private final LmcacheEngine engine;
+    private final String serverVersion;
+    private final Sessions sessions;
+    private final Engines engines;
+    private final CallsInFlight calls;
+    private final Registrations registrations;
+    private final Transfers transfers;
+    private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
+
+    KvCacheCalls(LmcacheEngine engine, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
+        this.engine = engine;
+        this.serverVersion = serverVersion;
+        this.sessions = sessions;
+        this.engines = new Engines(sessions);
+        this.calls = calls;
+        this.registrations = new Registrations(gpus, engine.chunkSize());
+        this.transfers = new Transfers(engine);
+    }
+
+    @Override
+    public void openSession(OpenSessionRequest request, StreamObserver<SessionEvent> observer) {
+        try {
+            calls.begin();
+            try {
+                openSession(request, (ServerCallStreamObserver<SessionEvent>) observer);
+            } finally {
+                calls.end();
+            }
+        } catch (Refusal e) {
+            observer.onError(e.toStatus());
+        }
+    }
+
+    private void openSession(OpenSessionRequest request, ServerCallStreamObserver<SessionEvent> observer) {
+        if (request.getProtocolVersion() != PROTOCOL_VERSION) {
+            throw new Refusal(
+                    Reason.VERSION_MISMATCH,
+                    "The client speaks version " + Integer.toUnsignedLong(request.getProtocolVersion())
+                            + " of the protocol, this server (" + serverVersion + ") version " + PROTOCOL_VERSION
+                            + "; install a client and a server that fit together");
+        }
+        Session session = sessions.open(request.getClient(), observer);
+        observer.setOnCancelHandler(() -> sessions.close(session));
+        observer.onNext(SessionEvent.newBuilder().setWelcome(welcome(session)).build());
+        // Set too late for a client that went away in between.
+        if (observer.isCancelled()) {
+            sessions.close(session);
+        }
+    }
+
+    private Welcome welcome(Session session) {
+        return Welcome.newBuilder()
+                .setSessionId(session.id())
+                .setProtocolVersion(PROTOCOL_VERSION)
+                .setServerVersion(serverVersion)
+                .setChunkTokens(engine.chunkSize())
+                .setPartialChunks(engine.savesUnfullChunks())
+                .addAllTiers(engine.tiers())
+                .setPinSeconds((int) Pins.LIFETIME.toSeconds())
+                .setServerPid(ProcessHandle.current().pid())
+                .build();
+    }
+
+    @Override
+    public void registerKvCache(RegisterKvCacheRequest request, StreamObserver<RegisterKvCacheResponse> observer) {
+        answer(observer, () -> {
+            Session session = sessions.session(request.getSessionId());
+            RegisteredCache cache = registrations.register(request);
+            long id = session.add(cache);
+            LOG.info("{} registered {}", session, cache);
+            return RegisterKvCacheResponse.newBuilder()
+                    .setKvCacheId(id)
+                    .setBytesPerToken(cache.bytesPerToken())
+                    .build();
+        });
+    }
+
+    @Override
+    public void unregisterKvCache(
+            UnregisterKvCacheRequest request, StreamObserver<UnregisterKvCacheResponse> observer) {
+        answer(observer, () -> {
+            // Bounded by the transfers under way, which end with their chunk.
+            sessions.session(request.getSessionId())
+                    .remove(request.getKvCacheId())
+                    .join();
+            return UnregisterKvCacheResponse.getDefaultInstance();
+        });
+    }
+
+    @Override
+    public void lookup(LookupRequest request, StreamObserver<LookupResponse> observer) {
+        answer(observer, () -> {
+            Session session = sessions.session(request.getSessionId());
+            IntBuffer tokens = IntBuffer.wrap(Packed.ints("tokens", request.getTokens()));
+            Set<KeyScope> scopes = engines.scopes(request.getEngineId(), request.getTagsMap());
+            int found = shortest(scopes, tokens);
+            if (!request.getPinId().isEmpty()) {
+                found = Math.min(found, pin(session, request.getPinId(), scopes, tokens));
+            }
+            return LookupResponse.newBuilder().setTokens(found).build();
+        });
+    }
+
+    private int shortest(Set<KeyScope> scopes, IntBuffer tokens) {
+        int shortest = tokens.remaining();
+        for (KeyScope scope : scopes) {
+            shortest = Math.min(shortest, engine.cache(scope).lookup(tokens));
+        }
+        return shortest;
+    }
+
+    private int pin(Session session, String pinId, Set<KeyScope> scopes, IntBuffer tokens) {
+        List<PinnedPrefix> pinned = new ArrayList<>();
+        try {
+            int shortest = tokens.remaining();
+            for (KeyScope scope : scopes) {
+                PinnedPrefix prefix = engine.cache(scope).pin(tokens);
+                pinned.add(prefix);
+                shortest = Math.min(shortest, prefix.tokens());
+            }
+            session.pins().put(pinId, pinned, System.nanoTime());
+            return shortest;
+        } catch (RuntimeException e) {
+            pinned.forEach(PinnedPrefix::close);
+            throw e;
+        }
+    }
+
+    @Override
+    public void releasePins(ReleasePinsRequest request, StreamObserver<ReleasePinsResponse> observer) {
+        answer(observer, () -> {
+            Pins pins = sessions.session(request.getSessionId()).pins();
+            request.getPinIdsList().forEach(pins::release);
+            return ReleasePinsResponse.getDefaultInstance();
+        });
+    }
+
+    @Override
+    public void retrieve(RetrieveRequest request, StreamObserver<RetrieveResponse> observer) {
+        answer(observer, () -> {
+            RegisteredCache cache = sessions.session(request.getSessionId()).cache(request.getKvCacheId());
+            return transfers.retrieve(cache, request);
+        });
+    }
+
+    @Override
+    public void store(StoreRequest request, StreamObserver<StoreResponse> observer) {
+        answer(observer, () -> {
+            RegisteredCache cache = sessions.session(request.getSessionId()).cache(request.getKvCacheId());
+            return transfers.store(cache, request);
+        });
+    }
+
+    @Override
+    public void prefetch(PrefetchRequest request, StreamObserver<PrefetchResponse> observer) {
+        answer(observer, () -> {
+            sessions.session(request.getSessionId());
+            IntBuffer tokens = IntBuffer.wrap(Packed.ints("tokens", request.getTokens()));
+            for (KeyScope scope : engines.scopes(request.getEngineId(), request.getTagsMap())) {
+                prefetch(engine.cache(scope), tokens);
+            }
+            return PrefetchResponse.getDefaultInstance();
+        });
+    }
+
+    private void prefetch(KvCache cache, IntBuffer tokens) {
+        if (!prefetches.tryAcquire()) {
+            throw new Refusal(Reason.BUSY, MAX_PREFETCHES + " prefetches are under way; retrieve without one");
+        }
+        boolean started = false;
+        try {
+            var _ = cache.prefetch(tokens).whenComplete((_, _) -> prefetches.release());
+            started = true;
+        } finally {
+            if (!started) {
+                prefetches.release();
+            }
+        }
+    }
+
+    @Override
+    public void clear(ClearRequest request, StreamObserver<ClearResponse> observer) {
+        answer(observer, () -> {
+            LOG.info("{} clears the cache", sessions.session(request.getSessionId()));
+            engine.clear();
+            return ClearResponse.getDefaultInstance();
+        });
+    }
+
+    @Override
+    public void stats(StatsRequest request, StreamObserver<StatsResponse> observer) {
+        answer(observer, this::stats);
+    }
+
+    private StatsResponse stats() {
+        EngineStats stats = engine.stats();
+        StatsResponse.Builder response = StatsResponse.newBuilder()
+                .setRequestedTokens(stats.requestedTokens())
+                .setHitTokens(stats.hitTokens())
+                .setStoredTokens(stats.storedTokens());
+        for (String name : engine.tiers()) {
+            var tier = stats.tiers().get(name);
+            if (tier != null) {
+                response.addTiers(TierStats.newBuilder()
+                        .setName(name)
+                        .setChunks(tier.chunks())
+                        .setBytes(tier.bytes())
+                        .setLimitBytes(tier.limitBytes())
+                        .putAllCounters(tier.counters()));
+            }
+        }
+        for (Session session : sessions.all()) {
+            response.setSessions(response.getSessions() + 1);
+            response.setPins(response.getPins() + session.pins().count());
+        }
+        for (RegisteredCache cache : sessions.caches()) {
+            response.setKvCaches(response.getKvCaches() + 1);
+            response.setMappedBytes(response.getMappedBytes() + cache.mappedBytes());
+        }
+        return response.build();
+    }
+
+    /** Answers also while the server drains, which is why it is not counted. */
+    @Override
+    public void health(HealthRequest request, StreamObserver<HealthResponse> observer) {
+        observer.onNext(HealthResponse.newBuilder()
+                .setState(calls.isDraining() ? HealthResponse.State.DRAINING : HealthResponse.State.SERVING)
+                .addProtocolVersions(PROTOCOL_VERSION)
+                .setServerVersion(serverVersion)
+                .build());
+        observer.onCompleted();
+    }
+
+    /** Does a call, and turns whatever goes wrong into what the protocol says. */
+    private <R> void answer(StreamObserver<R> observer, Supplier<R> call) {
+        R response;
+        try {
+            calls.begin();
+            try {
+                response = call.get();
+            } finally {
+                calls.end();
+            }
+        } catch (Refusal e) {
+            observer.onError(e.toStatus());
+            return;
+        } catch (LmcacheException e) {
+            LOG.warn("A call failed", e);
+            observer.onError(Refusal.of(e).toStatus());
+            return;
+        } catch (RuntimeException e) {
+            LOG.error("A call failed unexpectedly", e);
+            observer.onError(new Refusal(Reason.SERVER_FAILURE, "The server failed: " + e).toStatus());
+            return;
+        }
+        observer.onNext(response);
+        observer.onCompleted();
+    }
+}

@@ -1,0 +1,143 @@
+package io.lmcache.server;
+
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.engine.TokenRange;
+import io.lmcache.server.protocol.Reason;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * A rank's share of an engine's KV cache, from its registration until its session lets it go and the last transfer is
+ * done with it. Thread-safe.
+ */
+final class RegisteredCache {
+    private final String engineId;
+    private final int worldSize;
+    private final int rank;
+    private final KeyScope scope;
+    private final int blockSize;
+    private final int blocks;
+    private final EngineMemory memory;
+    private final CompletableFuture<Void> unmapped = new CompletableFuture<>();
+    // The fields below are guarded by this.
+    private int uses;
+    private boolean retired;
+
+    /**
+     * A registration, which owns the memory from here on.
+     *
+     * @param scope in whose name its chunks are cached; that of rank 0 where all ranks hold the same
+     */
+    RegisteredCache(
+            String engineId, int worldSize, int rank, KeyScope scope, int blocks, int blockSize, EngineMemory memory) {
+        this.engineId = engineId;
+        this.worldSize = worldSize;
+        this.rank = rank;
+        this.scope = scope;
+        this.blocks = blocks;
+        this.blockSize = blockSize;
+        this.memory = memory;
+    }
+
+    String engineId() {
+        return engineId;
+    }
+
+    int worldSize() {
+        return worldSize;
+    }
+
+    int rank() {
+        return rank;
+    }
+
+    int blockSize() {
+        return blockSize;
+    }
+
+    long bytesPerToken() {
+        return scope.layout().bytesPerToken();
+    }
+
+    long mappedBytes() {
+        return memory.mappedBytes();
+    }
+
+    /** The scope of a request with tags of its own. */
+    KeyScope scope(Map<String, String> requestTags) {
+        if (requestTags.isEmpty()) {
+            return scope;
+        }
+        Map<String, String> tags = new TreeMap<>(scope.tags());
+        tags.putAll(requestTags);
+        return scope.withTags(tags);
+    }
+
+    /** Keeps the memory mapped until {@link #endUse()}. */
+    synchronized void beginUse() {
+        if (retired) {
+            throw new Refusal(Reason.UNKNOWN_KV_CACHE, "The KV cache was unregistered just now");
+        }
+        uses++;
+    }
+
+    void endUse() {
+        boolean last;
+        synchronized (this) {
+            uses--;
+            last = retired && uses == 0;
+        }
+        if (last) {
+            unmap();
+        }
+    }
+
+    /** Whether it was let go; transfers under way had better end. */
+    synchronized boolean isRetired() {
+        return retired;
+    }
+
+    /**
+     * Refuses new transfers. Idempotent.
+     *
+     * @return completes when the last transfer is done and the memory is unmapped
+     */
+    CompletableFuture<Void> retire() {
+        boolean idle;
+        synchronized (this) {
+            idle = !retired && uses == 0;
+            retired = true;
+        }
+        if (idle) {
+            unmap();
+        }
+        return unmapped;
+    }
+
+    private void unmap() {
+        try {
+            memory.close();
+            unmapped.complete(null);
+        } catch (RuntimeException e) {
+            unmapped.completeExceptionally(e);
+        }
+    }
+
+    /** The KV of one request. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */
+    RequestKv open(int[] blockIds, TokenRange wanted) {
+        for (int block : blockIds) {
+            if (block < 0 || block >= blocks) {
+                throw Refusal.badArgument(
+                        "block_ids has %d, but the KV cache has blocks 0 to %d",
+                        Integer.toUnsignedLong(block), blocks - 1);
+            }
+        }
+        return memory.open(blockIds, wanted);
+    }
+
+    @Override
+    public String toString() {
+        return scope + " of engine " + engineId + ", rank " + rank + " of " + worldSize;
+    }
+}

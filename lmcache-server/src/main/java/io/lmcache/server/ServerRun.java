@@ -1,0 +1,42 @@
+package io.lmcache.server;
+
+import io.lmcache.core.Lmcache;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.engine.LmcacheEngine;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
+
+/** A server as the business of a whole process: serves until the process is told to end, then drains. Stateless. */
+public final class ServerRun {
+    private ServerRun() {}
+
+    /**
+     * Opens the stack of the configuration and serves it. Does not return before the process ends, by SIGTERM or SIGINT.
+     *
+     * @param ready is told, once, when the server takes calls
+     * @throws io.lmcache.api.LmcacheException when a tier or the server cannot start; nothing stays open
+     */
+    public static void serve(LmcacheConfig config, ServerOptions options, Consumer<CacheServer> ready)
+            throws InterruptedException {
+        LmcacheEngine engine = Lmcache.open(config);
+        CacheServer server = start(engine, options);
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            server.close();
+                            engine.close();
+                        },
+                        "lmcache-server-end"));
+        ready.accept(server);
+        new CountDownLatch(1).await();
+    }
+
+    private static CacheServer start(LmcacheEngine engine, ServerOptions options) {
+        try {
+            return CacheServer.start(engine, options);
+        } catch (RuntimeException e) {
+            engine.close();
+            throw e;
+        }
+    }
+}

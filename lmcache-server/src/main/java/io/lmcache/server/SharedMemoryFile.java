@@ -1,0 +1,109 @@
+package io.lmcache.server;
+
+import io.lmcache.server.protocol.Reason;
+import io.lmcache.server.protocol.SharedMemory;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+
+/** POSIX shared memory of an engine, mapped. Thread-safe. */
+final class SharedMemoryFile implements Closeable {
+    private static final Path DIRECTORY = Path.of("/dev/shm");
+
+    private final Path file;
+    private final FileChannel channel;
+    private final MemorySegment segment;
+
+    private SharedMemoryFile(Path file, FileChannel channel, MemorySegment segment) {
+        this.file = file;
+        this.channel = channel;
+        this.segment = segment;
+    }
+
+    /** Maps it until the arena is closed; checks first that it is what the engine may share. */
+    static SharedMemoryFile map(SharedMemory memory, Arena arena) {
+        Path file = file(memory.getName());
+        try {
+            FileChannel channel = FileChannel.open(
+                    file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+            boolean mapped = false;
+            try {
+                requireOwnFile(file);
+                requireSize(file, memory.getSize(), channel.size());
+                MemorySegment segment = channel.map(MapMode.READ_WRITE, 0, memory.getSize(), arena);
+                mapped = true;
+                return new SharedMemoryFile(file, channel, segment);
+            } finally {
+                if (!mapped) {
+                    channel.close();
+                }
+            }
+        } catch (NoSuchFileException e) {
+            throw refused(
+                    file, "is not there; an engine in another container has to share the IPC namespace or /dev/shm");
+        } catch (IOException e) {
+            throw refused(file, "cannot be mapped: " + e);
+        }
+    }
+
+    private static Path file(String name) {
+        String plain = name.startsWith("/") ? name.substring(1) : name;
+        if (plain.isEmpty() || plain.startsWith(".") || plain.indexOf('/') >= 0 || plain.indexOf('\0') >= 0) {
+            throw Refusal.badArgument(
+                    "'%s' is no name of shared memory; pass the name that shm_open was called with", name);
+        }
+        return DIRECTORY.resolve(plain);
+    }
+
+    private static void requireOwnFile(Path file) throws IOException {
+        Map<String, Object> attributes =
+                Files.readAttributes(file, "unix:isRegularFile,uid", LinkOption.NOFOLLOW_LINKS);
+        if (!Boolean.TRUE.equals(attributes.get("isRegularFile"))) {
+            throw refused(file, "is not a plain file");
+        }
+        if (!LocalUser.uid().equals(attributes.get("uid"))) {
+            throw refused(
+                    file,
+                    "belongs to user " + attributes.get("uid") + ", this server runs as user " + LocalUser.uid()
+                            + "; run both as one user");
+        }
+    }
+
+    private static void requireSize(Path file, long asked, long there) {
+        if (asked < 1 || asked > there) {
+            throw refused(file, "has " + there + " bytes, but " + Long.toUnsignedString(asked) + " were registered");
+        }
+    }
+
+    private static Refusal refused(Path file, String reason) {
+        return new Refusal(Reason.BAD_REGION, "Shared memory " + file + " " + reason);
+    }
+
+    MemorySegment segment() {
+        return segment;
+    }
+
+    /** Refuses memory that its owner made shorter: what was copied from beyond its end is not what the engine had. */
+    void requireWhole() {
+        try {
+            requireSize(file, segment.byteSize(), channel.size());
+        } catch (IOException e) {
+            throw refused(file, "does not tell its size: " + e);
+        }
+    }
+
+    /** Ends the watch over the size; the mapping is the arena's. */
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+}

@@ -1,0 +1,91 @@
+package io.lmcache.server;
+
+import io.lmcache.api.engine.KvSink;
+import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.engine.TokenRange;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.memory.MemoryDomain;
+import java.util.function.BooleanSupplier;
+
+/**
+ * A retrieve or a store that ends, chunk by chunk, when its client does not want it any more: a client that has given up
+ * uses its blocks for something else, and neither may they be written then, nor may what was read be kept.
+ *
+ * <p>For one thread.
+ */
+final class Transfer {
+    private final RequestKv kv;
+    private final BooleanSupplier isOver;
+    private int reached;
+    private int filled;
+
+    /** The client does not want the transfer any more. */
+    static final class Abandoned extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private Abandoned() {
+            super("the client has given up", null, false, false);
+        }
+    }
+
+    Transfer(RequestKv kv, BooleanSupplier isOver) {
+        this.kv = kv;
+        this.isOver = isOver;
+    }
+
+    /** The token that the last chunk begins with that was asked for. */
+    int reached() {
+        return reached;
+    }
+
+    /** The tokens that were read from the engine and kept. */
+    int filled() {
+        return filled;
+    }
+
+    KvSource source() {
+        KvSource source = kv.source();
+        return new KvSource() {
+            @Override
+            public boolean accepts(MemoryDomain domain) {
+                return source.accepts(domain);
+            }
+
+            @Override
+            public void fill(TokenRange range, KvBuffer destination) {
+                begin(range);
+                source.fill(range, destination);
+                // After the copy: what it read was still the request's KV.
+                requireWanted();
+                filled += range.length();
+            }
+        };
+    }
+
+    KvSink sink() {
+        KvSink sink = kv.sink();
+        return new KvSink() {
+            @Override
+            public boolean accepts(MemoryDomain domain) {
+                return sink.accepts(domain);
+            }
+
+            @Override
+            public void accept(TokenRange range, KvBuffer source) {
+                begin(range);
+                sink.accept(range, source);
+            }
+        };
+    }
+
+    private void begin(TokenRange range) {
+        reached = range.start();
+        requireWanted();
+    }
+
+    private void requireWanted() {
+        if (isOver.getAsBoolean()) {
+            throw new Abandoned();
+        }
+    }
+}

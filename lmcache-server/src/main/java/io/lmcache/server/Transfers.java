@@ -1,0 +1,144 @@
+package io.lmcache.server;
+
+import com.google.protobuf.ByteString;
+import io.grpc.Context;
+import io.lmcache.api.engine.TokenRange;
+import io.lmcache.core.engine.KvCache;
+import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.storage.RetrieveResult;
+import io.lmcache.core.storage.StoreResult;
+import io.lmcache.server.protocol.Reason;
+import io.lmcache.server.protocol.RetrieveRequest;
+import io.lmcache.server.protocol.RetrieveResponse;
+import io.lmcache.server.protocol.StoreRequest;
+import io.lmcache.server.protocol.StoreResponse;
+import java.nio.IntBuffer;
+import java.util.Arrays;
+import java.util.concurrent.Semaphore;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+
+/** Moves KV between the cache and the engines' memory. Thread-safe. */
+final class Transfers {
+    /** More do not make the machine faster, and each holds buffers. */
+    private static final int MAX_UNDER_WAY = 64;
+
+    private final LmcacheEngine engine;
+    private final Semaphore permits = new Semaphore(MAX_UNDER_WAY);
+
+    Transfers(LmcacheEngine engine) {
+        this.engine = engine;
+    }
+
+    RetrieveResponse retrieve(RegisteredCache cache, RetrieveRequest request) {
+        int[] tokens = Packed.ints("tokens", request.getTokens());
+        int end = request.getEndToken() == 0 ? tokens.length : request.getEndToken();
+        int first = request.getFirstToken();
+        if (first < 0 || end < first || end > tokens.length) {
+            throw Refusal.badArgument(
+                    "first_token is %d and end_token %d of a prompt of %d tokens",
+                    Integer.toUnsignedLong(first), Integer.toUnsignedLong(end), tokens.length);
+        }
+        if (first == end) {
+            return RetrieveResponse.newBuilder().setTokens(first).build();
+        }
+        int[] blocks = blocks(cache, request.getBlockIds(), first, end);
+        TokenRange wanted = new TokenRange(first, end);
+        KvCache kv = engine.cache(cache.scope(request.getTagsMap()));
+        // Up to the end of the chunk that the last wanted token is in: it is named by all of its tokens.
+        int needed = Math.min(tokens.length, Math.ceilDiv(end, engine.chunkSize()) * engine.chunkSize());
+        IntBuffer prompt = IntBuffer.wrap(tokens, 0, needed);
+        return transfer(cache, blocks, wanted, request.getDeadline(), transfer -> {
+            RetrieveResponse.Builder response = RetrieveResponse.newBuilder();
+            int reached;
+            try {
+                RetrieveResult result = kv.retrieve(prompt, first, transfer.sink());
+                reached = result.tokens();
+                response.putAllTokensByTier(result.tokensByTier());
+            } catch (Transfer.Abandoned e) {
+                reached = transfer.reached();
+            }
+            int arrived = Math.clamp(reached, first, end);
+            return response.setTokens(arrived)
+                    .setFailedBlockIds(failed(cache, blocks, arrived, end))
+                    .build();
+        });
+    }
+
+    /** The blocks of the tokens that did not arrive. */
+    private static ByteString failed(RegisteredCache cache, int[] blocks, int arrived, int end) {
+        if (arrived == end) {
+            return ByteString.EMPTY;
+        }
+        return Packed.bytes(Arrays.copyOfRange(blocks, arrived / cache.blockSize(), blocks.length));
+    }
+
+    StoreResponse store(RegisteredCache cache, StoreRequest request) {
+        int[] tokens = Packed.ints("tokens", request.getTokens());
+        if (tokens.length == 0) {
+            return StoreResponse.getDefaultInstance();
+        }
+        int[] blocks = blocks(cache, request.getBlockIds(), 0, tokens.length);
+        KvCache kv = engine.cache(cache.scope(request.getTagsMap()));
+        return transfer(cache, blocks, new TokenRange(0, tokens.length), request.getDeadline(), transfer -> {
+            try {
+                StoreResult result = kv.store(tokens, transfer.source());
+                return response(result.storedTokens(), result.presentTokens(), result.declinedTokens());
+            } catch (Transfer.Abandoned e) {
+                int present = transfer.reached() - transfer.filled();
+                return response(transfer.filled(), present, tokens.length - transfer.reached());
+            }
+        });
+    }
+
+    private static StoreResponse response(int stored, int present, int declined) {
+        return StoreResponse.newBuilder()
+                .setStoredTokens(stored)
+                .setPresentTokens(present)
+                .setDeclinedTokens(declined)
+                .build();
+    }
+
+    /** The blocks up to the one of the last wanted token; those before the first wanted one are not looked at. */
+    private static int[] blocks(RegisteredCache cache, ByteString packed, int first, int end) {
+        int[] blocks = Packed.ints("block_ids", packed);
+        int needed = Math.ceilDiv(end, cache.blockSize());
+        if (blocks.length < needed) {
+            throw Refusal.badArgument(
+                    "block_ids has %d entries, but %d tokens take %d blocks of %d",
+                    blocks.length, end, needed, cache.blockSize());
+        }
+        int[] wanted = Arrays.copyOf(blocks, needed);
+        Arrays.fill(wanted, 0, first / cache.blockSize(), 0);
+        return wanted;
+    }
+
+    private <R> R transfer(
+            RegisteredCache cache, int[] blocks, TokenRange wanted, long deadline, Function<Transfer, R> work) {
+        BooleanSupplier isOver = isOver(cache, deadline);
+        if (isOver.getAsBoolean()) {
+            throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
+        }
+        if (!permits.tryAcquire()) {
+            throw new Refusal(
+                    Reason.BUSY, MAX_UNDER_WAY + " transfers are under way; go on without the cache, or try again");
+        }
+        try {
+            cache.beginUse();
+            try (RequestKv kv = cache.open(blocks, wanted)) {
+                return work.apply(new Transfer(kv, isOver));
+            } finally {
+                cache.endUse();
+            }
+        } finally {
+            permits.release();
+        }
+    }
+
+    /** Whether the client has given up: its time is over, its call was cancelled, or its session has ended. */
+    private static BooleanSupplier isOver(RegisteredCache cache, long deadline) {
+        Context call = Context.current();
+        // The JVM's nanoTime is the host's CLOCK_MONOTONIC, and may be compared by difference only.
+        return () -> (deadline != 0 && System.nanoTime() - deadline >= 0) || call.isCancelled() || cache.isRetired();
+    }
+}

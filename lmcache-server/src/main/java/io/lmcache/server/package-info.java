@@ -1,0 +1,3 @@
+/** The cache server. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.server;

@@ -1,0 +1,19 @@
+/** The stack for engines in other processes: control over gRPC, KV in the engines' own memory. */
+@org.jspecify.annotations.NullMarked
+module io.lmcache.server {
+    requires com.google.common;
+    requires static com.google.errorprone.annotations;
+    requires com.google.protobuf;
+    requires io.grpc;
+    requires io.grpc.netty;
+    requires io.grpc.protobuf;
+    requires io.grpc.stub;
+    requires io.lmcache.backend.gds;
+    requires transitive io.lmcache.core;
+    requires io.netty.common;
+    requires io.netty.transport;
+    requires static org.jspecify;
+    requires org.slf4j;
+
+    exports io.lmcache.server;
+}

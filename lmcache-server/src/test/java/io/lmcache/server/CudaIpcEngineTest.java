@@ -1,0 +1,143 @@
+package io.lmcache.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import io.lmcache.core.Lmcache;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.server.Shape.Sizes;
+import io.lmcache.server.protocol.CudaIpc;
+import io.lmcache.server.protocol.Region;
+import io.lmcache.server.protocol.RegisterKvCacheRequest;
+import io.lmcache.server.protocol.RetrieveResponse;
+import io.lmcache.server.protocol.UnregisterKvCacheRequest;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** An engine whose KV cache is GPU memory, exported by CUDA IPC, on a stand-in of the driver. */
+class CudaIpcEngineTest {
+    private static final byte WIPED = 0x5a;
+    private static final Sizes SIZES = new Sizes(3, 30, 16, 2, 8);
+    private static final int[] PROMPT = IntStream.range(0, 200).toArray();
+    private static final int[] FROM = IntStream.range(0, 13).toArray();
+    private static final int[] TO = IntStream.range(14, 27).map(i -> 40 - i).toArray();
+
+    @TempDir
+    private static Path directory;
+
+    private static StandInCuda cuda;
+    private static LmcacheEngine cache;
+    private static CacheServer server;
+
+    @BeforeAll
+    static void startServer() throws Exception {
+        cuda = StandInCuda.load();
+        cache = Lmcache.open(LmcacheConfig.of(Map.of("max_local_cpu_size", "64 MiB", "chunk_size", 64)));
+        server = CacheServer.start(
+                cache,
+                new ServerOptions(
+                        directory.resolve("run").resolve("s.sock"), Optional.empty(), Duration.ofSeconds(5), "test"));
+    }
+
+    @AfterAll
+    static void endServer() {
+        if (server != null) {
+            server.close();
+            cache.close();
+            cuda.requireClean();
+        }
+    }
+
+    private static TestClient connect() {
+        return TestClient.connect(directory.resolve("run").resolve("s.sock"));
+    }
+
+    private static RegisterKvCacheRequest.Builder registration(TestEngine engine) {
+        byte[] handle =
+                Arrays.copyOf(String.valueOf(engine.file().getFileName()).getBytes(StandardCharsets.UTF_8), 64);
+        byte[] uuid = new byte[16];
+        Arrays.fill(uuid, (byte) 0xa0);
+        RegisterKvCacheRequest.Builder request = engine.registration(0, 1);
+        return request.setRegions(
+                0,
+                Region.newBuilder()
+                        .setCudaIpc(CudaIpc.newBuilder()
+                                .setHandle(ByteString.copyFrom(handle))
+                                .setDeviceUuid(ByteString.copyFrom(uuid))
+                                .setSize(engine.memory().byteSize())));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatWasStoredComesBackAsFarAsItIsWanted(Shape shape) throws Exception {
+        try (TestClient client = connect();
+                TestEngine engine = new TestEngine(client, shape, SIZES, "e")) {
+            engine.register(registration(engine).build());
+            engine.compute(7, PROMPT.length, FROM);
+            assertThat(engine.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+            // Chunks end at 64, 128 and 192: whole ones, and parts of one or two.
+            for (int[] wanted : new int[][] {{0, 200}, {0, 199}, {70, 100}, {63, 129}, {16, 64}}) {
+                engine.wipe(WIPED);
+                RetrieveResponse retrieved = client.calls()
+                        .retrieve(engine.retrieving(PROMPT, TO)
+                                .setFirstToken(wanted[0])
+                                .setEndToken(wanted[1])
+                                .build());
+                assertThat(retrieved.getTokens()).isEqualTo(wanted[1]);
+                engine.requireOnly(7, wanted[0], wanted[1], TO, WIPED);
+            }
+        }
+        ServerProcess.await("the engine's memory is unmapped", () -> cuda.importedBytes() == 0);
+    }
+
+    @Test
+    void unregisteringUnmapsTheMemory() throws Exception {
+        try (TestClient client = connect();
+                TestEngine engine = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
+            engine.register(registration(engine).build());
+            assertThat(cuda.importedBytes()).isEqualTo(engine.memory().byteSize());
+            var _ = client.calls()
+                    .unregisterKvCache(UnregisterKvCacheRequest.newBuilder()
+                            .setSessionId(client.sessionId())
+                            .setKvCacheId(engine.cacheId())
+                            .build());
+            assertThat(cuda.importedBytes()).isZero();
+        }
+    }
+
+    @Test
+    void memoryThatCannotBeMappedIsRefusedAndNothingStays() throws Exception {
+        try (TestClient client = connect();
+                TestEngine engine = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
+            RegisterKvCacheRequest.Builder unknownHandle = registration(engine);
+            ipc(unknownHandle).setHandle(ByteString.copyFrom(new byte[64]));
+            assertThat(Reasons.of(() -> engine.register(unknownHandle.build()))).isEqualTo("BAD_REGION");
+            RegisterKvCacheRequest.Builder longHandle = registration(engine);
+            ipc(longHandle).setHandle(ByteString.copyFrom(new byte[66]));
+            assertThat(Reasons.of(() -> engine.register(longHandle.build()))).isEqualTo("BAD_ARGUMENT");
+            RegisterKvCacheRequest.Builder tooLong = registration(engine);
+            ipc(tooLong).setSize(engine.memory().byteSize() + 1);
+            assertThat(Reasons.of(() -> engine.register(tooLong.build()))).isEqualTo("BAD_REGION");
+            RegisterKvCacheRequest.Builder unknownDevice = registration(engine);
+            ipc(unknownDevice).setDeviceUuid(ByteString.copyFrom(new byte[16]));
+            assertThat(Reasons.of(() -> engine.register(unknownDevice.build()))).isEqualTo("NO_DEVICE");
+            assertThat(cuda.importedBytes()).isZero();
+        }
+    }
+
+    private static CudaIpc.Builder ipc(RegisterKvCacheRequest.Builder request) {
+        return request.getRegionsBuilder(0).getCudaIpcBuilder();
+    }
+}

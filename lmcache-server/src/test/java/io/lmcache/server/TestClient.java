@@ -1,0 +1,114 @@
+package io.lmcache.server;
+
+import com.google.protobuf.ByteString;
+import io.grpc.Context;
+import io.grpc.ManagedChannel;
+import io.grpc.netty.NettyChannelBuilder;
+import io.lmcache.server.protocol.KvCacheServiceGrpc;
+import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceBlockingStub;
+import io.lmcache.server.protocol.LookupRequest;
+import io.lmcache.server.protocol.OpenSessionRequest;
+import io.lmcache.server.protocol.SessionEvent;
+import io.lmcache.server.protocol.StatsRequest;
+import io.lmcache.server.protocol.StatsResponse;
+import io.lmcache.server.protocol.Welcome;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.concurrent.TimeUnit;
+
+/** A connection with a session. For one thread. */
+final class TestClient implements AutoCloseable {
+    private final EventLoopGroup eventLoop;
+    private final ManagedChannel channel;
+    private final KvCacheServiceBlockingStub stub;
+    private final Context.CancellableContext session = Context.current().withCancellation();
+    private final Iterator<SessionEvent> events;
+    private final Welcome welcome;
+
+    private TestClient(Path socket) {
+        eventLoop =
+                new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().daemon().factory(), NioIoHandler.newFactory());
+        channel = NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
+                .channelType(NioDomainSocketChannel.class)
+                .withOption(ChannelOption.SO_KEEPALIVE, null)
+                .eventLoopGroup(eventLoop)
+                .usePlaintext()
+                .build();
+        stub = KvCacheServiceGrpc.newBlockingStub(channel);
+        events = open(1);
+        welcome = events.next().getWelcome();
+    }
+
+    static TestClient connect(Path socket) {
+        return new TestClient(socket);
+    }
+
+    Iterator<SessionEvent> open(int version) {
+        Context before = session.attach();
+        try {
+            return stub.openSession(OpenSessionRequest.newBuilder()
+                    .setProtocolVersion(version)
+                    .setClient("test")
+                    .build());
+        } finally {
+            session.detach(before);
+        }
+    }
+
+    KvCacheServiceBlockingStub calls() {
+        return stub.withDeadlineAfter(30, TimeUnit.SECONDS);
+    }
+
+    Welcome welcome() {
+        return welcome;
+    }
+
+    ByteString sessionId() {
+        return welcome.getSessionId();
+    }
+
+    /** What the server says in the session from here on. */
+    Iterator<SessionEvent> events() {
+        return events;
+    }
+
+    int lookup(String engineId, int... tokens) {
+        return calls().lookup(LookupRequest.newBuilder()
+                        .setSessionId(sessionId())
+                        .setEngineId(engineId)
+                        .setTokens(Packed.bytes(tokens))
+                        .build())
+                .getTokens();
+    }
+
+    int pin(String engineId, String pinId, int... tokens) {
+        return calls().lookup(LookupRequest.newBuilder()
+                        .setSessionId(sessionId())
+                        .setEngineId(engineId)
+                        .setTokens(Packed.bytes(tokens))
+                        .setPinId(pinId)
+                        .build())
+                .getTokens();
+    }
+
+    StatsResponse stats() {
+        return calls().stats(StatsRequest.getDefaultInstance());
+    }
+
+    void endSession() {
+        session.cancel(null);
+    }
+
+    @Override
+    public void close() {
+        session.cancel(null);
+        channel.shutdownNow();
+        var _ = eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    }
+}
