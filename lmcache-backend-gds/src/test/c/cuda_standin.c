@@ -467,6 +467,13 @@ int cuEventQuery(struct event *event) {
   return pending ? NOT_READY : SUCCESS;
 }
 
+// Work waits for no other stream here: what the stream waits for is run at once.
+int cuStreamWaitEvent(struct stream *stream, struct event *event, unsigned flags) {
+  int code = entered("cuStreamWaitEvent");
+  if (!code && event->stream && event->stream != stream) run_until(event->stream, event->mark);
+  return code;
+}
+
 int cuEventDestroy_v2(struct event *event) {
   int code = entered("cuEventDestroy");
   free(event);

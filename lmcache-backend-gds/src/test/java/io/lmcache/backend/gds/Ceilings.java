@@ -33,8 +33,8 @@ final class Ceilings {
         this.device = device;
     }
 
-    /** Copies so many bytes each way, and reads the files, by themselves and as a cache without page locks does it. */
-    void measure(Measurements rates, long bytes, List<Path> files) throws Exception {
+    /** Copies so many bytes each way. */
+    void measureCopies(Measurements rates, long bytes) throws Exception {
         try (HostRegion region = new HostRegion(THREADS * SLICE);
                 PageLock _ = device.pageLock(region.segment());
                 DeviceMemory memory = device.allocate(THREADS * SLICE)) {
@@ -42,6 +42,14 @@ final class Ceilings {
             device.copyToDevice(region.segment(), memory.buffer());
             rates.note(TO_GPU, bytes, () -> copyThere(region.segment(), memory.buffer(), bytes));
             rates.note(TO_HOST, bytes, () -> copyBack(memory.buffer(), region.segment(), bytes));
+        }
+    }
+
+    /** Reads the files, together so many bytes, by themselves and as a cache without page locks brings them to the GPU. */
+    void measureFiles(Measurements rates, long bytes, List<Path> files) throws Exception {
+        try (HostRegion region = new HostRegion(THREADS * SLICE);
+                PageLock _ = device.pageLock(region.segment());
+                DeviceMemory memory = device.allocate(THREADS * SLICE)) {
             rates.note(
                     PAGE_CACHE,
                     bytes,

@@ -51,6 +51,8 @@ final class EngineBenchmark implements AutoCloseable {
     private static final int BLOCK_SIZE = 16;
     private static final int ROUNDS = 5;
     private static final long MIB = 1 << 20;
+    // Once untimed: code that is not compiled yet is nobody's rate.
+    private static final String WARM_UP = "(first time)";
     private static final long PATTERN_BYTES = 4 * MIB;
 
     private final GpuDevice gpu;
@@ -60,6 +62,7 @@ final class EngineBenchmark implements AutoCloseable {
     private final int[] tokens;
     private final List<DeviceBuffer> layers = new ArrayList<>();
     private final PagedKvCache cache;
+    private final BlockTable blocks;
     private final SlabAllocator requestMemory;
     private final DeviceCrc32c crc;
     private final Measurements rates = new Measurements();
@@ -77,6 +80,7 @@ final class EngineBenchmark implements AutoCloseable {
         long[] addresses = layers.stream().mapToLong(DeviceBuffer::address).toArray();
         this.cache = PagedKvCache.keysFirst(
                 layout, gpu.device().ordinal(), tokenCount / BLOCK_SIZE, BLOCK_SIZE, HeadOrder.NHD, addresses);
+        this.blocks = shuffledBlocks(tokenCount / BLOCK_SIZE);
         this.requestMemory = new SlabAllocator("requests", gpu.allocate(128 * MIB), _ -> {});
         this.crc = new DeviceCrc32c(gpu.stream(), gpu.allocate(DeviceCrc32c.SCRATCH_BYTES));
         fillLayers(new Random(1));
@@ -158,8 +162,10 @@ final class EngineBenchmark implements AutoCloseable {
             awaitLocked(locks::lockedBytes, region.byteSize());
             KvCache kv = engine.cache(KeyScope.of("bench", layout));
             Ceilings ceilings = new Ceilings(gpu.device());
+            store(kv);
+            retrieve(kv, WARM_UP, "cpu");
             for (int round = 0; round < rounds; round++) {
-                ceilings.measure(rates, bytes, List.of());
+                ceilings.measureCopies(rates, bytes);
                 engine.clear();
                 rates.note("paged cache to host tier", bytes, () -> store(kv));
                 retrieve(kv, "host tier to paged cache", "cpu");
@@ -174,8 +180,10 @@ final class EngineBenchmark implements AutoCloseable {
             KvCache kv = engine.cache(KeyScope.of("bench", layout));
             store(kv).published().get(2, TimeUnit.MINUTES);
             Ceilings ceilings = new Ceilings(gpu.device());
+            retrieve(kv, WARM_UP, "gds");
             for (int round = 0; round < rounds; round++) {
-                ceilings.measure(rates, bytes, files());
+                ceilings.measureCopies(rates, bytes);
+                ceilings.measureFiles(rates, bytes, files());
                 retrieve(kv, "page cache to paged cache", "gds");
             }
         }
@@ -228,12 +236,14 @@ final class EngineBenchmark implements AutoCloseable {
         }
     }
 
-    private PagedKv open() {
-        List<Integer> blocks = new ArrayList<>(
-                IntStream.range(0, tokens.length / BLOCK_SIZE).boxed().toList());
+    private static BlockTable shuffledBlocks(int count) {
+        List<Integer> blocks = new ArrayList<>(IntStream.range(0, count).boxed().toList());
         Collections.shuffle(blocks, new Random(2));
-        BlockTable table = BlockTable.of(blocks.stream().mapToInt(id -> id).toArray());
-        return PagedKv.tryOpen(cache, table, gpu.stream(), requestMemory, layout.chunkBytes(256))
+        return BlockTable.of(blocks.stream().mapToInt(id -> id).toArray());
+    }
+
+    private PagedKv open() {
+        return PagedKv.tryOpen(cache, blocks, gpu.stream(), requestMemory, layout.chunkBytes(256))
                 .orElseThrow();
     }
 

@@ -53,6 +53,6 @@ final class Measurements {
     }
 
     private static void verdict(String what, double ratio, String bound, double target, boolean met) {
-        System.out.printf("  %-70s %5.2f  %s %.2f: %s%n", what, ratio, bound, target, met ? "met" : "MISSED");
+        System.out.printf("  %-70s %6.3f  %s %.2f: %s%n", what, ratio, bound, target, met ? "met" : "MISSED");
     }
 }

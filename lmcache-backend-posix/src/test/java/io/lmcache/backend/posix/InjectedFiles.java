@@ -1,5 +1,6 @@
 package io.lmcache.backend.posix;
 
+import io.lmcache.backend.posix.io.DirectIo;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;
@@ -49,6 +50,8 @@ final class InjectedFiles extends FileSystemProvider {
         DELETE,
         SET_TIME,
         STATFS,
+        /** What the JDK does to a file opened with O_DIRECT, and the only call whose errors it wraps. */
+        DIRECT_SETUP,
         READ,
         WRITE,
         FSYNC,
@@ -57,7 +60,7 @@ final class InjectedFiles extends FileSystemProvider {
         private boolean isMetadata() {
             return switch (this) {
                 case STAT, OPEN, LIST, CREATE_DIRECTORY, RENAME, DELETE, SET_TIME, STATFS -> true;
-                case READ, WRITE, FSYNC, CLOSE -> false;
+                case DIRECT_SETUP, READ, WRITE, FSYNC, CLOSE -> false;
             };
         }
     }
@@ -165,8 +168,20 @@ final class InjectedFiles extends FileSystemProvider {
     @Override
     public FileChannel newFileChannel(Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
             throws IOException {
-        return new InjectedChannel(
-                this, real(path), real.newFileChannel(checked(Call.OPEN, path), options, attributes));
+        FileChannel channel = real.newFileChannel(checked(Call.OPEN, path), options, attributes);
+        if (options.contains(DirectIo.OPTION)) {
+            setUpDirect(real(path), channel);
+        }
+        return new InjectedChannel(this, real(path), channel);
+    }
+
+    private void setUpDirect(Path path, FileChannel channel) throws IOException {
+        try {
+            call(Call.DIRECT_SETUP, path);
+        } catch (IOException e) {
+            channel.close();
+            throw new UnsupportedOperationException("Error setting up DirectIO", e);
+        }
     }
 
     @Override

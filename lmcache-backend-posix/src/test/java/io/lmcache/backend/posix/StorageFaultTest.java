@@ -8,6 +8,7 @@ import static io.lmcache.backend.posix.TestBackends.put;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static io.lmcache.backend.posix.TestBackends.store;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
@@ -15,6 +16,7 @@ import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.InjectedFiles.Call;
+import io.lmcache.backend.posix.io.DirectIo;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -28,9 +30,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A file system that reports errors, in the JDK's words for them. */
 class StorageFaultTest {
+    private static final String ENOENT = "No such file or directory";
     private static final String EIO = "Input/output error";
     private static final String EDQUOT = "Disk quota exceeded";
     private static final String ESTALE = "Stale file handle";
@@ -187,6 +191,18 @@ class StorageFaultTest {
         files.fail(Call.READ, StorageFaultTest::isChunk, ESTALE, 1);
         files.beforeNext(Call.READ, StorageFaultTest::isChunk, this::removeChunk);
         assertThat(holds(backend, KEY)).isFalse();
+        assertThat(count(backend, "io_errors")).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {ENOENT, ESTALE})
+    void fileThatVanishesInTheSetupOfDirectIoIsTriedOnceMore(String reason) {
+        assumeTrue(DirectIo.probe(root).isEmpty(), "the file system of " + root + " does not take O_DIRECT");
+        reopen("use_direct_io", "true");
+        store(backend, KEY);
+        reopen("use_direct_io", "true");
+        files.fail(Call.DIRECT_SETUP, StorageFaultTest::isChunk, reason, 1);
+        assertThat(holds(backend, KEY)).isTrue();
         assertThat(count(backend, "io_errors")).isZero();
     }
 

@@ -63,12 +63,22 @@ public final class DeviceCrc32c {
         for (int first = 0; first < crcs.length; first += MAX_QUEUED) {
             List<DeviceBuffer> queued = messages.subList(first, Math.min(crcs.length, first + MAX_QUEUED));
             computeRemainders(queued);
-            for (int i = 0; i < queued.size(); i++) {
-                int remainder = hostRemainders.getAtIndex(ValueLayout.JAVA_INT, i);
-                crcs[first + i] = Remainders.crc32c(remainder, queued.get(i).byteSize());
-            }
+            finish(queued, crcs, first);
         }
         return crcs;
+    }
+
+    /** Most messages are as long as the one before, and what depends on the length alone is the costly part. */
+    private void finish(List<DeviceBuffer> messages, int[] crcs, int first) {
+        long length = -1;
+        int start = 0;
+        for (int i = 0; i < messages.size(); i++) {
+            if (messages.get(i).byteSize() != length) {
+                length = messages.get(i).byteSize();
+                start = Remainders.ofInvertedStart(length);
+            }
+            crcs[first + i] = Remainders.crc32c(hostRemainders.getAtIndex(ValueLayout.JAVA_INT, i), start);
+        }
     }
 
     private void requireReadable(DeviceBuffer message) {

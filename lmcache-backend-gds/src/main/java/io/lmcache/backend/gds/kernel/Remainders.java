@@ -9,10 +9,19 @@ final class Remainders {
 
     private Remainders() {}
 
-    /** The CRC-32C of a message of so many bytes, given the remainder of the message times x^32. */
-    static int crc32c(int remainder, long bytes) {
+    /**
+     * The CRC-32C of a message, given its remainder times x^32.
+     *
+     * @param start {@link #ofInvertedStart} for its length
+     */
+    static int crc32c(int remainder, int start) {
         // CRC-32C inverts the first 32 bits of the message, and the remainder at the end.
-        return ~(remainder ^ multiply(-1, powerOfX(bytes * Byte.SIZE)));
+        return ~(remainder ^ start);
+    }
+
+    /** What inverting the first 32 bits adds to the remainder of a message of so many bytes. */
+    static int ofInvertedStart(long bytes) {
+        return multiply(-1, powerOfX(bytes * Byte.SIZE));
     }
 
     /** The remainder of x^n. */

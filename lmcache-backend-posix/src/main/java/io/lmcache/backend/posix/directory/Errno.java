@@ -9,6 +9,8 @@ import java.nio.file.FileSystemException;
  * English they are not recognized, and are failures like any other. Immutable and thread-safe.
  */
 public enum Errno {
+    /** There is no such file; most calls say so by an exception of its own. */
+    ENOENT("No such file or directory"),
     /** A peer on another machine has removed or replaced what is open here. */
     ESTALE("Stale file handle"),
     /** The share of the disk that this user may fill is full; the free space does not show it. */
