@@ -124,6 +124,11 @@ int cuDeviceGetName(char *name, int length, int device) {
   return standin_enter("cuDeviceGetName");
 }
 
+int cuDeviceGetPCIBusId(char *address, int length, int device) {
+  snprintf(address, length, "0000:%02X:00.0", 0x1a + device);
+  return standin_enter("cuDeviceGetPCIBusId");
+}
+
 int cuDeviceGetUuid(unsigned char *uuid, int device) {
   memset(uuid, 0xa0 + device, 16);
   return standin_enter("cuDeviceGetUuid");
@@ -460,6 +465,13 @@ int cuEventQuery(struct event *event) {
   if (pending) run_one(event->stream);
   pthread_mutex_unlock(&streams);
   return pending ? NOT_READY : SUCCESS;
+}
+
+// Work waits for no other stream here: what the stream waits for is run at once.
+int cuStreamWaitEvent(struct stream *stream, struct event *event, unsigned flags) {
+  int code = entered("cuStreamWaitEvent");
+  if (!code && event->stream && event->stream != stream) run_until(event->stream, event->mark);
+  return code;
 }
 
 int cuEventDestroy_v2(struct event *event) {

@@ -16,12 +16,15 @@ module io.lmcache.backend.posix {
     requires org.slf4j;
 
     exports io.lmcache.backend.posix;
+    exports io.lmcache.backend.posix.convert to
+            io.lmcache.distribution;
     exports io.lmcache.backend.posix.diagnosis to
             io.lmcache.backend.gds;
     exports io.lmcache.backend.posix.directory to
             io.lmcache.backend.gds;
     exports io.lmcache.backend.posix.format to
-            io.lmcache.backend.gds;
+            io.lmcache.backend.gds,
+            io.lmcache.distribution;
     exports io.lmcache.backend.posix.io to
             io.lmcache.backend.gds;
 

@@ -7,6 +7,7 @@ module io.lmcache.distribution {
     requires static com.fasterxml.jackson.annotation;
     requires static com.fasterxml.jackson.databind;
     requires static info.picocli;
+    requires io.lmcache.backend.posix;
     requires io.lmcache.core;
     requires static io.lmcache.server;
     requires java.management;

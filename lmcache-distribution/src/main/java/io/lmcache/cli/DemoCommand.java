@@ -5,13 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lmcache.demo.Demo;
 import io.lmcache.demo.ModelConfig;
 import io.lmcache.demo.Report;
-import java.io.Console;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -81,21 +79,12 @@ final class DemoCommand implements Callable<Integer> {
 
     private Report run(String text) throws IOException {
         List<String> freshProcess = List.of(Main.class.getName(), DemoProcessCommand.NAME);
-        if (!watched()) {
+        if (json || !ProgressDisplay.isWatched()) {
             return new Demo(model, freshProcess, (step, units) -> {}).run(text);
         }
-        try (ProgressDisplay display = new ProgressDisplay(Demo.progressUnits(model))) {
+        try (ProgressDisplay display = new ProgressDisplay("demo", Demo.progressUnits(model))) {
             return new Demo(model, freshProcess, display).run(text);
         }
-    }
-
-    /** Whether somebody sees a progress bar: the launcher knows of standard error, the console of the rest. */
-    private boolean watched() {
-        boolean terminal = Boolean.getBoolean("lmcache.terminal")
-                && Optional.ofNullable(System.console())
-                        .filter(Console::isTerminal)
-                        .isPresent();
-        return terminal && !json;
     }
 
     private static void printJson(Report report, PromptText text, PrintWriter out) throws IOException {

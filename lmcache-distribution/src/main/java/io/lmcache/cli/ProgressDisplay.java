@@ -1,6 +1,8 @@
 package io.lmcache.cli;
 
 import io.lmcache.demo.Progress;
+import java.io.Console;
+import java.util.Optional;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -12,13 +14,21 @@ final class ProgressDisplay implements Progress, AutoCloseable {
 
     private final ProgressBar bar;
 
-    ProgressDisplay(int units) {
+    ProgressDisplay(String task, long units) {
         this.bar = new ProgressBarBuilder()
-                .setTaskName("demo")
+                .setTaskName(task)
                 .setInitialMax(units)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setConsumer(new ConsoleProgressBarConsumer(System.err, WIDTH))
                 .build();
+    }
+
+    /** Whether somebody sees a progress bar: the launcher knows of standard error, the console of the rest. */
+    static boolean isWatched() {
+        return Boolean.getBoolean("lmcache.terminal")
+                && Optional.ofNullable(System.console())
+                        .filter(Console::isTerminal)
+                        .isPresent();
     }
 
     @Override

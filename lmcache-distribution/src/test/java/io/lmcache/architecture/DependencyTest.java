@@ -1,5 +1,7 @@
 package io.lmcache.architecture;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
@@ -47,10 +49,19 @@ class DependencyTest {
         // The chunk directory is one for host and GPU memory.
         noClasses()
                 .that()
-                .resideOutsideOfPackages("io.lmcache.backend.posix..", "io.lmcache.backend.gds..")
+                .resideOutsideOfPackages("io.lmcache.backend.posix..", "io.lmcache.backend.gds..", "io.lmcache.cli..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lmcache.backend.posix..")
+                .check(PRODUCT);
+        // A command converts files from one format to another.
+        noClasses()
+                .that()
+                .resideInAPackage("io.lmcache.cli..")
+                .should()
+                .dependOnClassesThat(resideInAPackage("io.lmcache.backend.posix..")
+                        .and(resideOutsideOfPackages(
+                                "io.lmcache.backend.posix.convert..", "io.lmcache.backend.posix.format..")))
                 .check(PRODUCT);
         noClasses()
                 .that()

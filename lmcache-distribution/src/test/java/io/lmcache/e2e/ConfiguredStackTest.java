@@ -13,10 +13,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Which tiers a configuration makes, on a machine whose GPUs are hidden, and what it says when it cannot. */
 class ConfiguredStackTest {
@@ -66,6 +69,44 @@ class ConfiguredStackTest {
             assertThat(chunkFiles(path)).as("files in %s", path).isPositive();
         }
         assertThat(chunkFiles(paths.get(0)) + chunkFiles(paths.get(1))).isEqualTo(64);
+    }
+
+    /** Chunks of tokens 0, 1, 2 and so on, where LMCache 0.3.2 and 0.5 have them. */
+    @ParameterizedTest
+    @CsvSource({
+        "lmcache_0_3_2, sha256, 88/08/vllm@model@1@0@8808405eec6fbe306fe3369f88daed79dd5613ddbb5e801f632b01d6218c5f08,"
+                + "db/ae/vllm@model@1@0@dbae33ee1bee4f1e12ac7a0dd1197e46648b8d9d9d908577a53fd38741bcf119",
+        "lmcache_0_5, builtin, 68/47/model%401%400%405f05dec65811b7cc%40,-7/82/model%401%400%40-adc333b9eaa0e45%40",
+        "lmcache_0_5, sha256_cbor, 13/30/model%401%400%40b8a960cfcc69e7a5%40,14/71/model%401%400%40cc309e143d545625%40"
+    })
+    void filesOfLmcacheLieWhereLmcacheLooksForThem(String format, String hash, String first, String second)
+            throws IOException {
+        Map<String, ?> settings = Map.of(
+                "local_cpu",
+                false,
+                "gds_path",
+                directory,
+                "file_format",
+                format,
+                "pre_caching_hash_algorithm",
+                hash,
+                "hash_seed",
+                0);
+        int[] prompt = IntStream.range(0, 512).toArray();
+        try (LmcacheEngine engine = open(settings)) {
+            TestEngine.store(engine, prompt);
+        }
+        try (Stream<Path> files = Files.walk(directory)) {
+            List<String> names = files.map(file -> directory.relativize(file).toString())
+                    .filter(file -> file.contains(".kvcache.safetensors"))
+                    .map(file -> file.replaceFirst("(half|bfloat16|float)?\\.kvcache.*?(\\.metadata)?$", "$2"))
+                    .sorted()
+                    .toList();
+            assertThat(names).containsExactlyInAnyOrder(first, first + ".metadata", second, second + ".metadata");
+        }
+        try (LmcacheEngine engine = open(settings)) {
+            assertThat(TestEngine.retrieveAll(engine, prompt)).isEqualTo(Map.of("posix", 512));
+        }
     }
 
     private static long chunkFiles(Path path) throws IOException {

@@ -78,6 +78,11 @@ public final class FaultyBackend implements StorageBackend {
     }
 
     @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return containsPrefixes.play(() -> delegate.confirmPrefix(keys));
+    }
+
+    @Override
     public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
         return gets.play(() -> delegate.get(key, allocator));
     }

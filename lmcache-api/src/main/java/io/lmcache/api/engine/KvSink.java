@@ -16,4 +16,21 @@ public interface KvSink extends KvEndpoint {
      * @param source the bytes
      */
     void accept(TokenRange range, KvBuffer source);
+
+    /** The end of what {@link #begin} has begun. */
+    @FunctionalInterface
+    interface Taking {
+        /** Waits until the buffer is not needed any more. An exception ends the retrieve and reaches its caller. */
+        void await();
+    }
+
+    /**
+     * As {@link #accept}, but may return while the buffer is still being read, by a GPU for instance. The buffer then is
+     * valid until {@link Taking#await()} has returned, which is called once for each buffer, in their order, on the same
+     * thread, also when the retrieve fails in between.
+     */
+    default Taking begin(TokenRange range, KvBuffer source) {
+        accept(range, source);
+        return () -> {};
+    }
 }

@@ -46,6 +46,14 @@ public interface StorageBackend extends AutoCloseable {
     CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys);
 
     /**
+     * As {@link #containsPrefix}, but never from memory where another process may have removed chunks since: what a store
+     * goes by that would leave out what is there.
+     */
+    default CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return containsPrefix(keys);
+    }
+
+    /**
      * The chunk of that key, or empty when there is none, it cannot be verified, or there is no memory for it.
      *
      * <p>Whoever receives the chunk owns its lease. Until the future completes, the backend owns what it has allocated,

@@ -71,6 +71,7 @@ final class ChunkReader {
         private final CompletableFuture<Optional<StoredChunk>> result = new CompletableFuture<>();
         // Written by the thread that runs the task, before the task is submitted again.
         private int attempts;
+        private boolean hasVanishedBefore;
 
         private Read(ChunkKey key, BufferAllocator allocator) {
             this.key = key;
@@ -87,7 +88,7 @@ final class ChunkReader {
                     allocateAndRead(file.get());
                 }
             } catch (IOException | RuntimeException e) {
-                fail(e);
+                tryAgainOrFail(e);
             }
         }
 
@@ -179,7 +180,7 @@ final class ChunkReader {
                 case PieceTransfer.Failed(Exception cause) -> {
                     lease.close();
                     files.forget(key);
-                    fail(cause);
+                    tryAgainOrFail(cause);
                 }
             }
         }
@@ -197,6 +198,15 @@ final class ChunkReader {
         private void miss() {
             counters.increment(Event.MISSES);
             result.complete(Optional.empty());
+        }
+
+        private void tryAgainOrFail(Exception cause) {
+            if (directory.noteVanished(key, cause) && !hasVanishedBefore) {
+                hasVanishedBefore = true;
+                threads.submit(this);
+            } else {
+                fail(cause);
+            }
         }
 
         private void fail(Exception cause) {

@@ -33,6 +33,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DeviceMemoryPool.class);
     private static final String FALLBACK = "GPU memory is reached through page-locked staging memory";
 
+    private final int deviceNumber;
     private final UseCufile useCufile;
     private final SlabAllocator allocator;
     private final StagingPool stagings;
@@ -43,6 +44,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     private final ResourceStack users;
 
     private DeviceMemoryPool(
+            int deviceNumber,
             UseCufile useCufile,
             SlabAllocator allocator,
             StagingPool stagings,
@@ -50,6 +52,7 @@ final class DeviceMemoryPool implements AutoCloseable {
             HostPageLocks hostLocks,
             ResourceStack memory,
             ResourceStack users) {
+        this.deviceNumber = deviceNumber;
         this.useCufile = useCufile;
         this.allocator = allocator;
         this.stagings = stagings;
@@ -68,17 +71,28 @@ final class DeviceMemoryPool implements AutoCloseable {
         ResourceStack memory = new ResourceStack();
         ResourceStack users = new ResourceStack();
         try {
-            CudaDevice device = memory.add(CudaDevice.open(settings.directory().device()));
+            CudaDevice device = memory.add(CudaDevice.open(settings.device()));
             DeviceMemory buffer = memory.add(allocate(device, settings.bufferBytes()));
             SlabAllocator allocator = new SlabAllocator(GdsBackendProvider.NAME, buffer.buffer(), _ -> {});
             StagingPool stagings = users.add(newStagings(device, settings));
             Optional<CufileIo> cufile = openCufile(settings, device, buffer);
             cufile.ifPresent(users::add);
             HostPageLocks locks = users.add(HostPageLocks.start(device, hostMemory));
-            return new DeviceMemoryPool(settings.useCufile(), allocator, stagings, cufile, locks, memory, users);
+            return new DeviceMemoryPool(
+                    number(device), settings.useCufile(), allocator, stagings, cufile, locks, memory, users);
         } catch (RuntimeException e) {
             closeAll(users, memory);
             throw e;
+        }
+    }
+
+    private static int number(CudaDevice device) {
+        try {
+            return device.number();
+        } catch (CudaException e) {
+            LOG.warn(
+                    "{} has no place on the PCI bus ({}); sharding by_gpu goes by its ordinal", device, e.getMessage());
+            return device.ordinal();
         }
     }
 
@@ -164,6 +178,11 @@ final class DeviceMemoryPool implements AutoCloseable {
             LOG.warn("libcufile is not used in {} ({}); {}", root, e.getMessage(), FALLBACK);
             return IoPath.STAGED;
         }
+    }
+
+    /** The number of the device in this machine; see {@link CudaDevice#number}. */
+    int deviceNumber() {
+        return deviceNumber;
     }
 
     /** The bytes of host memory that are page-locked for the tiers above. */

@@ -53,7 +53,10 @@ final class GdsBackend implements StorageBackend {
     private final SlabAllocator hostAllocator;
     private final ChunkDirectory directory;
     private final OpenFiles files;
-    // Writes have threads of their own, so that a burst of stores does not stand in the way of a load.
+    // Each kind of work has threads of its own: a burst of stores does not stand in the way of a load, and neither in
+    // that
+    // of a lookup.
+    private final IoThreads lookupThreads;
     private final IoThreads readThreads;
     private final IoThreads writeThreads;
     private final ChunkReader reader;
@@ -72,12 +75,12 @@ final class GdsBackend implements StorageBackend {
                 new SlabAllocator(GdsBackendProvider.NAME + "-host", new HostBuffer(hostRegion.segment()), _ -> {});
         this.directory = directory;
         this.files = new OpenFiles(directory, isDirectIo);
+        this.lookupThreads = new IoThreads("lmcache-gds-lookup", PrefixProbe.THREADS);
         this.readThreads = new IoThreads("lmcache-gds-read", settings.ioThreads());
         this.writeThreads = new IoThreads("lmcache-gds-write", settings.writeThreads());
-        this.reader = new ChunkReader(
-                settings.directory().device(), directory, files, paths, readThreads, counters, patience());
+        this.reader = new ChunkReader(settings.device(), directory, files, paths, readThreads, counters, patience());
         this.writer = new ChunkWriter(directory, writeThreads, counters, paths);
-        this.probe = new PrefixProbe(directory, readThreads);
+        this.probe = new PrefixProbe(directory, lookupThreads);
     }
 
     /**
@@ -99,7 +102,8 @@ final class GdsBackend implements StorageBackend {
     private static GdsBackend open(
             GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
         Counters counters = new Counters();
-        ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
+        ChunkDirectory directory = ChunkDirectory.open(
+                settings.directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
         try {
             return new GdsBackend(settings, counters, memory, directory);
         } catch (RuntimeException e) {
@@ -146,6 +150,11 @@ final class GdsBackend implements StorageBackend {
     }
 
     @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return closed ? CompletableFuture.completedFuture(0) : probe.confirmedLength(keys);
+    }
+
+    @Override
     public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
         return reader.read(key, allocator);
     }
@@ -163,7 +172,7 @@ final class GdsBackend implements StorageBackend {
         if (closed) {
             return writer.declined(DeclineReason.CLOSED, "The backend is closed");
         }
-        int device = settings.directory().device();
+        int device = settings.device();
         if (lease.buffer() instanceof DeviceBuffer buffer && buffer.ordinal() != device) {
             return writer.declined(
                     DeclineReason.UNSUPPORTED,
@@ -210,12 +219,14 @@ final class GdsBackend implements StorageBackend {
         closed = true;
         writeThreads.shutdown();
         readThreads.shutdown();
+        lookupThreads.shutdown();
         long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
         boolean writesEnded = writeThreads.awaitEnd(deadlineNanos);
         boolean readsEnded = readThreads.awaitEnd(deadlineNanos) && memory.awaitArrivals(deadlineNanos);
         // Also when something is stuck here: the tiers above are closed next, and their memory must not go under a
         // lock.
         memory.unlockHostMemory();
+        lookupThreads.awaitEnd(deadlineNanos);
         files.forgetAll();
         // Puts that wait for room are declined from in here.
         directory.close();

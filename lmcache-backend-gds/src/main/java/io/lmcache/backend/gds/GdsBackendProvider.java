@@ -18,7 +18,7 @@ import java.util.List;
  * <tr><th>name</th><th>default</th><th>meaning</th></tr>
  * <tr><td>{@code path}</td><td>required</td><td>one or several directories, comma separated; created when missing</td></tr>
  * <tr><td>{@code sharding}</td><td>{@code by_gpu}</td><td>which of several directories a chunk goes to: {@code by_gpu}
- *     takes the one at the device's ordinal modulo their number, {@code by_hash} spreads evenly</td></tr>
+ *     takes the one at the GPU's number in the machine modulo theirs, {@code by_hash} spreads evenly</td></tr>
  * <tr><td>{@code device}</td><td>0</td><td>the CUDA ordinal of the GPU</td></tr>
  * <tr><td>{@code buffer_bytes}</td><td>1 GiB</td><td>GPU memory of the backend's own allocator, registered with
  *     libcufile</td></tr>

@@ -49,7 +49,7 @@ final class GdsDiagnosis {
 
     private void examine(CudaAvailability.Available cuda) {
         findings.add(new DriverCheck(machine).driver(cuda));
-        int own = settings.directory().device();
+        int own = settings.device();
         for (int ordinal = 0; ordinal < cuda.devices(); ordinal++) {
             if (ordinal != own) {
                 examineOther(ordinal);

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * The backend's settings as values; {@link GdsBackendProvider} documents them.
  *
  * @param directory where the chunks lie
+ * @param device the CUDA ordinal of the GPU
  * @param bufferBytes the size of the device buffer
  * @param useCufile whether libcufile is used
  * @param cufileLibrary the library's file; empty to look for it
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  */
 record GdsSettings(
         DirectorySettings directory,
+        int device,
         long bufferBytes,
         UseCufile useCufile,
         Optional<String> cufileLibrary,
@@ -59,13 +61,14 @@ record GdsSettings(
         DirectorySettings directory = new DirectorySettings(
                 paths,
                 settings.choice("sharding", Sharding.BY_GPU),
-                (int) settings.number("device", 0, 0, 1023),
+                0,
                 settings.choice("fsync", FsyncMode.NONE),
                 settings.number("max_bytes", 0, 0, Long.MAX_VALUE),
                 Duration.ofSeconds(settings.number("ttl_seconds", 0, 0, MAX_TTL_SECONDS)),
                 settings.number("min_free_bytes", 256 * MIB, 0, Long.MAX_VALUE / 2));
         return new GdsSettings(
                 directory,
+                (int) settings.number("device", 0, 0, 1023),
                 settings.number("buffer_bytes", 1024 * MIB, MIB, Long.MAX_VALUE / 2),
                 settings.choice("use_cufile", UseCufile.AUTO),
                 settings.text("cufile_library"),

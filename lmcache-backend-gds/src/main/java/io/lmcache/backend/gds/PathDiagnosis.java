@@ -182,6 +182,7 @@ final class PathDiagnosis {
     private GdsSettings movedTo(TrialDirectory directory, UseCufile useCufile) {
         return new GdsSettings(
                 directory.settings(settings.directory()),
+                settings.device(),
                 settings.bufferBytes(),
                 useCufile,
                 settings.cufileLibrary(),

@@ -40,6 +40,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -499,6 +500,37 @@ class GdsBackendTest {
             assertThat(await(backend.get(LARGE_KEY, backend.allocator()))).isEmpty();
             assertThat(counter(backend, "corrupt")).isOne();
             assertThat(await(backend.containsPrefix(List.of(LARGE_KEY)))).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "auto, lmcache_0_3_2, true",
+        "auto, lmcache_0_3_2, false",
+        "auto, lmcache_0_5, true",
+        "auto, lmcache_0_5, false",
+        "false, lmcache_0_5, true",
+        "false, lmcache_0_5, false"
+    })
+    void filesOfLmcacheMoveOnEveryPath(String useCufile, String format, String checksum) throws IOException {
+        settings.put("file_format", format);
+        settings.put("file_checksum", checksum);
+        try (StorageBackend backend = open(useCufile)) {
+            assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
+            assertHolds(backend, LARGE_KEY, backend.allocator());
+            Path file = onlyChunkFile();
+            Path metadata = file.resolveSibling(file.getFileName() + ".metadata");
+            byte[] bytes = Files.readAllBytes(file);
+            assertThat(bytes).hasSize(4096 + (int) LARGE.byteSize());
+            assertThat(metadata).hasBinaryContent(Arrays.copyOf(bytes, 4096));
+
+            // Somebody replaces it by half of it.
+            Files.delete(file);
+            Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
+            assertThat(await(backend.get(LARGE_KEY, backend.allocator()))).isEmpty();
+            assertThat(counter(backend, "corrupt")).isOne();
+            assertThat(file).doesNotExist();
+            assertThat(metadata).doesNotExist();
         }
     }
 

@@ -6,7 +6,6 @@ import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
@@ -15,51 +14,53 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.gds.cuda.CudaDevice;
 import io.lmcache.backend.gds.cuda.DeviceMemory;
-import io.lmcache.backend.gds.cuda.PageLock;
+import io.lmcache.backend.gds.cufile.CufileDriver;
+import io.lmcache.backend.gds.cufile.CufileFile;
+import io.lmcache.backend.gds.cufile.RegisteredBuffer;
+import io.lmcache.backend.posix.io.DirectIo;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Rates between chunk files in the page cache and GPU memory through the backend, each next to the ceilings measured in
- * the same rounds: {@code java --enable-native-access=ALL-UNNAMED -cp 'FOLDER/*' io.lmcache.backend.gds.GdsBenchmark
- * DIRECTORY [DIVISOR]}. Checksums are on. With a divisor there are so many times fewer chunks.
+ * Rates between chunk files and GPU memory through the backend, each next to the ceilings measured in the same rounds:
+ * {@code java --enable-native-access=ALL-UNNAMED -cp 'FOLDER/*' io.lmcache.backend.gds.GdsBenchmark DIRECTORY [DIVISOR]}.
+ * Checksums are on. With a divisor there are so many times fewer chunks.
  */
 final class GdsBenchmark {
-    private static final int THREADS = 16;
     private static final int ROUNDS = 5;
-    private static final long SLICE = 4L << 20;
+    private static final int COLD_ROUNDS = 3;
+    private static final long HEADER = 4096;
     private static final double MIB = 1 << 20;
 
     private final CudaDevice device;
     private final Path directory;
     private final List<ChunkKey> keys;
     private final ChunkMeta meta;
-    private final Map<String, List<Double>> rates = new TreeMap<>();
+    private final Measurements rates = new Measurements();
+    private final Ceilings ceilings;
 
     private GdsBenchmark(CudaDevice device, Path directory, ChunkMeta meta, int count) {
         this.device = device;
         this.directory = directory;
         this.meta = meta;
+        this.ceilings = new Ceilings(device);
         KeyScope scope = KeyScope.of("bench", meta.layout());
         this.keys = TestChunks.keys(count).stream()
                 .map(key -> new ChunkKey(scope, key.hash()))
@@ -71,41 +72,107 @@ final class GdsBenchmark {
         int divisor = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 1;
         Files.createDirectories(directory);
         try (CudaDevice device = CudaDevice.open(0)) {
-            System.out.printf("%s, %d threads, medians of %d rounds%n", device.name(), THREADS, ROUNDS);
-            measure(device, directory, 32, 64 / divisor);
-            measure(device, directory, 1.5, 512 / divisor);
+            System.out.printf("%s, %d threads, medians of %d rounds%n", device.name(), Ceilings.THREADS, ROUNDS);
+            Measurements large = measure(device, directory, 32, 64 / divisor);
+            Measurements small = measure(device, directory, 1.5, 512 / divisor);
+            System.out.printf("%nboth%n");
+            for (String read : List.of("read, staged", "read, libcufile or staged")) {
+                Measurements.atLeast(0.8, read + ": 1.5 MiB over 32 MiB", small.median(read) / large.median(read));
+            }
         }
     }
 
-    private static void measure(CudaDevice device, Path directory, double mib, int count) throws Exception {
+    private static Measurements measure(CudaDevice device, Path directory, double mib, int count) throws Exception {
         Path folder = Files.createTempDirectory(directory, "gds-bench");
         ChunkMeta meta = new ChunkMeta(KvLayout.mla(KvDtype.UINT8, 1, 4096), (int) (mib * MIB / 4096));
         GdsBenchmark benchmark = new GdsBenchmark(device, folder, meta, count);
         try {
             benchmark.run();
+            return benchmark.rates;
         } finally {
             delete(folder);
         }
     }
 
     private void run() throws Exception {
-        try (StorageBackend staged = open("false");
-                StorageBackend auto = open("auto")) {
+        measureWarm();
+        measureCold();
+        rates.print("%d chunks of %.1f MiB".formatted(keys.size(), meta.byteSize() / MIB));
+        judge();
+    }
+
+    /** Files in the page cache. */
+    private void measureWarm() throws Exception {
+        try (StorageBackend staged = open("false", false);
+                StorageBackend auto = open("auto", false)) {
             for (int round = 0; round < ROUNDS; round++) {
                 staged.clear();
                 note("write, staged", () -> putAll(staged));
                 auto.clear();
-                note("write, auto", () -> putAll(auto));
-                measureCeilings();
-                note("read, staged", () -> getAll(staged));
-                note("read, auto", () -> getAll(auto));
+                note("write, libcufile or staged", () -> putAll(auto));
             }
-            print(auto);
+            // Once untimed: code that is not compiled yet is nobody's rate.
+            getAll(staged);
+            getAll(auto);
+            for (int round = 0; round < ROUNDS; round++) {
+                ceilings.measureCopies(rates, totalBytes());
+                ceilings.measureFiles(rates, totalBytes(), files(".safetensors"));
+                note("read, staged", () -> getAll(staged));
+                note("read, libcufile or staged", () -> getAll(auto));
+            }
+            auto.stats().counters().forEach((name, value) -> {
+                if (name.endsWith(".operations") && value > 0) {
+                    System.out.printf("libcufile or staged: %s %d%n", name, value);
+                }
+            });
+        }
+        measureBareCufile();
+    }
+
+    /** Past the page cache. */
+    private void measureCold() throws Exception {
+        try (StorageBackend staged = open("false", true);
+                StorageBackend auto = open("auto", true)) {
+            for (int round = 0; round < COLD_ROUNDS; round++) {
+                note("O_DIRECT ceiling: the disk, written", this::writeDisk);
+                note("O_DIRECT ceiling: the disk, read", () -> readDisk(files(".plain")));
+                for (Path plain : files(".plain")) {
+                    Files.delete(plain);
+                }
+                staged.clear();
+                note("O_DIRECT write, staged", () -> putAll(staged));
+                note("O_DIRECT read, staged", () -> getAll(staged));
+                auto.clear();
+                note("O_DIRECT write, libcufile or staged", () -> putAll(auto));
+                note("O_DIRECT read, libcufile or staged", () -> getAll(auto));
+            }
         }
     }
 
-    private StorageBackend open(String useCufile) {
-        long buffer = (meta.byteSize() + SLICE) * keys.size();
+    private void judge() {
+        double ceiling = Ceilings.smaller(rates);
+        double staged = rates.median("read, staged");
+        Measurements.atLeast(0.9, "read, staged, over the smaller ceiling", staged / ceiling);
+        Measurements.atLeast(4, "read, staged, over mmap and pageable copies", staged / rates.median(Ceilings.MMAP));
+        double bare = rates.median("bare cuFile calls, read");
+        if (!Double.isNaN(bare)) {
+            Measurements.atLeast(
+                    0.95, "read, libcufile, over bare calls", rates.median("read, libcufile or staged") / bare);
+        }
+        for (String way : List.of("staged", "libcufile or staged")) {
+            Measurements.atLeast(
+                    0.95,
+                    "O_DIRECT read, " + way + ", over the disk",
+                    rates.median("O_DIRECT read, " + way) / rates.median("O_DIRECT ceiling: the disk, read"));
+            Measurements.atLeast(
+                    0.95,
+                    "O_DIRECT write, " + way + ", over the disk",
+                    rates.median("O_DIRECT write, " + way) / rates.median("O_DIRECT ceiling: the disk, written"));
+        }
+    }
+
+    private StorageBackend open(String useCufile, boolean useDirectIo) {
+        long buffer = (meta.byteSize() + Ceilings.SLICE) * keys.size();
         return new GdsBackendProvider()
                 .create(
                         BackendSettings.of(
@@ -116,9 +183,11 @@ final class GdsBenchmark {
                                         "buffer_bytes",
                                         Long.toString(buffer),
                                         "io_threads",
-                                        Integer.toString(THREADS),
+                                        Integer.toString(Ceilings.THREADS),
                                         "min_free_bytes",
                                         "0",
+                                        "use_direct_io",
+                                        Boolean.toString(useDirectIo),
                                         "use_cufile",
                                         useCufile)),
                         new BackendContext("bench", Clock.systemUTC()));
@@ -147,84 +216,59 @@ final class GdsBenchmark {
         }
     }
 
-    private void measureCeilings() throws Exception {
-        List<Path> files = files();
-        try (HostRegion region = new HostRegion(THREADS * SLICE);
-                PageLock _ = device.pageLock(region.segment());
-                DeviceMemory memory = device.allocate(THREADS * SLICE)) {
-            // Once untimed: the first touch of memory and code is nobody's rate.
-            copyThere(region.segment(), memory.buffer());
-            note("ceiling: page-locked to GPU", () -> copyThere(region.segment(), memory.buffer()));
-            note("ceiling: GPU to page-locked", () -> copyBack(memory.buffer(), region.segment()));
-            note(
-                    "ceiling: page cache to page-locked",
-                    () -> inThreads(files, (file, slice) -> {
-                        readFile(file, region.segment().asSlice(slice * SLICE, SLICE));
-                    }));
-            note(
-                    "mmap and pageable copy",
-                    () -> inThreads(files, (file, slice) -> {
-                        copyMapped(file, memory.buffer().slice(slice * SLICE, SLICE));
-                    }));
+    /** As many threads as the backend has, each file opened, registered, read whole and let go; nothing is checked. */
+    private void measureBareCufile() throws Exception {
+        try (DeviceMemory memory = device.allocate(Ceilings.THREADS * meta.byteSize());
+                CufileDriver driver = CufileDriver.open(Optional.empty());
+                RegisteredBuffer registration = driver.register(device, memory.buffer())) {
+            for (int round = 0; round < ROUNDS; round++) {
+                note(
+                        "bare cuFile calls, read",
+                        () -> Ceilings.inThreads(device, files(".safetensors"), (file, slice) -> {
+                            DeviceBuffer target = memory.buffer().slice(slice * meta.byteSize(), meta.byteSize());
+                            try (CufileFile opened = driver.openFile(file, CufileFile.Mode.READ, false)) {
+                                opened.read(registration, target, HEADER);
+                            }
+                        }));
+            }
+        } catch (IOException e) {
+            System.out.printf("no bare cuFile calls: %s%n", e.getMessage());
         }
     }
 
-    private void copyThere(MemorySegment host, DeviceBuffer target) throws IOException {
-        for (long moved = 0; moved < totalBytes(); moved += host.byteSize()) {
-            device.copyToDevice(host, target);
-        }
+    private void writeDisk() throws Exception {
+        List<Path> targets = keys.stream()
+                .map(key -> directory.resolve(keys.indexOf(key) + ".plain"))
+                .toList();
+        Ceilings.inThreads(
+                device,
+                targets,
+                (file, slice) -> onDisk(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
     }
 
-    private void copyBack(DeviceBuffer source, MemorySegment host) throws IOException {
-        for (long moved = 0; moved < totalBytes(); moved += host.byteSize()) {
-            device.copyToHost(source, host);
-        }
+    private void readDisk(List<Path> files) throws Exception {
+        Ceilings.inThreads(device, files, (file, slice) -> onDisk(file, StandardOpenOption.READ));
     }
 
-    private static void readFile(Path file, MemorySegment slice) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            for (long offset = 0; offset < channel.size(); offset += slice.byteSize()) {
-                channel.read(slice.asByteBuffer(), offset);
+    private void onDisk(Path file, OpenOption... options) throws IOException {
+        ByteBuffer buffer = DirectIo.allocate(Math.toIntExact(Math.min(Ceilings.SLICE, meta.byteSize())));
+        Set<OpenOption> all =
+                Stream.concat(Stream.of(options), Stream.of(DirectIo.OPTION)).collect(Collectors.toSet());
+        try (FileChannel channel = FileChannel.open(file, all)) {
+            for (long offset = 0; offset < meta.byteSize(); offset += buffer.capacity()) {
+                buffer.clear();
+                if (all.contains(StandardOpenOption.READ)) {
+                    channel.read(buffer, offset);
+                } else {
+                    channel.write(buffer, offset);
+                }
             }
         }
     }
 
-    private void copyMapped(Path file, DeviceBuffer slice) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
-                Arena arena = Arena.ofShared()) {
-            MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-            for (long offset = 0; offset < mapped.byteSize(); offset += slice.byteSize()) {
-                long length = Math.min(slice.byteSize(), mapped.byteSize() - offset);
-                device.copyToDevice(mapped.asSlice(offset, length), slice.slice(0, length));
-            }
-        }
-    }
-
-    private interface FileWork {
-        void on(Path file, int slice) throws IOException;
-    }
-
-    private static void inThreads(List<Path> files, FileWork work) throws Exception {
-        try (ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
-            List<Future<?>> done = new ArrayList<>();
-            for (int thread = 0; thread < THREADS; thread++) {
-                int slice = thread;
-                done.add(threads.submit(() -> {
-                    for (int file = slice; file < files.size(); file += THREADS) {
-                        work.on(files.get(file), slice);
-                    }
-                    return null;
-                }));
-            }
-            for (Future<?> thread : done) {
-                thread.get(1, TimeUnit.MINUTES);
-            }
-        }
-    }
-
-    private List<Path> files() throws IOException {
+    private List<Path> files(String suffix) throws IOException {
         try (Stream<Path> all = Files.walk(directory)) {
-            return all.filter(file -> file.toString().endsWith(".safetensors")).toList();
+            return all.filter(file -> file.toString().endsWith(suffix)).toList();
         }
     }
 
@@ -232,41 +276,8 @@ final class GdsBenchmark {
         return meta.byteSize() * keys.size();
     }
 
-    private interface Work {
-        void run() throws Exception;
-    }
-
-    private void note(String name, Work work) throws Exception {
-        long start = System.nanoTime();
-        work.run();
-        double rate = (double) totalBytes() / (System.nanoTime() - start);
-        rates.computeIfAbsent(name, _ -> new ArrayList<>()).add(rate);
-    }
-
-    private double median(String name) {
-        double[] sorted = rates.getOrDefault(name, List.of(Double.NaN)).stream()
-                .mapToDouble(rate -> rate)
-                .toArray();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
-    }
-
-    private void print(StorageBackend auto) {
-        System.out.printf("%n%d chunks of %.1f MiB, GB/s%n", keys.size(), meta.byteSize() / MIB);
-        rates.keySet().stream()
-                .sorted(Comparator.naturalOrder())
-                .forEach(name -> System.out.printf("  %-36s %6.1f%n", name, median(name)));
-        double ceiling = Math.min(median("ceiling: page-locked to GPU"), median("ceiling: page cache to page-locked"));
-        for (String read : List.of("read, staged", "read, auto")) {
-            System.out.printf(
-                    "  %-36s %6.2f of the smaller ceiling, %.1f times mmap and pageable copy%n",
-                    read, median(read) / ceiling, median(read) / median("mmap and pageable copy"));
-        }
-        auto.stats().counters().forEach((name, value) -> {
-            if (name.startsWith("path")) {
-                System.out.printf("  auto: %-30s %d%n", name, value);
-            }
-        });
+    private void note(String name, Measurements.Work work) throws Exception {
+        rates.note(name, totalBytes(), work);
     }
 
     private static void delete(Path folder) throws IOException {

@@ -47,6 +47,8 @@ final class ChunkReader {
         private final ChunkKey key;
         private final BufferAllocator allocator;
         private final CompletableFuture<Optional<StoredChunk>> result = new CompletableFuture<>();
+        // Written by the thread that runs the task, before the task is submitted again.
+        private boolean isSecondAttempt;
 
         private Read(ChunkKey key, BufferAllocator allocator) {
             this.key = key;
@@ -62,7 +64,7 @@ final class ChunkReader {
                     read(OpenChunkFile.open(directory, key, false, headerBuffers.get()));
                 }
             } catch (IOException | RuntimeException e) {
-                fail(e);
+                tryAgainOrFail(e);
             }
         }
 
@@ -132,7 +134,7 @@ final class ChunkReader {
                 }
                 case PieceTransfer.Failed(Exception cause) -> {
                     lease.close();
-                    fail(cause);
+                    tryAgainOrFail(cause);
                 }
             }
         }
@@ -150,6 +152,15 @@ final class ChunkReader {
         private void miss() {
             counters.increment(Event.MISSES);
             result.complete(Optional.empty());
+        }
+
+        private void tryAgainOrFail(Exception cause) {
+            if (directory.noteVanished(key, cause) && !isSecondAttempt) {
+                isSecondAttempt = true;
+                threads.submit(this);
+            } else {
+                fail(cause);
+            }
         }
 
         private void fail(Exception cause) {

@@ -44,7 +44,10 @@ final class PosixBackend implements StorageBackend {
     private final ChunkDirectory directory;
     private final HostRegion region;
     private final SlabAllocator allocator;
-    // Writes have threads of their own, so that a burst of stores does not stand in the way of a load.
+    // Each kind of work has threads of its own: a burst of stores does not stand in the way of a load, and neither in
+    // that
+    // of a lookup.
+    private final IoThreads lookupThreads;
     private final IoThreads readThreads;
     private final IoThreads writeThreads;
     private final ChunkReader reader;
@@ -61,12 +64,13 @@ final class PosixBackend implements StorageBackend {
         this.directory = directory;
         this.region = new HostRegion(settings.stagingBytes());
         this.allocator = new SlabAllocator(PosixBackendProvider.NAME, new HostBuffer(region.segment()), _ -> {});
+        this.lookupThreads = new IoThreads("lmcache-posix-lookup", PrefixProbe.THREADS);
         this.readThreads = new IoThreads("lmcache-posix-read", settings.ioThreads());
         this.writeThreads =
                 new IoThreads("lmcache-posix-write", Math.max(1, settings.ioThreads() / READERS_PER_WRITER));
         this.reader = new ChunkReader(directory, readThreads, counters, isDirect);
         this.writer = new ChunkWriter(directory, writeThreads, counters, new HostWriteRoutes(isDirect));
-        this.probe = new PrefixProbe(directory, readThreads);
+        this.probe = new PrefixProbe(directory, lookupThreads);
     }
 
     /** A new backend over files of that format. */
@@ -99,6 +103,11 @@ final class PosixBackend implements StorageBackend {
     @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
         return closed ? CompletableFuture.completedFuture(0) : probe.length(keys);
+    }
+
+    @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return closed ? CompletableFuture.completedFuture(0) : probe.confirmedLength(keys);
     }
 
     @Override
@@ -160,9 +169,11 @@ final class PosixBackend implements StorageBackend {
         closed = true;
         writeThreads.shutdown();
         readThreads.shutdown();
+        lookupThreads.shutdown();
         long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
         writeThreads.awaitEnd(deadlineNanos);
         readThreads.awaitEnd(deadlineNanos);
+        lookupThreads.awaitEnd(deadlineNanos);
         // Puts that wait for room are declined from in here.
         directory.close();
         // Throws while someone holds a lease: then the region stays mapped, and a later close() ends it.

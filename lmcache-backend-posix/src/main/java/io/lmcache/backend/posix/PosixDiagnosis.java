@@ -83,7 +83,7 @@ final class PosixDiagnosis {
         mount.map(found -> fileSystem(path, found)).ifPresent(findings::add);
     }
 
-    private static Finding fileSystem(Path path, MountPoint mount) {
+    static Finding fileSystem(Path path, MountPoint mount) {
         String text = path + ": " + mount.describe();
         return switch (mount.type()) {
             case "tmpfs", "ramfs" ->
@@ -96,6 +96,15 @@ final class PosixDiagnosis {
                         "file system",
                         text + "; that is the layer of a container, so chunks are gone with it",
                         "mount a volume of the host, and name a directory there");
+            case "nfs", "nfs4" ->
+                mount.options().contains("lookupcache=")
+                        ? Finding.ok("file system", text)
+                        : Finding.note(
+                                "file system",
+                                text
+                                        + "; its client may go on for a minute to say that a chunk is not there after another"
+                                        + " machine has stored it",
+                                "mount it with lookupcache=positive");
             default -> Finding.ok("file system", text);
         };
     }

@@ -1,5 +1,6 @@
 package io.lmcache.backend.posix;
 
+import static io.lmcache.backend.posix.TestBackends.awaitTrue;
 import static io.lmcache.backend.posix.TestBackends.holds;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -18,7 +19,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -135,7 +135,9 @@ class CrashTest {
             String writer = peerId();
             Path fanOut = Files.createDirectories(root.resolve("aa/bb"));
             Path temporary = Files.writeString(fanOut.resolve("." + writer + ".999999.tmp"), "x");
-            Path marker = Files.writeString(fanOut.resolve(".1-0000000000000000-0000000000000000.1.tmp"), "x");
+            String dead = "1-0000000000000000-0000000000000000";
+            Path marker = Files.writeString(fanOut.resolve("." + dead + ".1.tmp"), "x");
+            Files.createFile(root.resolve(".lmcache/writers").resolve(dead + ".lock"));
             try (StorageBackend backend = TestBackends.open(root)) {
                 assertThat(backend.name()).isEqualTo("posix");
                 awaitGone(marker);
@@ -160,14 +162,6 @@ class CrashTest {
 
     private static void awaitGone(Path file) throws Exception {
         awaitTrue(() -> !Files.exists(file), file::toString);
-    }
-
-    private static void awaitTrue(Callable<Boolean> condition, Callable<String> state) throws Exception {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-        while (!condition.call() && System.nanoTime() - end < 0) {
-            TimeUnit.MILLISECONDS.sleep(5);
-        }
-        assertThat(condition.call()).as(state.call()).isTrue();
     }
 
     /** A process that stores chunks until it is killed, and prints the key of each one that was reported as stored. */

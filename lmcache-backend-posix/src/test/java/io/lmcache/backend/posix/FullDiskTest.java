@@ -12,12 +12,16 @@ import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.backend.posix.convert.CacheConversion;
+import io.lmcache.backend.posix.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -109,6 +113,46 @@ class FullDiskTest {
             assertThat(TestBackends.count(backend, "io_errors")).isZero();
         }
     }
+
+    @Test
+    void aConversionThatFillsTheDiskStopsAndGoesOnOnceThereIsRoom(@TempDir Path source) throws IOException {
+        try (StorageBackend backend = TestBackends.open(source)) {
+            TestChunks.keys(8).forEach(key -> TestBackends.store(backend, key));
+        }
+        Path foreign = Files.write(mount.resolve("foreign"), new byte[700 << 10]);
+        CacheConversion.Request request = new CacheConversion.Request(
+                source,
+                mount.resolve("dst"),
+                Optional.empty(),
+                FileFormat.LMCACHE_0_3_2,
+                true,
+                Optional.empty(),
+                OptionalInt.empty());
+
+        assertThatThrownBy(() -> CacheConversion.run(request, NOBODY))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("space");
+        Files.delete(foreign);
+        CacheConversion.Report report = CacheConversion.run(request, NOBODY);
+
+        assertThat(report.isComplete()).isTrue();
+        assertThat(report.present()).isPositive();
+        assertThat(report.converted() + report.present()).isEqualTo(8);
+        assertThat(regularFiles(mount)).noneMatch(file -> file.toString().endsWith(".tmp"));
+    }
+
+    private static final CacheConversion.Listener NOBODY = new CacheConversion.Listener() {
+        @Override
+        public void begin(long files) {}
+
+        @Override
+        public void done() {}
+
+        @Override
+        public void notCarried(Path file, String reason) {
+            throw new AssertionError(file + " " + reason);
+        }
+    };
 
     @Test
     void fileSystemThatIsReadOnlyFailsTheStart() throws Exception {

@@ -321,8 +321,8 @@ class LmcacheFilesTest {
             Files.setLastModifiedTime(
                     metadata(file), FileTime.from(Instant.now().minus(Duration.ofMinutes(2))));
         }
-        // The sweep at the start sees to it.
-        try (StorageBackend backend = open(FileFormat.LMCACHE_0_5)) {
+        // The sweep at the start sees to it, where a limit makes it look at the chunks.
+        try (StorageBackend backend = open(FileFormat.LMCACHE_0_5, "ttl_seconds", "3600")) {
             awaitCount(backend, "stale_metadata", 1);
             assertThat(metadata(old)).doesNotExist();
             assertThat(metadata(fresh)).exists();

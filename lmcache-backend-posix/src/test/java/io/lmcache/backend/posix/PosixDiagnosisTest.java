@@ -8,6 +8,7 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
+import io.lmcache.backend.posix.diagnosis.MountPoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,5 +102,20 @@ class PosixDiagnosisTest {
     @Test
     void settingsThatCannotBeReadAreAnError() {
         assertThatThrownBy(() -> diagnose(",")).hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_CONFIGURATION);
+    }
+
+    @Test
+    void nfsThatRemembersAbsenceIsANote() {
+        Path path = Path.of("/mnt/kv");
+        assertThat(PosixDiagnosis.fileSystem(path, nfs("rw,relatime,vers=4.2")))
+                .satisfies(finding -> assertThat(finding.status()).isEqualTo(Status.NOTE))
+                .satisfies(finding -> assertThat(finding.remedy()).contains("lookupcache=positive"));
+        assertThat(PosixDiagnosis.fileSystem(path, nfs("rw,relatime,vers=4.2,lookupcache=pos"))
+                        .status())
+                .isEqualTo(Status.OK);
+    }
+
+    private static MountPoint nfs(String options) {
+        return new MountPoint(Path.of("/mnt/kv"), "0:50", "nfs4", "server:/kv", options);
     }
 }

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
  * A small reader of safetensors files with one tensor, written from the standard alone: it shares no code, and no view
  * on padding or order, with what it checks.
  *
- * @param metadata the texts of {@code __metadata__}
+ * @param metadata the texts of {@code __metadata__}, which LMCache has inside of the tensor
  * @param name the tensor's name
  * @param dtype its dtype
  * @param shape its shape
@@ -26,9 +26,11 @@ record SafetensorsReader(
         Map<String, String> metadata, String name, String dtype, List<Long> shape, ByteBuffer payload) {
     private static final Pattern TEXT = Pattern.compile("\"([^\"]*)\"\\s*:\\s*\"([^\"]*)\"");
     private static final Pattern METADATA = Pattern.compile("\"__metadata__\"\\s*:\\s*\\{([^{}]*)\\}\\s*,?");
-    private static final Pattern TENSOR = Pattern.compile(
-            "\"([^\"]*)\"\\s*:\\s*\\{\\s*\"dtype\"\\s*:\\s*\"(\\w+)\"\\s*,"
-                    + "\\s*\"shape\"\\s*:\\s*\\[([\\d,\\s]*)\\]\\s*,\\s*\"data_offsets\"\\s*:\\s*\\[(\\d+)\\s*,\\s*(\\d+)\\s*\\]\\s*\\}");
+    private static final Pattern NAME = Pattern.compile("\\{\\s*\"([^\"]*)\"\\s*:\\s*\\{");
+    private static final Pattern DTYPE = Pattern.compile("\"dtype\"\\s*:\\s*\"(\\w+)\"");
+    private static final Pattern SHAPE = Pattern.compile("\"shape\"\\s*:\\s*\\[([\\d,\\s]*)\\]");
+    private static final Pattern OFFSETS =
+            Pattern.compile("\"data_offsets\"\\s*:\\s*\\[\\s*(\\d+)\\s*,\\s*(\\d+)\\s*\\]");
 
     static SafetensorsReader read(Path file) throws IOException {
         byte[] bytes = Files.readAllBytes(file);
@@ -36,21 +38,30 @@ record SafetensorsReader(
                 ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong());
         String header = new String(bytes, 8, headerBytes, StandardCharsets.UTF_8).strip();
         Matcher metadata = METADATA.matcher(header);
-        Matcher tensor = TENSOR.matcher(METADATA.matcher(header).replaceFirst(""));
-        if (!header.startsWith("{") || !header.endsWith("}") || !metadata.find() || !tensor.find()) {
+        if (!header.startsWith("{") || !header.endsWith("}") || !metadata.find()) {
             throw new IOException("no safetensors header: " + header);
         }
-        int start = 8 + headerBytes + Integer.parseInt(tensor.group(4));
-        int end = 8 + headerBytes + Integer.parseInt(tensor.group(5));
+        String tensor = METADATA.matcher(header).replaceFirst("");
+        Matcher offsets = find(OFFSETS, tensor);
+        int start = 8 + headerBytes + Integer.parseInt(offsets.group(1));
+        int end = 8 + headerBytes + Integer.parseInt(offsets.group(2));
         if (end != bytes.length) {
             throw new IOException("the tensor ends at " + end + ", the file at " + bytes.length);
         }
         return new SafetensorsReader(
                 texts(metadata.group(1)),
-                tensor.group(1),
-                tensor.group(2),
-                numbers(tensor.group(3)),
+                find(NAME, tensor).group(1),
+                find(DTYPE, tensor).group(1),
+                numbers(find(SHAPE, tensor).group(1)),
                 ByteBuffer.wrap(bytes, start, end - start));
+    }
+
+    private static Matcher find(Pattern pattern, String header) throws IOException {
+        Matcher matcher = pattern.matcher(header);
+        if (!matcher.find()) {
+            throw new IOException("no " + pattern + " in the header " + header);
+        }
+        return matcher;
     }
 
     private static Map<String, String> texts(String json) {

@@ -9,12 +9,17 @@ import static io.lmcache.backend.posix.TestBackends.store;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
@@ -37,6 +42,74 @@ class SharingTest {
             assertThat(holds(other, key)).isFalse();
             store(other, key);
             assertThat(holds(one, key)).isTrue();
+        }
+    }
+
+    @Test
+    void chunkOfAnotherIsFoundAtTheNextLookupAfterAMiss() {
+        List<ChunkKey> keys = TestChunks.keys(3);
+        try (StorageBackend one = TestBackends.open(root);
+                StorageBackend other = TestBackends.open(root)) {
+            for (int stored = 0; stored < keys.size(); stored++) {
+                assertThat(await(one.containsPrefix(keys))).isEqualTo(stored);
+                assertThat(holds(one, keys.get(stored))).isFalse();
+                store(other, keys.get(stored));
+                assertThat(await(one.containsPrefix(keys))).isEqualTo(stored + 1);
+                assertThat(holds(one, keys.get(stored))).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void chunkThatAnotherRemovedIsNotConfirmedFromMemory() {
+        List<ChunkKey> keys = TestChunks.keys(3);
+        try (StorageBackend one = TestBackends.open(root);
+                StorageBackend other = TestBackends.open(root)) {
+            keys.forEach(key -> store(one, key));
+            assertThat(await(one.confirmPrefix(keys))).isEqualTo(3);
+            assertThat(await(other.tryInvalidate(keys.get(1)))).isTrue();
+            assertThat(await(one.confirmPrefix(keys))).isEqualTo(1);
+            assertThat(await(one.containsPrefix(keys))).isEqualTo(1);
+            store(one, keys.get(1));
+            assertThat(await(other.confirmPrefix(keys))).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void putOfAChunkThatAnotherRemovedStoresItAgain() {
+        ChunkKey key = TestChunks.key(1);
+        try (StorageBackend one = TestBackends.open(root);
+                StorageBackend other = TestBackends.open(root)) {
+            store(one, key);
+            assertThat(await(other.tryInvalidate(key))).isTrue();
+            assertThat(await(one.containsPrefix(List.of(key)))).isEqualTo(1);
+            store(one, key);
+            assertThat(holds(other, key)).isTrue();
+        }
+    }
+
+    @Test
+    void instancesOfOtherModelsRanksLayoutsAndTagsSeeTheirOwnOnly() {
+        KvLayout otherLayout = KvLayout.kv(KvDtype.HALF, 2, 4, 8);
+        List<KeyScope> scopes = List.of(
+                TestChunks.SCOPE,
+                KeyScope.of("test/other", TestChunks.LAYOUT),
+                KeyScope.of(TestChunks.SCOPE.model(), otherLayout),
+                TestChunks.SCOPE.withRank(0, 2),
+                TestChunks.SCOPE.withRank(1, 2),
+                TestChunks.SCOPE.withTags(Map.of("tenant", "a")));
+        try (StorageBackend one = TestBackends.open(root);
+                StorageBackend other = TestBackends.open(root)) {
+            for (int stored = 0; stored < scopes.size(); stored++) {
+                ChunkKey key = TestChunks.key(scopes.get(stored), 1);
+                assertThat(put(one, key, new ChunkMeta(key.scope().layout(), 256)))
+                        .isEqualTo(PutOutcome.stored());
+                for (int scope = 0; scope < scopes.size(); scope++) {
+                    assertThat(holds(other, TestChunks.key(scopes.get(scope), 1)))
+                            .as("%s after %s", scopes.get(scope), scopes.get(stored))
+                            .isEqualTo(scope <= stored);
+                }
+            }
         }
     }
 

@@ -12,6 +12,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.posix.directory.ChunkName;
+import io.lmcache.backend.posix.directory.DirectorySettings;
 import io.lmcache.backend.posix.format.NativeChunkFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -41,11 +43,33 @@ final class TestBackends {
 
     /** A backend on that directory; further settings as name, value, name, value. */
     static StorageBackend open(Path root, String... settings) {
+        return new PosixBackendProvider().create(settings(root, settings), CONTEXT);
+    }
+
+    /** The same, through a layer over the file system. */
+    static StorageBackend open(InjectedFiles files, Path root, String... settings) {
+        PosixSettings plain = PosixSettings.from(settings(root, settings));
+        DirectorySettings directory = plain.directory();
+        DirectorySettings injected = new DirectorySettings(
+                directory.paths().stream().map(files::path).toList(),
+                directory.sharding(),
+                directory.device(),
+                directory.fsync(),
+                directory.maxBytes(),
+                directory.timeToLive(),
+                directory.minFreeBytes());
+        return PosixBackend.open(
+                new PosixSettings(injected, plain.ioThreads(), plain.useDirectIo(), plain.stagingBytes()),
+                new NativeChunkFormat(),
+                CONTEXT);
+    }
+
+    private static BackendSettings settings(Path root, String... settings) {
         Map<String, String> values = new HashMap<>(Map.of("path", root.toString(), "staging_bytes", "67108864"));
         for (int i = 0; i < settings.length; i += 2) {
             values.put(settings[i], settings[i + 1]);
         }
-        return new PosixBackendProvider().create(BackendSettings.of("posix", values), CONTEXT);
+        return BackendSettings.of("posix", values);
     }
 
     static <T> T await(CompletableFuture<T> future) {
@@ -56,6 +80,15 @@ final class TestBackends {
         } catch (InterruptedException | TimeoutException e) {
             throw new AssertionError("no answer", e);
         }
+    }
+
+    /** Waits for something to become so; the other call says how it is in case it does not. */
+    static void awaitTrue(Callable<Boolean> condition, Callable<String> state) throws Exception {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (!condition.call() && System.nanoTime() - end < 0) {
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
+        assertThat(condition.call()).as(state.call()).isTrue();
     }
 
     static PutOutcome put(StorageBackend backend, ChunkKey key, ChunkMeta meta) {

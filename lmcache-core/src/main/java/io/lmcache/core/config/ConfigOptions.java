@@ -91,8 +91,8 @@ public final class ConfigOptions {
             "gds_path_sharding",
             "auto",
             choice(PathSharding.class),
-            "Which of several directories a chunk is written to: by its hash, or by the GPU's ordinal; auto is by_gpu"
-                    + " with a CUDA device and by_hash without. Reads try all.");
+            "Which of several directories a chunk is written to: by its hash, or by the GPU's place on the PCI bus; auto is"
+                    + " by_gpu with a CUDA device and by_hash without. Reads try all.");
 
     /** What the file tier's files are like. */
     public static final ConfigOption<FileFormat> FILE_FORMAT = ConfigOption.of(
@@ -149,6 +149,20 @@ public final class ConfigOptions {
                             + " true fails at start where it does not, false never. use_gds: true means auto.")
             .withAlias("extra_config.use_cufile")
             .withAlias("use_gds", ConfigOptions::useGds);
+
+    /** The file of libcufile. */
+    public static final ConfigOption<String> CUFILE_LIBRARY = ConfigOption.of(
+            "cufile_library",
+            "auto",
+            ValueType.TEXT,
+            "The file of libcufile; auto tries the usual names and the folders of CUDA installations.");
+
+    /** Which GPU. */
+    public static final ConfigOption<Integer> CUDA_DEVICE = ConfigOption.of(
+            "cuda_device",
+            "0",
+            wholeNumber(0, 1023),
+            "The GPU of the file tier: its CUDA ordinal, as this process counts its devices.");
 
     /** The GPU memory registered with cuFile. */
     public static final ConfigOption<ByteSize> CUFILE_BUFFER_SIZE = ConfigOption.of(
@@ -273,6 +287,8 @@ public final class ConfigOptions {
             GDS_MIN_FREE_SPACE,
             FSYNC,
             USE_CUFILE,
+            CUFILE_LIBRARY,
+            CUDA_DEVICE,
             CUFILE_BUFFER_SIZE,
             USE_DIRECT_IO,
             DISK_IO_THREADS,

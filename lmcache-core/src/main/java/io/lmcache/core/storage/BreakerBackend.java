@@ -30,12 +30,21 @@ final class BreakerBackend extends ForwardingBackend {
 
     @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
+        return lookup(() -> super.containsPrefix(keys));
+    }
+
+    @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return lookup(() -> super.confirmPrefix(keys));
+    }
+
+    private CompletableFuture<Integer> lookup(Supplier<CompletableFuture<Integer>> operation) {
         if (!breaker.tryAcquirePermission()) {
             return CompletableFuture.completedFuture(0);
         }
         // Lookups are often answered from memory: only a failed one says something about the storage.
         long start = System.nanoTime();
-        return attempt(() -> super.containsPrefix(keys)).whenComplete((_, error) -> {
+        return attempt(operation).whenComplete((_, error) -> {
             if (error == null) {
                 breaker.releasePermission();
             } else {

@@ -202,7 +202,7 @@ final class ChunkWriter {
     private int[] presentPrefixes(List<ChunkKey> keys) {
         List<CompletableFuture<Integer>> answers = new ArrayList<>();
         for (StorageBackend tier : tiers.all()) {
-            answers.add(tier.containsPrefix(keys));
+            answers.add(tier.confirmPrefix(keys));
         }
         return answers.stream().mapToInt(CompletableFuture::join).toArray();
     }

@@ -34,6 +34,11 @@ final class DeadlineBackend extends ForwardingBackend {
     }
 
     @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return bounded(super.confirmPrefix(keys), readDeadline, late -> {});
+    }
+
+    @Override
     public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
         return bounded(super.get(key, allocator), readDeadline, late -> late.ifPresent(StoredChunk::close));
     }

@@ -39,7 +39,16 @@ final class ForgivingBackend extends ForwardingBackend {
 
     @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
-        return super.containsPrefix(keys).exceptionally(error -> {
+        return forgiven(super.containsPrefix(keys), keys);
+    }
+
+    @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return forgiven(super.confirmPrefix(keys), keys);
+    }
+
+    private CompletableFuture<Integer> forgiven(CompletableFuture<Integer> lookup, List<ChunkKey> keys) {
+        return lookup.exceptionally(error -> {
             failed("lookup of " + keys.size() + " chunks", error);
             return 0;
         });

@@ -50,6 +50,11 @@ abstract class ForwardingBackend implements StorageBackend {
     }
 
     @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return delegate.confirmPrefix(keys);
+    }
+
+    @Override
     public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
         return delegate.get(key, allocator);
     }

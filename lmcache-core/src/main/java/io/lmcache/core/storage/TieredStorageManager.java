@@ -86,11 +86,13 @@ public final class TieredStorageManager implements AutoCloseable {
             SortedMap<String, Integer> tokensByTier = new TreeMap<>();
             int delivered = firstChunk;
             BufferAllocator memory = memoryFor(located, sink);
-            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory, sink::accepts)) {
+            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory, sink::accepts);
+                    Deliveries deliveries =
+                            new Deliveries(sink, keptFor(layout.chunkBytes(chunks.chunkSize()), memory))) {
                 for (Optional<ChunkStream.Arrival> arrival = stream.next();
                         arrival.isPresent();
                         arrival = stream.next()) {
-                    deliver(chunks, arrival.get(), sink);
+                    deliver(chunks, arrival.get(), deliveries);
                     String tier = tiers.at(arrival.get().tier()).name();
                     int tokens = chunks.range(arrival.get().index()).length();
                     tokensByTier.merge(tier, tokens, Integer::sum);
@@ -101,13 +103,20 @@ public final class TieredStorageManager implements AutoCloseable {
         }
     }
 
-    private void deliver(PromptChunks chunks, ChunkStream.Arrival arrival, KvSink sink) {
-        try (var chunk = arrival.chunk()) {
-            sink.accept(chunks.range(arrival.index()), chunk.lease().buffer());
-            if (options.promotion() == PromotionPolicy.ALWAYS) {
-                promote(chunks, arrival);
-            }
+    private void deliver(PromptChunks chunks, ChunkStream.Arrival arrival, Deliveries deliveries) {
+        deliveries.begin(chunks.range(arrival.index()), arrival.chunk());
+        if (options.promotion() == PromotionPolicy.ALWAYS) {
+            promote(chunks, arrival);
         }
+        deliveries.settle();
+    }
+
+    /**
+     * How many delivered chunks may be kept while the next arrives: one keeps a sink busy. None where memory is short,
+     * since what arrives needs it.
+     */
+    private static int keptFor(long chunkBytes, BufferAllocator memory) {
+        return chunkBytes <= memory.limitBytes() / 8 ? 1 : 0;
     }
 
     /** Where chunks of slow tiers are read to: the first tier's memory when they will stay there, else their own. */

@@ -31,6 +31,10 @@ final class TierSettings {
     Map<String, String> gds() {
         Map<String, String> settings = fileSettings();
         settings.put("use_cufile", config.text(ConfigOptions.USE_CUFILE));
+        if (!config.value(ConfigOptions.CUFILE_LIBRARY).equals("auto")) {
+            settings.put("cufile_library", config.value(ConfigOptions.CUFILE_LIBRARY));
+        }
+        settings.put("device", config.text(ConfigOptions.CUDA_DEVICE));
         settings.put("buffer_bytes", bytes(ConfigOptions.CUFILE_BUFFER_SIZE));
         settings.put("max_alloc_attempts", config.text(ConfigOptions.MAX_ALLOC_ATTEMPTS));
         settings.put("allocation_attempt_delay_secs", config.text(ConfigOptions.ALLOCATION_ATTEMPT_DELAY_SECS));

@@ -181,6 +181,11 @@ class TierDoctorTest {
         assertThat(text(seen, "file_checksum")).isEqualTo(Map.of("gds", "false", "posix", "false"));
         assertThat(text(seen, "buffer_bytes")).isEqualTo(Map.of("gds", "67108864"));
         assertThat(text(seen, "staging_bytes")).isEqualTo(Map.of("gds", "67108864", "posix", "67108864"));
+        assertThat(text(seen, "device")).isEqualTo(Map.of("gds", "0"));
+        assertThat(text(seen, "cufile_library")).isEmpty();
+        diagnose(Map.of("gds_path", "/a", "cuda_device", "2", "cufile_library", "/opt/libcufile.so"));
+        assertThat(text(seen, "device")).isEqualTo(Map.of("gds", "2"));
+        assertThat(text(seen, "cufile_library")).isEqualTo(Map.of("gds", "/opt/libcufile.so"));
     }
 
     private static Map<String, String> text(Map<String, BackendSettings> seen, String setting) {

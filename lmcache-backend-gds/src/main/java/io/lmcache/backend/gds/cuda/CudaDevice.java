@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * a device before the device.
  */
 public final class CudaDevice implements Closeable {
+    // "0000:18:00.0" and a zero, with room for a longer domain.
+    private static final int PCI_ADDRESS_BYTES = 20;
+
     private final int ordinal;
     private final CUdevice device;
     private final CUcontext context;
@@ -90,6 +93,18 @@ public final class CudaDevice implements Closeable {
     /** The CUDA ordinal, as this process counts its devices. */
     public int ordinal() {
         return ordinal;
+    }
+
+    /**
+     * The number of the GPU in this machine, in the order of the PCI bus: the same in every process, whichever devices it
+     * is shown; the ordinal where the machine does not tell.
+     */
+    public int number() throws CudaException {
+        String[] address = new String[1];
+        check(
+                "cuDeviceGetPCIBusId of device " + ordinal,
+                JCudaDriver.cuDeviceGetPCIBusId(address, PCI_ADDRESS_BYTES, device));
+        return PciOrder.numberOf(address[0], PciOrder.DEVICES).orElse(ordinal);
     }
 
     /** The product name. */

@@ -7,6 +7,7 @@ import java.util.concurrent.locks.LockSupport;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -37,7 +38,17 @@ public final class CudaEvent implements Closeable {
 
     /** Marks the end of what is queued in the stream now, in place of the mark before. */
     public void record(CudaStream stream) throws CudaException {
-        check("cuEventRecord", JCudaDriver.cuEventRecord(event, stream.handle()));
+        record(stream.handle());
+    }
+
+    /** As {@link #record(CudaStream)}, for a stream that is somebody else's. */
+    public void record(CUstream stream) throws CudaException {
+        check("cuEventRecord", JCudaDriver.cuEventRecord(event, stream));
+    }
+
+    /** Keeps what is queued in the stream from here on back until the mark is past; at once when none was ever set. */
+    public void holdBack(CUstream stream) throws CudaException {
+        check("cuStreamWaitEvent", JCudaDriver.cuStreamWaitEvent(stream, event, 0));
     }
 
     /** Waits until the stream is past the mark; returns at once when none was ever set. */

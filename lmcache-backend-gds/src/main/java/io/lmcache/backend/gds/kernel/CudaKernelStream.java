@@ -6,6 +6,7 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.backend.gds.cuda.CudaDevice;
+import io.lmcache.backend.gds.cuda.CudaEvent;
 import io.lmcache.backend.gds.cuda.CudaException;
 import io.lmcache.backend.gds.cuda.HostPageLocks;
 import io.lmcache.backend.gds.cuda.Pointers;
@@ -20,7 +21,7 @@ import jcuda.driver.JCudaDriver;
  * A kernel stream that is a CUDA stream. Every call makes the device's context current for itself, because it comes from
  * threads of the engine, which may work for other devices too.
  */
-final class CudaKernelStream implements KernelStream {
+final class CudaKernelStream implements KernelStream.Owned {
     private final CudaDevice device;
     private final Map<String, CUfunction> functions;
     private final CUstream stream;
@@ -98,5 +99,48 @@ final class CudaKernelStream implements KernelStream {
     @Override
     public void synchronize() throws CudaException {
         device.<CudaException>withContext(() -> check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream)));
+    }
+
+    /** An event, for threads that have not made the device's context current. */
+    private record EventMark(CudaDevice device, CudaEvent event) implements Mark {
+        @Override
+        public void await() throws CudaException {
+            device.<CudaException>withContext(event::await);
+        }
+
+        @Override
+        public void close() throws CudaException {
+            event.close();
+        }
+    }
+
+    @Override
+    public Mark newMark() throws CudaException {
+        return new EventMark(device, device.newEvent());
+    }
+
+    @Override
+    public void set(Mark mark) throws CudaException {
+        device.<CudaException>withContext(() -> event(mark).record(stream));
+    }
+
+    @Override
+    public void waitFor(Mark mark) throws CudaException {
+        device.<CudaException>withContext(() -> event(mark).holdBack(stream));
+    }
+
+    private static CudaEvent event(Mark mark) {
+        return ((EventMark) mark).event;
+    }
+
+    @Override
+    public Owned newStream() throws CudaException {
+        return new CudaKernelStream(device, functions, device.newStream().handle());
+    }
+
+    /** Only for streams that {@link #newStream} has made. */
+    @Override
+    public void close() throws CudaException {
+        device.<CudaException>withContext(() -> check("cuStreamDestroy", JCudaDriver.cuStreamDestroy(stream)));
     }
 }

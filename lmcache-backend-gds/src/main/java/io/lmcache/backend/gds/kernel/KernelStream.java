@@ -1,6 +1,7 @@
 package io.lmcache.backend.gds.kernel;
 
 import io.lmcache.api.memory.DeviceBuffer;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
@@ -33,4 +34,25 @@ public interface KernelStream {
 
     /** Waits until everything queued so far is done. */
     void synchronize() throws IOException;
+
+    /** A mark in a stream. */
+    interface Mark extends Closeable {
+        /** Waits until the stream is past the mark; not at all when none was ever set. */
+        void await() throws IOException;
+    }
+
+    /** A mark for streams of this device, not set yet; the caller owns it and closes it. */
+    Mark newMark() throws IOException;
+
+    /** Sets the mark to the end of what is queued now, in place of where it was. */
+    void set(Mark mark) throws IOException;
+
+    /** Keeps what is queued from here on back until the mark's stream is past it. */
+    void waitFor(Mark mark) throws IOException;
+
+    /** A further stream of this device, unordered with this one; the caller owns it and closes it. */
+    Owned newStream() throws IOException;
+
+    /** A stream that is closed by whoever made it. */
+    interface Owned extends KernelStream, Closeable {}
 }

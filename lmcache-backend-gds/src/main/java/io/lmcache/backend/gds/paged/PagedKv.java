@@ -11,6 +11,7 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.backend.gds.cuda.ResourceStack;
 import io.lmcache.backend.gds.kernel.KernelStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -22,9 +23,9 @@ import java.util.Optional;
  * One request's KV in a paged cache on a GPU: gathers chunks out of it and scatters chunks into it, by kernels on the
  * caller's stream. What the caller queued on that stream before is done before, what it queues after sees the result.
  *
- * <p>Chunks in device memory are copied in one step; for those in host memory there is a staging buffer. A call returns
- * when the chunk's buffer is no longer in use, which for a scatter from host memory is before the cache is written: that
- * still runs on the stream.
+ * <p>Chunks in device memory are copied in one step; for those in host memory there is a staging buffer, and a stream for
+ * the copies beside the caller's. A call of {@link #fill} or {@link #accept} returns when the chunk's buffer is no longer in
+ * use, which for a scatter from host memory is before the cache is written: that still runs on the stream.
  *
  * <p>For one thread at a time, as its stream is. Close it before the stream and the cache go.
  */
@@ -34,6 +35,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     private final KernelStream stream;
     private final Leases leases;
     private final KvCopyKernel kernel;
+    private final Optional<HostStaging> staging;
+    private final KernelStream.Mark scattered;
     private boolean closed;
 
     /** The device memory of a request; staging is absent when all its chunks are in device memory. */
@@ -44,11 +47,20 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
-    private PagedKv(PagedKvCache cache, TokenSlots slots, KernelStream stream, Leases leases) throws IOException {
+    private PagedKv(
+            PagedKvCache cache,
+            TokenSlots slots,
+            KernelStream stream,
+            Leases leases,
+            Optional<HostStaging> staging,
+            KernelStream.Mark scattered)
+            throws IOException {
         this.cache = cache;
         this.tokens = slots.tokens(cache.blockSize());
         this.stream = stream;
         this.leases = leases;
+        this.staging = staging;
+        this.scattered = scattered;
         DeviceBuffer tables = device(leases.tables);
         cache.requireDevice("the allocator", tables.ordinal());
         TokenSlots onDevice = uploadTables(tables, slots);
@@ -63,7 +75,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
      *     are until the request is closed
      * @param stream the engine's stream, of the cache's device
      * @param deviceMemory where the tables of the request and the staging buffer come from
-     * @param stagingBytes the length of the longest chunk in host memory; 0 when all are in device memory
+     * @param stagingBytes the length of the longest chunk in host memory, of which room for two is taken; 0 when all are in
+     *     device memory
      * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when these do not fit together,
      *     {@link ErrorCode#DEVICE} when CUDA fails
      */
@@ -80,13 +93,34 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             return Optional.empty();
         }
         try {
-            return Optional.of(new PagedKv(cache, slots, stream, leases.get()));
+            return Optional.of(open(cache, slots, stream, leases.get(), stagingBytes));
         } catch (IOException e) {
             leases.get().close();
-            throw deviceFailure("upload the tables of a request", e);
+            throw deviceFailure("open a request", e);
         } catch (RuntimeException e) {
             leases.get().close();
             throw e;
+        }
+    }
+
+    private static PagedKv open(
+            PagedKvCache cache, TokenSlots slots, KernelStream stream, Leases leases, long stagingBytes)
+            throws IOException {
+        ResourceStack resources = new ResourceStack();
+        boolean opened = false;
+        try {
+            Optional<HostStaging> staging = Optional.empty();
+            if (leases.staging.isPresent()) {
+                staging = Optional.of(
+                        resources.add(HostStaging.open(stream, device(leases.staging.get()), stagingBytes)));
+            }
+            PagedKv request = new PagedKv(cache, slots, stream, leases, staging, resources.add(stream.newMark()));
+            opened = true;
+            return request;
+        } finally {
+            if (!opened) {
+                resources.close();
+            }
         }
     }
 
@@ -100,7 +134,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         if (tables.isEmpty() || stagingBytes == 0) {
             return tables.map(lease -> new Leases(lease, Optional.empty()));
         }
-        Optional<BufferLease> staging = memory.tryAllocate(stagingBytes);
+        Optional<BufferLease> staging = memory.tryAllocate(HostStaging.deviceBytes(stagingBytes));
         if (staging.isEmpty()) {
             tables.get().close();
             return Optional.empty();
@@ -141,7 +175,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     public boolean accepts(MemoryDomain domain) {
         return switch (domain) {
             case DEVICE -> true;
-            case HOST -> leases.staging.isPresent();
+            case HOST -> staging.isPresent();
         };
     }
 
@@ -152,9 +186,9 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             switch (destination) {
                 case DeviceBuffer buffer -> kernel.gather(List.of(new ChunkBuffer(range, buffer)));
                 case HostBuffer(MemorySegment segment) -> {
-                    DeviceBuffer staging = staging(segment.byteSize());
-                    kernel.gather(List.of(new ChunkBuffer(range, staging)));
-                    stream.copyToHost(staging, segment);
+                    DeviceBuffer staged = staging(segment.byteSize()).forGather(segment.byteSize());
+                    kernel.gather(List.of(new ChunkBuffer(range, staged)));
+                    stream.copyToHost(staged, segment);
                 }
             }
             stream.synchronize();
@@ -165,23 +199,48 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
 
     @Override
     public void accept(TokenRange range, KvBuffer source) {
+        begin(range, source).await();
+    }
+
+    /** Queues the copies; the buffer is in use until the answer's {@code await} has returned. */
+    @Override
+    public Taking begin(TokenRange range, KvBuffer source) {
         requireChunk(range, source);
         try {
-            switch (source) {
+            KernelStream.Mark taken = switch (source) {
                 case DeviceBuffer buffer -> {
                     kernel.scatter(List.of(new ChunkBuffer(range, buffer)));
-                    stream.synchronize();
+                    stream.set(scattered);
+                    yield scattered;
                 }
-                case HostBuffer(MemorySegment segment) -> {
-                    DeviceBuffer staging = staging(segment.byteSize());
-                    // The stream keeps the order: this copy waits for the scatter of the chunk before.
-                    stream.copyToDevice(segment, staging);
-                    stream.synchronize();
-                    kernel.scatter(List.of(new ChunkBuffer(range, staging)));
-                }
-            }
+                case HostBuffer(MemorySegment segment) ->
+                    staging(segment.byteSize())
+                            .bring(segment, chunk -> kernel.scatter(List.of(new ChunkBuffer(range, chunk))));
+            };
+            return () -> await(range, taken);
+        } catch (IOException e) {
+            drain(e);
+            throw deviceFailure("scatter " + range, e);
+        }
+    }
+
+    private static void await(TokenRange range, KernelStream.Mark taken) {
+        try {
+            taken.await();
         } catch (IOException e) {
             throw deviceFailure("scatter " + range, e);
+        }
+    }
+
+    /** After a failure: what was queued before it may still read the buffer, which the caller is about to give up. */
+    private void drain(IOException failure) {
+        try {
+            stream.synchronize();
+            if (staging.isPresent()) {
+                staging.get().drain();
+            }
+        } catch (IOException e) {
+            failure.addSuppressed(e);
         }
     }
 
@@ -233,12 +292,12 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
-    private DeviceBuffer staging(long bytes) {
-        DeviceBuffer staging = leases.staging.map(PagedKv::device).orElseThrow(() -> noStaging(bytes, 0));
-        if (staging.byteSize() < bytes) {
-            throw noStaging(bytes, staging.byteSize());
+    private HostStaging staging(long bytes) {
+        HostStaging present = staging.orElseThrow(() -> noStaging(bytes, 0));
+        if (present.chunkBytes() < bytes) {
+            throw noStaging(bytes, present.chunkBytes());
         }
-        return staging.slice(0, bytes);
+        return present;
     }
 
     private static LmcacheException noStaging(long needed, long there) {
@@ -260,7 +319,9 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             return;
         }
         closed = true;
-        try {
+        try (ResourceStack resources = new ResourceStack()) {
+            resources.add(scattered);
+            staging.ifPresent(resources::add);
             stream.synchronize();
         } catch (IOException e) {
             // A stream that fails here runs nothing any more, so the memory is free all the same.

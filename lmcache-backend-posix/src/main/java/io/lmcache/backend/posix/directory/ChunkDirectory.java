@@ -198,6 +198,20 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /**
+     * Whether a read failed because a peer has taken the file away meanwhile. Then it is forgotten, and another read finds
+     * what is there now.
+     */
+    public boolean noteVanished(ChunkKey key, Exception failure) {
+        boolean hasVanished = failure instanceof NoSuchFileException
+                || Errno.ENOENT.isCauseOf(failure)
+                || Errno.ESTALE.isCauseOf(failure);
+        if (hasVanished) {
+            noteMissing(key);
+        }
+        return hasVanished;
+    }
+
+    /**
      * Notes that the chunk's file is another chunk's, which has the same name in this format. The file stays.
      *
      * @param reason what tells, as the predicate of a sentence about the file

@@ -120,7 +120,19 @@ final class ChunkRoot implements AutoCloseable {
 
     /** The attributes of a chunk's file, by one system call; empty when there is no such regular file. */
     Optional<BasicFileAttributes> attributes(String name) throws IOException {
-        Path file = resolve(name);
+        try {
+            return attributes(resolve(name));
+        } catch (IOException e) {
+            if (!Errno.ESTALE.isCauseOf(e)) {
+                throw e;
+            }
+            // A directory on the way is no longer the one that the client of a network file system remembers; now it
+            // asks.
+            return attributes(resolve(name));
+        }
+    }
+
+    private static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
         // Absence is an everyday answer here, so not by way of an exception.
         return Optional.ofNullable(file.getFileSystem()
                         .provider()

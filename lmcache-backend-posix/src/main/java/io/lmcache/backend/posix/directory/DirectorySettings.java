@@ -9,7 +9,7 @@ import java.util.List;
  *
  * @param paths its roots, at least one; with several, each holds a share of the chunks
  * @param sharding which of several roots a new chunk goes to
- * @param device the CUDA ordinal of this process's GPU, 0 without one; what {@link Sharding#BY_GPU} goes by
+ * @param device the number of this process's GPU, 0 without one; what {@link Sharding#BY_GPU} goes by
  * @param fsync what is forced to the disk before a chunk counts as stored
  * @param maxBytes the most bytes that chunk files and quarantine may take, in even shares for the roots; 0 for no limit
  * @param timeToLive how long a chunk stays after its last use; zero for no limit
@@ -27,7 +27,7 @@ public record DirectorySettings(
     public enum Sharding {
         /** The chunk hash decides, so that load and space are even. */
         BY_HASH,
-        /** The GPU's ordinal decides, so that each GPU writes to the drive near to it. */
+        /** The GPU's number decides, so that each GPU writes to the drive near to it. */
         BY_GPU
     }
 
@@ -44,6 +44,11 @@ public record DirectorySettings(
     /** Copies the list. */
     public DirectorySettings {
         paths = List.copyOf(paths);
+    }
+
+    /** The same for a GPU of that number. */
+    public DirectorySettings forDevice(int number) {
+        return new DirectorySettings(paths, sharding, number, fsync, maxBytes, timeToLive, minFreeBytes);
     }
 
     /** The bytes that one root may hold; {@link Long#MAX_VALUE} without a limit. */

@@ -24,12 +24,16 @@ final class DiskBudget {
         this.lowWater = limit - limit / 20;
     }
 
+    boolean isLimited() {
+        return limit != Long.MAX_VALUE;
+    }
+
     boolean canEverHold(long bytes) {
         return bytes <= limit;
     }
 
     synchronized boolean tryReserve(long bytes) {
-        if (limit != Long.MAX_VALUE && (!measured || stored + reserved + bytes > limit)) {
+        if (isLimited() && (!measured || stored + reserved + bytes > limit)) {
             return false;
         }
         reserved += bytes;

@@ -30,6 +30,7 @@ public final class NewChunkFile implements AutoCloseable {
     private final Path path;
     private final FileChannel channel;
     private boolean published;
+    private boolean closed;
 
     private NewChunkFile(
             ChunkDirectory directory,
@@ -55,7 +56,10 @@ public final class NewChunkFile implements AutoCloseable {
         FileChannel channel;
         try {
             channel = open(path);
-        } catch (NoSuchFileException e) {
+        } catch (IOException e) {
+            if (!(e instanceof NoSuchFileException) && !Errno.ESTALE.isCauseOf(e)) {
+                throw e;
+            }
             root.createParents(name);
             channel = open(path);
         }
@@ -95,6 +99,8 @@ public final class NewChunkFile implements AutoCloseable {
         if (directory.fsync() != FsyncMode.NONE) {
             channel.force(true);
         }
+        // Before the rename: an NFS client promises that a peer sees the bytes once the file is closed, not earlier.
+        channel.close();
         Path target = root.resolve(name);
         Optional<Path> metadata = ChunkFileNames.metadataOf(target);
         if (metadata.isPresent()) {
@@ -164,9 +170,10 @@ public final class NewChunkFile implements AutoCloseable {
     /** Closes the file, and removes it unless it was published. Idempotent. */
     @Override
     public void close() throws IOException {
-        if (!channel.isOpen()) {
+        if (closed) {
             return;
         }
+        closed = true;
         try (channel) {
             if (!published) {
                 root.budget().release(directory.format().bytesOnDisk(meta));

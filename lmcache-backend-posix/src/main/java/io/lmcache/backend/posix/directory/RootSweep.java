@@ -63,15 +63,24 @@ final class RootSweep {
         this.stopped = stopped;
     }
 
-    /** Counts what is there, for the budget of the root, and removes nothing. */
+    /** Counts what is there, for the budget of a limited root, and removes nothing. */
     void measure() throws IOException {
-        survey(_ -> false, (_, _) -> {});
+        if (root.budget().isLimited()) {
+            survey(_ -> false, (_, _) -> {});
+        }
     }
 
-    /** Counts what is there; removes what dead writers and lost chunks left behind, what expired, and what lay in quarantine for long. */
+    /**
+     * Removes what dead writers and lost chunks left behind, what expired, and what lay in quarantine for long; counts what
+     * remains. Where nothing is limited and nobody died, the chunks are not looked at: a shared directory can have a
+     * million.
+     */
     void tidy(Duration timeToLive) throws IOException {
-        forgetDeadWriters();
+        boolean hasAnyDied = forgetDeadWriters();
         trimQuarantine();
+        if (!hasAnyDied && timeToLive.isZero() && !root.budget().isLimited()) {
+            return;
+        }
         FileTime oldest =
                 timeToLive.isZero() ? FileTime.fromMillis(Long.MIN_VALUE) : FileTime.from(now.minus(timeToLive));
         survey(chunk -> chunk.lastUse().compareTo(oldest) < 0 && evict(chunk, Event.EXPIRED), this::removeIfStale);
@@ -109,11 +118,13 @@ final class RootSweep {
         return attributes.lastModifiedTime().toInstant().isBefore(now.minus(age));
     }
 
-    /** Removes the lock files of the dead; their temporary files come up in the survey. */
-    private void forgetDeadWriters() throws IOException {
+    /** Removes the lock files of the dead, whose temporary files come up in a survey; says whether there were any. */
+    private boolean forgetDeadWriters() throws IOException {
+        boolean hasAnyDied = false;
         for (Path lock : files(root.writers())) {
-            isAlive(fileName(lock).replace(".lock", ""));
+            hasAnyDied |= !isAlive(fileName(lock).replace(".lock", ""));
         }
+        return hasAnyDied;
     }
 
     private boolean isAlive(String writer) {

@@ -1,5 +1,6 @@
 package io.lmcache.backend.posix.format;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
@@ -70,6 +71,13 @@ record LmcacheHeader(
         };
     }
 
+    /** The element type that has that name in headers; empty when there is none. */
+    static Optional<KvDtype> dtypeOf(String name) {
+        return Arrays.stream(KvDtype.values())
+                .filter(dtype -> nameOf(dtype).equals(Optional.of(name)))
+                .findFirst();
+    }
+
     /** LMCache's number for the order of dimensions. */
     static int fmtOf(MemoryFormat format) {
         return switch (format) {
@@ -116,7 +124,7 @@ record LmcacheHeader(
         }
         try (JsonParser json = JSON.createParser(header, Long.BYTES, (int) jsonBytes)) {
             return new Reader(json).read();
-        } catch (com.fasterxml.jackson.core.JacksonException e) {
+        } catch (JacksonException e) {
             throw new IOException("is no JSON of a safetensors file: " + e.getOriginalMessage(), e);
         }
     }

@@ -1,5 +1,6 @@
 package io.lmcache.backend.posix.format;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
@@ -185,6 +186,25 @@ public final class NativeChunkFormat implements ChunkFileFormat {
         }
         return "has a dtype, shape, offset, checksum or padding that does not go with its key and '"
                 + metadata.get("tokens") + "' tokens";
+    }
+
+    /**
+     * The key that a header says it is of; whether that is so, {@link #check} tells.
+     *
+     * @throws IOException when the header is not of this format; the message tells why, as the predicate of a sentence
+     */
+    static ChunkKey keyIn(byte[] header) throws IOException {
+        try {
+            String text = metadata(header).get("key");
+            if (text == null) {
+                throw new IOException("has no 'key' in its __metadata__");
+            }
+            return ChunkKey.parse(text);
+        } catch (JacksonException e) {
+            throw new IOException("is no JSON of a safetensors file: " + e.getOriginalMessage(), e);
+        } catch (LmcacheException e) {
+            throw new IOException("has a key that is none: " + e.getMessage(), e);
+        }
     }
 
     private static Map<String, String> metadata(byte[] header) throws IOException {

@@ -8,6 +8,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.backend.posix.directory.ChunkDirectory;
 import io.lmcache.backend.posix.directory.Counters;
 import io.lmcache.backend.posix.directory.Counters.Event;
+import io.lmcache.backend.posix.directory.Errno;
 import io.lmcache.backend.posix.directory.NewChunkFile;
 import java.io.IOException;
 import java.util.Optional;
@@ -169,12 +170,15 @@ public final class ChunkWriter {
             boolean isDiskFull = false;
             try (file) {
                 // Asked while the file still takes its space; the exception does not tell why.
-                isDiskFull = cause instanceof IOException && directory.isDiskFull(key, meta);
+                isDiskFull = cause instanceof IOException
+                        && (Errno.EDQUOT.isCauseOf(cause) || directory.isDiskFull(key, meta));
             } catch (IOException e) {
                 cause.addSuppressed(e);
             }
             if (isDiskFull) {
-                decline(DeclineReason.FULL, "The disk is full; make room, or set max_bytes or min_free_bytes");
+                decline(
+                        DeclineReason.FULL,
+                        "The disk, or this user's quota of it, is full; make room, or set max_bytes or min_free_bytes");
             } else {
                 fail(cause);
             }

@@ -82,7 +82,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
         Optional<Path> known = directory.known(key);
         if (known.isPresent()) {
             try {
-                return Optional.of(new Unchecked(known.get(), FileChannel.open(known.get(), options)));
+                return Optional.of(new Unchecked(known.get(), DirectIo.open(known.get(), options)));
             } catch (IOException e) {
                 // Memory is out of date, most likely; if there is more to it, the second attempt will tell.
             }
@@ -92,7 +92,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             return Optional.empty();
         }
         try {
-            return Optional.of(new Unchecked(found.get(), FileChannel.open(found.get(), options)));
+            return Optional.of(new Unchecked(found.get(), DirectIo.open(found.get(), options)));
         } catch (NoSuchFileException e) {
             // Evicted since it was found.
             directory.noteMissing(key);

@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 
 /**
  * The way to the payload of a new file. Thread-safe for different ranges.
@@ -18,7 +19,7 @@ public record WritableFile(PayloadChannels channels, boolean isDirect) implement
         if (!isDirect) {
             return new WritableFile(PayloadChannels.buffered(file.channel()), false);
         }
-        FileChannel direct = FileChannel.open(file.path(), StandardOpenOption.WRITE, DirectIo.OPTION);
+        FileChannel direct = DirectIo.open(file.path(), Set.of(StandardOpenOption.WRITE, DirectIo.OPTION));
         return new WritableFile(PayloadChannels.direct(direct, file.channel()), true);
     }
 

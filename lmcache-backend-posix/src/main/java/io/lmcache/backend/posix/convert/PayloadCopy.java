@@ -1,0 +1,87 @@
+package io.lmcache.backend.posix.convert;
+
+import io.lmcache.backend.posix.directory.ChunkDirectory;
+import io.lmcache.backend.posix.directory.HeaderCheck;
+import io.lmcache.backend.posix.directory.NewChunkFile;
+import io.lmcache.backend.posix.directory.WholeFileCheck;
+import io.lmcache.backend.posix.io.PayloadChannels;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/** Copies chunks into a directory, a few megabytes at a time, and reads back what it wrote. For one thread. */
+final class PayloadCopy implements AutoCloseable {
+    private static final long STEP = 4 << 20;
+
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment memory = arena.allocate(STEP);
+
+    /** Takes the payload step by step. */
+    private interface Consumer {
+        void take(MemorySegment step, long start) throws IOException;
+    }
+
+    /**
+     * Copies one chunk, unless a copy of it is there; says whether it was copied.
+     *
+     * @throws SourceException when the chunk is not what it should be; nothing is written then
+     * @throws IOException when the target cannot be written
+     */
+    boolean copy(SourceChunk chunk, ChunkDirectory target) throws IOException {
+        Optional<Path> there = target.find(chunk.key());
+        if (there.isPresent()) {
+            if (isCopy(there.get(), chunk, target)) {
+                return false;
+            }
+            target.remove(chunk.key());
+        }
+        write(chunk, target);
+        return true;
+    }
+
+    private boolean isCopy(Path file, SourceChunk chunk, ChunkDirectory target) throws IOException {
+        int crc = pass(chunk, (_, _) -> {});
+        return WholeFileCheck.of(file, target.format(), chunk.key()).equals(HeaderCheck.Valid.of(chunk.meta(), crc));
+    }
+
+    /** Reads the payload once and checks it; returns its checksum. */
+    private int pass(SourceChunk chunk, Consumer consumer) throws IOException {
+        CRC32C crc = new CRC32C();
+        long bytes = chunk.meta().byteSize();
+        for (long start = 0; start < bytes; start += STEP) {
+            MemorySegment step = memory.asSlice(0, Math.min(STEP, bytes - start));
+            chunk.read(step, start, crc);
+            consumer.take(step, start);
+        }
+        chunk.requireAdmitted((int) crc.getValue());
+        return (int) crc.getValue();
+    }
+
+    private void write(SourceChunk chunk, ChunkDirectory target) throws IOException {
+        int crc;
+        try (NewChunkFile file = target.tryCreate(chunk.key(), chunk.meta())
+                .orElseThrow(() ->
+                        new IOException("no space is left in " + target.roots().getFirst()))) {
+            PayloadChannels channels = PayloadChannels.buffered(file.channel());
+            crc = pass(chunk, (step, start) -> channels.write(step, start, new CRC32C()));
+            file.publish(crc);
+        }
+        Path written = target.find(chunk.key())
+                .orElseThrow(() -> new IOException(chunk.key() + " is gone as soon as it was written"));
+        HeaderCheck readBack = WholeFileCheck.of(written, target.format(), chunk.key());
+        if (!readBack.equals(HeaderCheck.Valid.of(chunk.meta(), crc))) {
+            target.remove(chunk.key());
+            throw new IOException(written + " reads back other than it was written; check the drive");
+        }
+        Files.setLastModifiedTime(written, chunk.lastUse());
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

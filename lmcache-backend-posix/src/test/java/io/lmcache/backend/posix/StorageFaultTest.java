@@ -1,0 +1,270 @@
+package io.lmcache.backend.posix;
+
+import static io.lmcache.backend.posix.TestBackends.await;
+import static io.lmcache.backend.posix.TestBackends.count;
+import static io.lmcache.backend.posix.TestBackends.file;
+import static io.lmcache.backend.posix.TestBackends.holds;
+import static io.lmcache.backend.posix.TestBackends.put;
+import static io.lmcache.backend.posix.TestBackends.regularFiles;
+import static io.lmcache.backend.posix.TestBackends.store;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.DeclineReason;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.backend.posix.InjectedFiles.Call;
+import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.testkit.TestChunks;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A file system that reports errors, in the JDK's words for them. */
+class StorageFaultTest {
+    private static final String ENOENT = "No such file or directory";
+    private static final String EIO = "Input/output error";
+    private static final String EDQUOT = "Disk quota exceeded";
+    private static final String ESTALE = "Stale file handle";
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final ChunkKey KEY = TestChunks.key(1);
+
+    @TempDir
+    private Path root;
+
+    private final InjectedFiles files = new InjectedFiles();
+    private StorageBackend backend;
+
+    @BeforeEach
+    void open() {
+        backend = TestBackends.open(files, root);
+    }
+
+    @AfterEach
+    void closeAndCheckForLitter() throws IOException {
+        backend.close();
+        assertThat(regularFiles(root)).noneMatch(file -> file.toString().endsWith(".tmp"));
+    }
+
+    private void reopen(String... settings) {
+        backend.close();
+        backend = TestBackends.open(files, root, settings);
+    }
+
+    private static boolean isChunk(Path path) {
+        return path.toString().endsWith(".safetensors");
+    }
+
+    private static boolean isTemporary(Path path) {
+        return path.toString().endsWith(".tmp");
+    }
+
+    private void assertPutFails(String reason) throws IOException {
+        try (BufferLease lease = TestChunks.lease(backend.allocator(), KEY, TestChunks.META)) {
+            assertThat(backend.put(KEY, TestChunks.META, lease))
+                    .failsWithin(PATIENCE)
+                    .withThrowableThat()
+                    .havingRootCause()
+                    .isInstanceOf(IOException.class)
+                    .withMessageContaining(reason);
+        }
+        assertThat(file(root, KEY)).doesNotExist();
+        assertThat(backend.allocator().usedBytes()).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"WRITE", "RENAME", "CLOSE"})
+    void chunkThatCannotBeWrittenFailsItsPutAndLeavesNothing(Call call) throws IOException {
+        files.fail(call, StorageFaultTest::isTemporary, EIO, 1);
+        assertPutFails(EIO);
+        assertThat(count(backend, "io_errors")).isEqualTo(1);
+        store(backend, KEY);
+        assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @Test
+    void chunkIsNotPublishedBeforeItsFileIsClosed() {
+        store(backend, KEY);
+        assertThat(files.made())
+                .filteredOn(made -> made.path().toString().endsWith(".tmp"))
+                .extracting(InjectedFiles.Made::call)
+                .containsSubsequence(Call.OPEN, Call.WRITE, Call.CLOSE, Call.RENAME);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"WRITE", "CLOSE"})
+    void quotaThatIsUsedUpDeclinesAsAFullDiskDoes(Call call) {
+        files.fail(call, StorageFaultTest::isTemporary, EDQUOT, 1);
+        assertThat(put(backend, KEY, TestChunks.META)).isInstanceOfSatisfying(PutOutcome.Declined.class, declined -> {
+            assertThat(declined.reason()).isEqualTo(DeclineReason.FULL);
+            assertThat(declined.message()).contains("quota");
+        });
+        assertThat(count(backend, "io_errors")).isZero();
+        store(backend, KEY);
+    }
+
+    @Test
+    void fileThatCannotBeForcedToDiskIsNotPublished() throws IOException {
+        reopen("fsync", "data");
+        files.fail(Call.FSYNC, EIO, 1);
+        assertPutFails(EIO);
+    }
+
+    @Test
+    void directoryThatCannotBeForcedToDiskTakesItsNewFileAlong() throws IOException {
+        reopen("fsync", "full");
+        files.fail(Call.FSYNC, Files::isDirectory, EIO, 1);
+        assertPutFails(EIO);
+        assertThat(holds(backend, KEY)).isFalse();
+        store(backend, KEY);
+    }
+
+    @Test
+    void failedReadFailsItsGetAndTheNextOneSucceeds() {
+        store(backend, KEY);
+        files.fail(Call.READ, StorageFaultTest::isChunk, EIO, 1);
+        assertThat(backend.get(KEY, backend.allocator()))
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .havingRootCause()
+                .withMessage(EIO);
+        assertThat(backend.allocator().usedBytes()).isZero();
+        assertThat(count(backend, "io_errors")).isEqualTo(1);
+        assertThat(count(backend, "corrupt")).isZero();
+        assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @Test
+    void failedLookupFailsItsFuture() {
+        files.fail(Call.STAT, StorageFaultTest::isChunk, EIO, 1);
+        assertThat(backend.containsPrefix(List.of(KEY)))
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .havingRootCause()
+                .withMessageContaining(EIO);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"STAT", "OPEN", "READ"})
+    void staleHandleIsTriedOnceMore(Call call) {
+        store(backend, KEY);
+        reopen();
+        files.fail(call, StorageFaultTest::isChunk, ESTALE, 1);
+        assertThat(holds(backend, KEY)).isTrue();
+        assertThat(count(backend, "io_errors")).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"STAT", "OPEN", "READ"})
+    void handleThatStaysStaleIsAFailureNotALoop(Call call) {
+        store(backend, KEY);
+        reopen();
+        files.forget();
+        files.fail(call, StorageFaultTest::isChunk, ESTALE, 1000);
+        assertThat(backend.get(KEY, backend.allocator()))
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .havingRootCause()
+                .withMessageContaining(ESTALE);
+        assertThat(files.made())
+                .filteredOn(made -> made.call() == call && isChunk(made.path()))
+                .hasSizeBetween(2, 4);
+        files.heal();
+        assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @Test
+    void chunkThatAPeerRemovesFromAStaleHandleIsAMiss() {
+        store(backend, KEY);
+        files.fail(Call.READ, StorageFaultTest::isChunk, ESTALE, 1);
+        files.beforeNext(Call.READ, StorageFaultTest::isChunk, this::removeChunk);
+        assertThat(holds(backend, KEY)).isFalse();
+        assertThat(count(backend, "io_errors")).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {ENOENT, ESTALE})
+    void fileThatVanishesInTheSetupOfDirectIoIsTriedOnceMore(String reason) {
+        assumeTrue(DirectIo.probe(root).isEmpty(), "the file system of " + root + " does not take O_DIRECT");
+        reopen("use_direct_io", "true");
+        store(backend, KEY);
+        reopen("use_direct_io", "true");
+        files.fail(Call.DIRECT_SETUP, StorageFaultTest::isChunk, reason, 1);
+        assertThat(holds(backend, KEY)).isTrue();
+        assertThat(count(backend, "io_errors")).isZero();
+    }
+
+    @Test
+    void staleLookupIsTriedOnceMore() {
+        store(backend, KEY);
+        reopen();
+        files.fail(Call.STAT, StorageFaultTest::isChunk, ESTALE, 1);
+        assertThat(await(backend.containsPrefix(List.of(KEY)))).isEqualTo(1);
+    }
+
+    @Test
+    void directoryThatAPeerReplacedIsNoObstacleToAPut() {
+        files.fail(Call.OPEN, StorageFaultTest::isTemporary, ESTALE, 1);
+        store(backend, KEY);
+        assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @Test
+    void fileThatVanishesBetweenLookupAndReadIsAMiss() {
+        store(backend, KEY);
+        reopen();
+        assertThat(await(backend.containsPrefix(List.of(KEY)))).isEqualTo(1);
+        files.beforeNext(Call.OPEN, StorageFaultTest::isChunk, this::removeChunk);
+        assertThat(holds(backend, KEY)).isFalse();
+        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(await(backend.containsPrefix(List.of(KEY)))).isZero();
+    }
+
+    @Test
+    void fileThatVanishesBetweenStatAndOpenIsAMiss() {
+        store(backend, KEY);
+        reopen();
+        files.beforeNext(Call.OPEN, StorageFaultTest::isChunk, this::removeChunk);
+        assertThat(holds(backend, KEY)).isFalse();
+        assertThat(count(backend, "io_errors")).isZero();
+    }
+
+    private void removeChunk() {
+        try {
+            Files.delete(file(root, KEY));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void directoriesThatAPeerCreatesFirstAreNoObstacle() {
+        for (int number = 0; number < 16; number++) {
+            ChunkKey key = TestChunks.key(number);
+            Path chunk = file(root, key);
+            files.beforeNext(Call.CREATE_DIRECTORY, chunk::startsWith, () -> createParents(chunk));
+            store(backend, key);
+            assertThat(holds(backend, key)).isTrue();
+        }
+    }
+
+    private static void createParents(Path file) {
+        try {
+            Files.createDirectories(file.resolveSibling("."));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
