@@ -79,6 +79,9 @@ public final class CacheServer implements AutoCloseable {
         } catch (IOException e) {
             server.close();
             throw new LmcacheException(ErrorCode.START_FAILED, "The server cannot listen: " + e.getMessage(), e);
+        } catch (RuntimeException e) {
+            server.close();
+            throw e;
         }
     }
 
@@ -150,7 +153,10 @@ public final class CacheServer implements AutoCloseable {
         pinSweeper.shutdownNow();
         callThreads.shutdown();
         var _ = eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-        gpus.close();
+        // A call that did not end may still have work on its GPU; the end of the process takes both.
+        if (calls.isIdle()) {
+            gpus.close();
+        }
         closeSocketFile();
         if (interrupted) {
             Thread.currentThread().interrupt();

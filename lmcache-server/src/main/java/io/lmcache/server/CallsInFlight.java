@@ -22,6 +22,10 @@ final class CallsInFlight {
         notifyAll();
     }
 
+    synchronized boolean isIdle() {
+        return calls == 0;
+    }
+
     synchronized boolean isDraining() {
         return draining;
     }

@@ -87,7 +87,7 @@ final class DeviceMemory implements EngineMemory {
                     Reason.BAD_REGION,
                     "The engine's GPU memory cannot be used: " + e.getMessage()
                             + "; it has to come from cuMemAlloc, so without expandable segments, and the GPU needs "
-                            + REQUESTS + " times two chunks of free memory");
+                            + REQUESTS + " times three chunks of free memory");
         }
     }
 
@@ -118,10 +118,10 @@ final class DeviceMemory implements EngineMemory {
         return new PagedKvCache(layout, ordinal, request.getBlocks(), request.getBlockSize(), layers);
     }
 
-    /** For each request its tables, a chunk on its way, and a part of one where not all of it is wanted. */
+    /** For each request its tables, two chunks on their way, and a part of one where not all of it is wanted. */
     private BufferAllocator buffers(Gpus.Gpu gpu, RegisterKvCacheRequest request) throws CudaException {
         long tables = request.getLayersCount() * 64L + request.getBlocks() * (long) Integer.BYTES;
-        long bytes = REQUESTS * (2 * chunkBytes + tables + 3 * ALIGNMENT_SLACK);
+        long bytes = REQUESTS * (3 * chunkBytes + tables + 4 * ALIGNMENT_SLACK);
         var memory = resources.add(gpu.device().allocate(bytes));
         SlabAllocator allocator = new SlabAllocator("engine " + request.getEngineId(), memory.buffer(), _ -> {});
         resources.add(allocator::close);

@@ -29,7 +29,7 @@ final class DeviceRequestKv implements RequestKv {
     /**
      * Opens it.
      *
-     * @param buffers has room for two chunks and the tables of the request
+     * @param buffers has room for three chunks and the tables of the request
      * @param whenClosed gives the stream back
      */
     DeviceRequestKv(
@@ -76,13 +76,20 @@ final class DeviceRequestKv implements RequestKv {
 
             @Override
             public void accept(TokenRange range, KvBuffer source) {
+                begin(range, source).await();
+            }
+
+            @Override
+            public Taking begin(TokenRange range, KvBuffer source) {
                 int start = Math.max(range.start(), wanted.start());
                 int end = Math.min(range.end(), wanted.end());
                 if (start == range.start() && end == range.end()) {
-                    kv.accept(range, source);
-                } else if (start < end) {
+                    return kv.begin(range, source);
+                }
+                if (start < end) {
                     acceptPart(range, new TokenRange(start, end), source);
                 }
+                return () -> {};
             }
         };
     }

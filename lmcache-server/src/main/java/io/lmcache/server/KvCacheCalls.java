@@ -297,8 +297,11 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             observer.onError(e.toStatus());
             return;
         } catch (LmcacheException e) {
-            LOG.warn("A call failed", e);
-            observer.onError(Refusal.of(e).toStatus());
+            Refusal refusal = Refusal.of(e);
+            if (refusal.reason() == Reason.SERVER_FAILURE) {
+                LOG.warn("A call failed", e);
+            }
+            observer.onError(refusal.toStatus());
             return;
         } catch (RuntimeException e) {
             LOG.error("A call failed unexpectedly", e);

@@ -17,7 +17,6 @@ final class RegisteredCache {
     private final int rank;
     private final KeyScope scope;
     private final int blockSize;
-    private final int blocks;
     private final EngineMemory memory;
     private final CompletableFuture<Void> unmapped = new CompletableFuture<>();
     // The fields below are guarded by this.
@@ -29,13 +28,11 @@ final class RegisteredCache {
      *
      * @param scope in whose name its chunks are cached; that of rank 0 where all ranks hold the same
      */
-    RegisteredCache(
-            String engineId, int worldSize, int rank, KeyScope scope, int blocks, int blockSize, EngineMemory memory) {
+    RegisteredCache(String engineId, int worldSize, int rank, KeyScope scope, int blockSize, EngineMemory memory) {
         this.engineId = engineId;
         this.worldSize = worldSize;
         this.rank = rank;
         this.scope = scope;
-        this.blocks = blocks;
         this.blockSize = blockSize;
         this.memory = memory;
     }
@@ -126,13 +123,6 @@ final class RegisteredCache {
 
     /** The KV of one request. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */
     RequestKv open(int[] blockIds, TokenRange wanted) {
-        for (int block : blockIds) {
-            if (block < 0 || block >= blocks) {
-                throw Refusal.badArgument(
-                        "block_ids has %d, but the KV cache has blocks 0 to %d",
-                        Integer.toUnsignedLong(block), blocks - 1);
-            }
-        }
         return memory.open(blockIds, wanted);
     }
 

@@ -37,7 +37,6 @@ final class Registrations {
                     request.getWorldSize(),
                     request.getRank(),
                     scope,
-                    request.getBlocks(),
                     request.getBlockSize(),
                     memory(layout, request));
         } catch (LmcacheException e) {

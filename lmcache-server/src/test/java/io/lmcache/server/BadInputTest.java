@@ -236,7 +236,7 @@ class BadInputTest {
         requireRefused(
                 "INVALID_ARGUMENT",
                 "BAD_ARGUMENT",
-                "blocks 0 to 31",
+                "entries 0 to 31",
                 () -> engine.store(PROMPT, IntStream.range(17, 33).toArray()));
         requireRefused(
                 "INVALID_ARGUMENT",

@@ -137,6 +137,45 @@ class CudaIpcEngineTest {
         }
     }
 
+    /** The manual's configuration: no host tier, chunks in the memory that is registered with cuFile. */
+    @Test
+    void chunksInDeviceMemoryAreScatteredAsFarAsTheyAreWanted() throws Exception {
+        Map<String, Object> settings = Map.of(
+                "local_cpu",
+                false,
+                "gds_path",
+                directory.resolve("files").toString(),
+                "cufile_buffer_size",
+                8,
+                "chunk_size",
+                64);
+        ServerOptions options = new ServerOptions(
+                directory.resolve("gds").resolve("s.sock"), Optional.empty(), Duration.ofSeconds(5), "test");
+        try (LmcacheEngine gds = Lmcache.open(LmcacheConfig.of(settings));
+                CacheServer gdsServer = CacheServer.start(gds, options);
+                TestClient client = TestClient.connect(options.socket());
+                TestEngine engine = new TestEngine(client, Shape.BLOCKS_FIRST_HND, SIZES, "e")) {
+            assertThat(gdsServer.tiers()).containsExactly("gds");
+            engine.register(registration(engine).build());
+            engine.compute(9, PROMPT.length, FROM);
+            assertThat(engine.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+            ServerProcess.await("all of it is in files", () -> client.lookup("e", PROMPT) == 200);
+            for (int[] wanted : new int[][] {{0, 199}, {70, 100}, {63, 129}}) {
+                engine.wipe(WIPED);
+                RetrieveResponse retrieved = client.calls()
+                        .retrieve(engine.retrieving(PROMPT, TO)
+                                .setFirstToken(wanted[0])
+                                .setEndToken(wanted[1])
+                                .build());
+                assertThat(retrieved.getTokens()).isEqualTo(wanted[1]);
+                engine.requireOnly(9, wanted[0], wanted[1], TO, WIPED);
+            }
+            assertThat(cuda.calls("cuMemcpyDtoDAsync"))
+                    .as("parts of chunks that were in device memory")
+                    .isPositive();
+        }
+    }
+
     private static CudaIpc.Builder ipc(RegisterKvCacheRequest.Builder request) {
         return request.getRegionsBuilder(0).getCudaIpcBuilder();
     }

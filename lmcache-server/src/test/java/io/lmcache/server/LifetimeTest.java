@@ -9,10 +9,12 @@ import io.lmcache.server.Shape.Sizes;
 import io.lmcache.server.protocol.HealthRequest;
 import io.lmcache.server.protocol.HealthResponse;
 import io.lmcache.server.protocol.SessionEvent;
+import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.UnregisterKvCacheRequest;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -21,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a client holds ends with its session, what a server holds with its process; others go on. */
 class LifetimeTest {
     private static final Sizes SIZES = new Sizes(4, 64, 16, 2, 64);
-    private static final int KILLS = 5;
+    /** Few in every build; {@code -Dlmcache.kill.rounds=100} for the whole campaign. */
+    private static final int KILLS = Integer.getInteger("lmcache.kill.rounds", 3);
 
     @TempDir
     private Path directory;
@@ -79,11 +82,12 @@ class LifetimeTest {
                 TestClient observer = TestClient.connect(server.socket());
                 TestEngine engine = new TestEngine(observer, Shape.KEYS_FIRST_NHD, SIZES, "own").register(0, 1)) {
             for (int round = 0; round < KILLS; round++) {
+                long before = observer.stats().getStoredTokens();
                 Process client = StoringClient.start(server.socket(), round);
                 ServerProcess.await(
                         "the client stores",
                         () -> observer.stats().getKvCaches() == 2
-                                && observer.stats().getStoredTokens() > 0);
+                                && observer.stats().getStoredTokens() > before);
                 client.destroyForcibly().waitFor();
                 ServerProcess.await(
                         "its session is closed", () -> observer.stats().getSessions() == 1);
@@ -124,6 +128,7 @@ class LifetimeTest {
             assertThat(client.events().hasNext()).isFalse();
             assertThat(server.awaitEnd()).isEqualTo(143);
             assertThat(server.socket()).doesNotExist();
+            assertThat(server.err()).doesNotContain("WARN").doesNotContain("ERROR");
         }
     }
 
@@ -149,6 +154,28 @@ class LifetimeTest {
                             .getTokens())
                     .isEqualTo(1024);
             engine.requireOnly(1, 0, 1024, range(0, 64), (byte) 0);
+        }
+    }
+
+    @Test
+    void aServerThatWasHeldUpKeepsNothingOfAStoreThatWasGivenUp() throws Exception {
+        int[] prompt = range(0, 256);
+        try (ServerProcess server = ServerProcess.start(directory, Map.of());
+                TestClient client = TestClient.connect(server.socket());
+                TestEngine engine = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e").register(0, 1)) {
+            engine.compute(1, prompt.length, range(0, 16));
+            StoreRequest store = engine.storing(prompt, range(0, 16))
+                    .setDeadline(System.nanoTime() + Duration.ofMillis(200).toNanos())
+                    .build();
+            server.hold();
+            assertThatThrownBy(() -> client.calls(Duration.ofMillis(400)).store(store))
+                    .hasMessageContaining("DEADLINE_EXCEEDED");
+            // What the engine does with blocks that it has given up.
+            engine.compute(2, prompt.length, range(0, 16));
+            server.goOn();
+            assertThat(client.stats().getStoredTokens()).isZero();
+            assertThat(client.lookup("e", prompt)).isZero();
+            assertThat(engine.store(prompt, range(0, 16)).getStoredTokens()).isEqualTo(256);
         }
     }
 

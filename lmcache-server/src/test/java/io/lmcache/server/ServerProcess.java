@@ -100,6 +100,23 @@ final class ServerProcess implements AutoCloseable {
                 .toList();
     }
 
+    /** SIGSTOP. */
+    void hold() throws IOException, InterruptedException {
+        signal("STOP");
+    }
+
+    /** SIGCONT. */
+    void goOn() throws IOException, InterruptedException {
+        signal("CONT");
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(pid()))
+                .inheritIO()
+                .start();
+        assertThat(kill.waitFor()).as("exit status of kill -%s", name).isZero();
+    }
+
     /** SIGTERM. */
     void terminate() {
         process.destroy();

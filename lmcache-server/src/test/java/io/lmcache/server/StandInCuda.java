@@ -90,6 +90,16 @@ final class StandInCuda {
         return number("standin_imported_bytes");
     }
 
+    /** How often a call was made. */
+    long calls(String name) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (long) call(
+                    "standin_count",
+                    FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.ADDRESS),
+                    arena.allocateFrom(name));
+        }
+    }
+
     /** No rule of CUDA was broken, and nothing is held. */
     void requireClean() {
         MemorySegment text = (MemorySegment) call("standin_violations", FunctionDescriptor.of(ValueLayout.ADDRESS));

@@ -19,6 +19,7 @@ import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
 
@@ -62,7 +63,11 @@ final class TestClient implements AutoCloseable {
     }
 
     KvCacheServiceBlockingStub calls() {
-        return stub.withDeadlineAfter(30, TimeUnit.SECONDS);
+        return calls(Duration.ofSeconds(30));
+    }
+
+    KvCacheServiceBlockingStub calls(Duration limit) {
+        return stub.withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     Welcome welcome() {
