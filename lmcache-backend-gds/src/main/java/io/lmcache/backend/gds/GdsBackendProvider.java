@@ -61,7 +61,7 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return GdsBackend.open(GdsSettings.from(settings), FileFormat.of(settings), context);
+        return GdsBackend.open(GdsSettings.from(settings), FileFormat.chosenIn(settings), context);
     }
 
     /** Without a path: what the driver, the devices and libcufile have to say. */

@@ -51,7 +51,7 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return PosixBackend.open(PosixSettings.from(settings), FileFormat.of(settings), context);
+        return PosixBackend.open(PosixSettings.from(settings), FileFormat.chosenIn(settings), context);
     }
 
     @Override

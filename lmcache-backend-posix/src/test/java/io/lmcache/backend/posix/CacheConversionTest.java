@@ -89,7 +89,7 @@ class CacheConversionTest {
     }
 
     private static Path file(Path root, FileFormat format, ChunkKey key) {
-        return root.resolve(((ChunkName.Below) format.open(true, true).name(key)).path());
+        return root.resolve(((ChunkName.Below) format.create(true, true).name(key)).path());
     }
 
     private static SortedMap<String, String> files(Path root) throws IOException {

@@ -125,7 +125,7 @@ class InspectionTest {
                 root, "file_format", format.name().toLowerCase(Locale.ROOT), "file_checksum", checksum)) {
             assertThat(TestBackends.put(backend, stored.key(), stored.meta())).isEqualTo(PutOutcome.stored());
         }
-        return root.resolve(((ChunkName.Below) format.open(true, true).name(stored.key())).path());
+        return root.resolve(((ChunkName.Below) format.create(true, true).name(stored.key())).path());
     }
 
     private static byte[] payload(Stored stored) {

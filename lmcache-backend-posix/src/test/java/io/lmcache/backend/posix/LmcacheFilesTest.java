@@ -62,7 +62,7 @@ class LmcacheFilesTest {
     }
 
     private Path file(FileFormat format, ChunkKey key) {
-        return root.resolve(((ChunkName.Below) format.open(true, true).name(key)).path());
+        return root.resolve(((ChunkName.Below) format.create(true, true).name(key)).path());
     }
 
     private static Path metadata(Path file) {
@@ -142,9 +142,9 @@ class LmcacheFilesTest {
     @Test
     void aHashIsANumberWithASignOrWithout() {
         ChunkKey key = new ChunkKey(KeyScope.of("m", TestChunks.LAYOUT), ChunkHash.ofHex("b8a960cfcc69e7a5"));
-        assertThat(FileFormat.LMCACHE_0_5.open(true, false).name(key))
+        assertThat(FileFormat.LMCACHE_0_5.create(true, false).name(key))
                 .isEqualTo(new ChunkName.Below("13/30/m%401%400%40b8a960cfcc69e7a5%40half.kvcache.safetensors"));
-        assertThat(FileFormat.LMCACHE_0_5.open(true, true).name(key))
+        assertThat(FileFormat.LMCACHE_0_5.create(true, true).name(key))
                 .isEqualTo(new ChunkName.Below("-5/14/m%401%400%40-47569f303396185b%40half.kvcache.safetensors"));
     }
 

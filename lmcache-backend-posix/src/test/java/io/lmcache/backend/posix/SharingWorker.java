@@ -36,6 +36,7 @@ final class SharingWorker {
     /** Half of the workers use each. */
     private static final List<FileFormat> FORMATS = List.of(FileFormat.NATIVE, FileFormat.LMCACHE_0_5);
 
+    private static final int ATTEMPTS = 3;
     private static final KeyScope LASTING = KeyScope.of("test/lasting", TestChunks.LAYOUT);
 
     /** What became of an operation. */
@@ -82,7 +83,7 @@ final class SharingWorker {
             SharingWorker self = new SharingWorker(backend, random);
             self.workAtRandom(nanos);
             System.out.println("worked " + self.results + " corrupt=" + TestBackends.count(backend, "corrupt"));
-            lasting(worker).forEach(key -> TestBackends.store(backend, key));
+            lasting(worker).forEach(self::storeForGood);
             System.out.println("stored");
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII)).readLine();
             System.out.println("sees " + self.seen(worker, workers));
@@ -124,6 +125,20 @@ final class SharingWorker {
             case 2, 3, 4 -> put(key);
             default -> read(key);
         };
+    }
+
+    /** Again where the file system fails it: without locks across machines, a peer may take this writer for a dead one. */
+    private void storeForGood(ChunkKey key) {
+        for (int attempt = 1; attempt < ATTEMPTS; attempt++) {
+            try {
+                if (put(key) == Result.STORED) {
+                    return;
+                }
+            } catch (CompletionException e) {
+                System.err.println(e.getCause());
+            }
+        }
+        TestBackends.store(backend, key);
     }
 
     private Result put(ChunkKey key) {

@@ -65,6 +65,7 @@ public final class ConfigLoader {
         checkLayerwise(settings);
         checkHash(settings);
         checkHashSeed(settings);
+        checkChecksum(settings);
         findings.throwProblems();
         return new LmcacheConfig(settings, findings.warnings());
     }
@@ -177,6 +178,17 @@ public final class ConfigLoader {
         Setting setting = settings.get(ConfigOptions.USE_LAYERWISE.name());
         if (setting != null && value(ConfigOptions.USE_LAYERWISE, settings).orElse(false)) {
             findings.withoutEffect(setting.writtenAs(), setting.origin());
+        }
+    }
+
+    private void checkChecksum(Map<String, Setting> settings) {
+        boolean isChecked = value(ConfigOptions.FILE_CHECKSUM, settings).orElse(true)
+                || value(ConfigOptions.FILE_FORMAT, settings).orElse(FileFormat.NATIVE) == FileFormat.NATIVE;
+        if (!isChecked && value(ConfigOptions.FSYNC, settings).orElse(FsyncMode.NONE) == FsyncMode.NONE) {
+            findings.warning(
+                    "%s is false and %s is none: after a power cut a file can have wrong bytes that nobody notices;"
+                                    .formatted(ConfigOptions.FILE_CHECKSUM, ConfigOptions.FSYNC)
+                            + " set one of them to another value");
         }
     }
 

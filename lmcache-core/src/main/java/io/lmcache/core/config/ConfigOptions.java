@@ -138,7 +138,7 @@ public final class ConfigOptions {
             "none",
             choice(FsyncMode.class),
             "What is forced to the device before a chunk file is published: nothing, its bytes, or also its metadata"
-                    + " and directory entry. A power cut can cost chunks without it, never give wrong ones.");
+                    + " and directory entry. Without it a power cut can cost chunks, but never gives wrong ones where files have a checksum.");
 
     /** Whether to use cuFile. */
     public static final ConfigOption<CuFileUse> USE_CUFILE = ConfigOption.of(

@@ -508,6 +508,21 @@ class ConfigLoaderTest {
         assertThat(load(variables).warnings()).isEmpty();
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "lmcache_0_3_2, false, none, 1",
+        "lmcache_0_3_2, false, data, 0",
+        "lmcache_0_3_2, true, none, 0",
+        "native, false, none, 0"
+    })
+    void filesThatNobodyCanCheckAreToBeForcedToTheDevice(String format, String checksum, String fsync, int warnings) {
+        Map<String, String> variables =
+                Map.of("LMCACHE_FILE_FORMAT", format, "LMCACHE_FILE_CHECKSUM", checksum, "LMCACHE_FSYNC", fsync);
+        assertThat(load(variables).warnings())
+                .hasSize(warnings)
+                .allMatch(warning -> warning.contains("wrong bytes that nobody notices; set one of them"));
+    }
+
     @Test
     void pythonsSeedHoldsWhereNoSettingSaysOtherwise() throws IOException {
         Map<String, String> python = Map.of("PYTHONHASHSEED", "42", "LMCACHE_PRE_CACHING_HASH_ALGORITHM", "builtin");

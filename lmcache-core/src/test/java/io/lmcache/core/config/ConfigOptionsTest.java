@@ -62,6 +62,8 @@ class ConfigOptionsTest {
                         List.of(Path.of("/a"), Path.of("b c")),
                         "with\0zero"),
                 new Row(ConfigOptions.GDS_PATH_SHARDING, PathSharding.AUTO, "by_gpu", PathSharding.BY_GPU, "by_day"),
+                new Row(ConfigOptions.FILE_FORMAT, FileFormat.NATIVE, "lmcache_0_5", FileFormat.LMCACHE_0_5, "lmcache"),
+                new Row(ConfigOptions.FILE_CHECKSUM, true, "false", false, "crc32c"),
                 new Row(ConfigOptions.MAX_GDS_SIZE, new ByteSize(0), "1.5 TB", gib(1536), "-1"),
                 new Row(ConfigOptions.GDS_TTL_SECS, Duration.ZERO, "86400", Duration.ofDays(1), "0.5"),
                 new Row(ConfigOptions.GDS_MIN_FREE_SPACE, new ByteSize(0), "10", gib(10), "ten"),

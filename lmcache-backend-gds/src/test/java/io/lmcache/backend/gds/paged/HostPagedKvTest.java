@@ -49,7 +49,8 @@ class HostPagedKvTest {
         return shape.describe(SIZES, PagedKvCache.HOST, addresses);
     }
 
-    private static HostPagedKv request(CacheShape shape, List<MemorySegment> layers, TokenSlots slots, int from, int to) {
+    private static HostPagedKv request(
+            CacheShape shape, List<MemorySegment> layers, TokenSlots slots, int from, int to) {
         return new HostPagedKv(describe(shape, layers), layers, slots, new TokenRange(from, to));
     }
 
@@ -76,8 +77,7 @@ class HostPagedKvTest {
                         int block = BLOCKS[token / SIZES.blockSize()];
                         int slot = token % SIZES.blockSize();
                         long paged = shape.element(SIZES, plane, block, slot, i / SIZES.headSize());
-                        element.visit(
-                                layer, paged + i % SIZES.headSize(), token, row * layout.hiddenSize() + i);
+                        element.visit(layer, paged + i % SIZES.headSize(), token, row * layout.hiddenSize() + i);
                     }
                 }
             }
@@ -95,9 +95,12 @@ class HostPagedKvTest {
         for (TokenRange range : List.of(new TokenRange(0, TOKENS), new TokenRange(5, 31), new TokenRange(59, 60))) {
             HostBuffer chunk = chunk(shape, range.length());
             request(shape, layers, BlockTable.of(BLOCKS), 0, TOKENS).fill(range, chunk);
-            visit(shape, range, (layer, paged, token, dense) -> assertThat(at(chunk.segment(), dense))
-                    .as("seed %d, layer %d, token %d", seed, layer, token)
-                    .isEqualTo(at(layers.get(layer), paged)));
+            visit(
+                    shape,
+                    range,
+                    (layer, paged, token, dense) -> assertThat(at(chunk.segment(), dense))
+                            .as("seed %d, layer %d, token %d", seed, layer, token)
+                            .isEqualTo(at(layers.get(layer), paged)));
         }
     }
 
@@ -126,8 +129,8 @@ class HostPagedKvTest {
     /** The same places as the block table has. */
     private static SlotMapping slotMapping() {
         return SlotMapping.of(IntStream.range(0, TOKENS)
-                .mapToLong(token -> (long) BLOCKS[token / SIZES.blockSize()] * SIZES.blockSize()
-                        + token % SIZES.blockSize())
+                .mapToLong(token ->
+                        (long) BLOCKS[token / SIZES.blockSize()] * SIZES.blockSize() + token % SIZES.blockSize())
                 .toArray());
     }
 
@@ -139,8 +142,7 @@ class HostPagedKvTest {
                 .isInstanceOf(LmcacheException.class)
                 .hasMessageContaining("entry 9");
         HostPagedKv kv = request(shape, layers, BlockTable.of(BLOCKS), 0, TOKENS);
-        assertThatThrownBy(() -> kv.fill(new TokenRange(0, 4), chunk(shape, 5)))
-                .hasMessageContaining("the buffer has");
+        assertThatThrownBy(() -> kv.fill(new TokenRange(0, 4), chunk(shape, 5))).hasMessageContaining("the buffer has");
         assertThatThrownBy(() -> kv.fill(new TokenRange(58, 62), chunk(shape, 4)))
                 .hasMessageContaining("outside the request");
         long bytes = SIZES.layout(shape).chunkBytes(4);
@@ -148,8 +150,7 @@ class HostPagedKvTest {
                 .hasMessageContaining("device memory");
         PagedKvCache onDevice = shape.describe(
                 SIZES, 0, layers.stream().mapToLong(MemorySegment::address).toArray());
-        assertThatThrownBy(() ->
-                        new HostPagedKv(onDevice, layers, BlockTable.of(BLOCKS), new TokenRange(0, 1)))
+        assertThatThrownBy(() -> new HostPagedKv(onDevice, layers, BlockTable.of(BLOCKS), new TokenRange(0, 1)))
                 .hasMessageContaining("on device 0");
     }
 }

@@ -228,9 +228,10 @@ public final class CacheConversion {
     }
 
     private ChunkDirectory openTarget(boolean signedHashes) {
+        // A source may be removed after it, and files without a checksum do not show what a power cut took from them.
         DirectorySettings settings = new DirectorySettings(
-                List.of(request.target()), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ZERO, 0);
+                List.of(request.target()), Sharding.BY_HASH, 0, FsyncMode.DATA, 0, Duration.ZERO, 0);
         return ChunkDirectory.open(
-                settings, request.to().open(request.checksum(), signedHashes), new Counters(), Clock.systemUTC());
+                settings, request.to().create(request.checksum(), signedHashes), new Counters(), Clock.systemUTC());
     }
 }

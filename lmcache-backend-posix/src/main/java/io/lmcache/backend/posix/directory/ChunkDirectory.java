@@ -245,30 +245,54 @@ public final class ChunkDirectory implements AutoCloseable {
                 // Somebody else took it away.
                 return;
             }
-            if (!isFaulty(key, file)) {
-                counters.increment(Event.MISREAD);
-                return;
+            switch (secondLook(key, file)) {
+                case GONE -> {}
+                case SOUND -> noteMisread(file, reason);
+                case FAULTY -> takeAway(root, file, identity.get(), reason);
             }
-            counters.increment(Event.CORRUPT);
-            if (quarantineLog.permits()) {
-                LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
-            }
-            root.quarantine(file, identity.get(), clock.millis());
         } catch (IOException e) {
             counters.increment(Event.UNDELETABLE);
             LOG.debug("Chunk file {} can neither be moved nor removed; every read of it will be a miss", file, e);
         }
     }
 
-    private boolean isFaulty(ChunkKey key, Path file) {
+    /** What a file that failed its check is like now. */
+    private enum SecondLook {
+        GONE,
+        SOUND,
+        FAULTY
+    }
+
+    private SecondLook secondLook(ChunkKey key, Path file) {
         try {
-            return WholeFileCheck.of(file, format, key) instanceof HeaderCheck.Invalid;
+            return WholeFileCheck.of(file, format, key) instanceof HeaderCheck.Invalid
+                    ? SecondLook.FAULTY
+                    : SecondLook.SOUND;
         } catch (NoSuchFileException e) {
-            return false;
+            return SecondLook.GONE;
         } catch (IOException e) {
             LOG.debug("Chunk file {} cannot be read at a second look either", file, e);
-            return true;
+            return SecondLook.FAULTY;
         }
+    }
+
+    private void noteMisread(Path file, String reason) {
+        counters.increment(Event.MISREAD);
+        if (quarantineLog.permits()) {
+            LOG.warn(
+                    "Chunk file {} {}, but passes at a second look: a writer has replaced it, or it was read wrongly; if"
+                            + " this goes on, check the drive and the memory",
+                    file,
+                    reason);
+        }
+    }
+
+    private void takeAway(ChunkRoot root, Path file, Object identity, String reason) throws IOException {
+        counters.increment(Event.CORRUPT);
+        if (quarantineLog.permits()) {
+            LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
+        }
+        root.quarantine(file, identity, clock.millis());
     }
 
     /** Whether a chunk of that size can ever be stored here. */

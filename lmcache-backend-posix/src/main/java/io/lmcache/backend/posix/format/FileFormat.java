@@ -13,9 +13,9 @@ public enum FileFormat {
     LMCACHE_0_5;
 
     /** The format that a backend's settings ask for: {@code file_format}, {@code file_checksum}, {@code signed_hashes}. */
-    public static ChunkFileFormat of(BackendSettings settings) {
+    public static ChunkFileFormat chosenIn(BackendSettings settings) {
         return settings.choice("file_format", NATIVE)
-                .open(settings.bool("file_checksum", true), settings.bool("signed_hashes", true));
+                .create(settings.bool("file_checksum", true), settings.bool("signed_hashes", true));
     }
 
     /**
@@ -25,7 +25,7 @@ public enum FileFormat {
      *     LMCache's to the byte
      * @param signedHashes whether a hash is a signed number, where its sign is part of a file's name
      */
-    public ChunkFileFormat open(boolean checksum, boolean signedHashes) {
+    public ChunkFileFormat create(boolean checksum, boolean signedHashes) {
         return switch (this) {
             case NATIVE -> new NativeChunkFormat();
             case LMCACHE_0_3_2 -> new LmcacheChunkFormat(new Lmcache032Names(), false, checksum);

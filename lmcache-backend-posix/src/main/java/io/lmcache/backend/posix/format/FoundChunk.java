@@ -100,11 +100,11 @@ public record FoundChunk(
         ChunkKey key = new ChunkKey(scope, name.hash());
         boolean headsKnown = kvHeads.isPresent() || layout.format() == MemoryFormat.KV_MLA_FMT;
         if (kind == FileFormat.LMCACHE_0_3_2) {
-            return List.of(new FoundChunk(key, kind, kind.open(true, false), Optional.empty(), headsKnown));
+            return List.of(new FoundChunk(key, kind, kind.create(true, false), Optional.empty(), headsKnown));
         }
         return List.of(
-                new FoundChunk(key, kind, kind.open(true, false), Optional.of(false), headsKnown),
-                new FoundChunk(key, kind, kind.open(true, true), Optional.of(true), headsKnown));
+                new FoundChunk(key, kind, kind.create(true, false), Optional.of(false), headsKnown),
+                new FoundChunk(key, kind, kind.create(true, true), Optional.of(true), headsKnown));
     }
 
     private static LmcacheHeader headerIn(byte[] header) throws IOException {

@@ -39,7 +39,7 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
 
     /** What is known of a scope: the parts of its names, or why it has none. */
     private sealed interface Scope {
-        record Named(LmcacheNames.ScopeName name) implements Scope {}
+        record Named(LmcacheNames.ScopeName name, int bytes) implements Scope {}
 
         record Unnamed(ChunkName.Inexpressible why) implements Scope {}
     }
@@ -61,23 +61,23 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
     public ChunkName name(ChunkKey key) {
         return switch (scopes.get(key.scope())) {
             case Scope.Unnamed(ChunkName.Inexpressible why) -> why;
-            case Scope.Named(LmcacheNames.ScopeName scope) -> name(scope, key);
+            case Scope.Named named -> name(named, key);
         };
     }
 
-    private ChunkName name(LmcacheNames.ScopeName scope, ChunkKey key) {
+    private ChunkName name(Scope.Named scope, ChunkKey key) {
         String directories = names.inDirectories(key.hash());
-        String file = scope.before() + names.inName(key.hash()) + scope.after() + ChunkFileNames.LMCACHE_SUFFIX;
+        String hash = names.inName(key.hash());
         if (directories.length() < DIRECTORY_CHARACTERS) {
             return new ChunkName.Inexpressible("LMCache does not look for chunks with hashes below a thousand");
         }
-        int bytes = file.getBytes(StandardCharsets.UTF_8).length + ChunkFileNames.METADATA_SUFFIX.length();
+        int bytes = scope.bytes() + hash.length();
         if (bytes > MAX_NAME_BYTES) {
             return new ChunkName.Inexpressible("the name of its file would have " + bytes + " bytes, possible are "
                     + MAX_NAME_BYTES + "; use file_format native, or a shorter name for the model");
         }
-        return new ChunkName.Below(
-                directories.substring(0, 2) + "/" + directories.substring(2, DIRECTORY_CHARACTERS) + "/" + file);
+        return new ChunkName.Below(directories.substring(0, 2) + "/" + directories.substring(2, DIRECTORY_CHARACTERS)
+                + "/" + scope.name().before() + hash + scope.name().after() + ChunkFileNames.LMCACHE_SUFFIX);
     }
 
     private Scope scope(KeyScope scope) {
@@ -87,7 +87,7 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
         }
         LmcacheNames.ScopeName name = names.of(scope);
         return isPath(name)
-                ? new Scope.Named(name)
+                ? new Scope.Named(name, bytesWithoutHash(name))
                 : new Scope.Unnamed(new ChunkName.Inexpressible(
                         "this process cannot name files so; start it in a UTF-8 locale, such as with LC_ALL=C.UTF-8, and"
                                 + " without zero characters in the model's name"));
@@ -98,6 +98,12 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
                 ? Optional.empty()
                 : Optional.of("LMCache's headers have no name for elements of type "
                         + layout.dtype().text() + "; use file_format native");
+    }
+
+    /** The length of the metadata file's name but for the hash. */
+    private static int bytesWithoutHash(LmcacheNames.ScopeName name) {
+        String rest = name.before() + name.after() + ChunkFileNames.LMCACHE_SUFFIX + ChunkFileNames.METADATA_SUFFIX;
+        return rest.getBytes(StandardCharsets.UTF_8).length;
     }
 
     private static boolean isPath(LmcacheNames.ScopeName name) {

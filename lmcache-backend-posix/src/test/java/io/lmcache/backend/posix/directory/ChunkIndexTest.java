@@ -49,7 +49,7 @@ class ChunkIndexTest {
     void entryTakesNoMoreHeapThanItsBound() {
         // A long name: LMCache's have the model's in them.
         KeyScope scope = KeyScope.of("m".repeat(138), TestChunks.LAYOUT);
-        ChunkFileFormat format = FileFormat.LMCACHE_0_5.open(true, true);
+        ChunkFileFormat format = FileFormat.LMCACHE_0_5.create(true, true);
         assertThat(nameOf(format, TestChunks.key(scope, 0)).length()).isGreaterThan(240);
         long before = usedHeap();
         ChunkIndex index = new ChunkIndex(MANY);

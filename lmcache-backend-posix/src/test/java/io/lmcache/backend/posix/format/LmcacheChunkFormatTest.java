@@ -34,14 +34,14 @@ class LmcacheChunkFormatTest {
     private static final ChunkMeta META = new ChunkMeta(LLAMA, 256);
     private static final int CRC = 0x01020304;
 
-    private final ChunkFileFormat format = FileFormat.LMCACHE_0_5.open(true, true);
+    private final ChunkFileFormat format = FileFormat.LMCACHE_0_5.create(true, true);
 
     // Headers
 
     @ParameterizedTest
     @EnumSource(FileFormat.class)
     void headerGivesTheChecksumBack(FileFormat each) {
-        ChunkFileFormat opened = each.open(true, true);
+        ChunkFileFormat opened = each.create(true, true);
         assertThat(opened.check(ByteBuffer.wrap(opened.header(KEY, META, CRC)), KEY))
                 .isEqualTo(HeaderCheck.Valid.of(META, CRC));
     }
@@ -49,7 +49,7 @@ class LmcacheChunkFormatTest {
     @Test
     void headerWithoutAChecksumAdmitsAnyPayload() {
         HeaderCheck check = format.check(
-                ByteBuffer.wrap(FileFormat.LMCACHE_0_3_2.open(false, true).header(KEY, META, CRC)), KEY);
+                ByteBuffer.wrap(FileFormat.LMCACHE_0_3_2.create(false, true).header(KEY, META, CRC)), KEY);
         assertThat(check).isEqualTo(new HeaderCheck.Valid(META, OptionalInt.empty()));
         assertThat(((HeaderCheck.Valid) check).admits(7)).isTrue();
     }
