@@ -53,7 +53,7 @@ final class Transfer {
 
             @Override
             public void fill(TokenRange range, KvBuffer destination) {
-                begin(range);
+                reach(range);
                 source.fill(range, destination);
                 // After the copy: what it read was still the request's KV.
                 requireWanted();
@@ -72,13 +72,13 @@ final class Transfer {
 
             @Override
             public void accept(TokenRange range, KvBuffer source) {
-                begin(range);
+                reach(range);
                 sink.accept(range, source);
             }
         };
     }
 
-    private void begin(TokenRange range) {
+    private void reach(TokenRange range) {
         reached = range.start();
         requireWanted();
     }
