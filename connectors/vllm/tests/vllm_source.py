@@ -68,5 +68,5 @@ def _fetch() -> Path:
     )
     archives = list(_FOLDER.glob("vllm-*.tar.gz"))
     if not archives:
-        raise Unreachable(done.stderr.strip().splitlines()[-1])
+        raise Unreachable((done.stderr.strip() or "pip saved nothing").splitlines()[-1])
     return max(archives, key=lambda archive: [int(number) for number in re.findall(r"\d+", archive.name)])
