@@ -348,6 +348,8 @@ def home_of(folder: Path, scratch: Path) -> Path:
     """A folder with bin/lmcache; made here for a bundle, which has none."""
     if (folder / "bin/lmcache").exists():
         return folder
+    if not (folder / "runtime").exists():
+        subprocess.run(["tar", "-xzf", folder / "runtime.tar.gz", "-C", folder], check=True)
     command = scratch / "home/bin/lmcache"
     command.parent.mkdir(parents=True)
     (scratch / "home/lib").symlink_to(folder / "lib")
