@@ -30,9 +30,13 @@ public final class PrefixProbe {
         return length(keys, directory::isKnown, 0, 1);
     }
 
-    /** By the directory alone. */
+    /** By the directory alone; what memory says is asked for at once, as it will be there. */
     public CompletableFuture<Integer> confirmedLength(List<ChunkKey> keys) {
-        return length(keys, _ -> false, 0, 1);
+        int known = 0;
+        while (known < Math.min(keys.size(), threads.threads()) && directory.isKnown(keys.get(known))) {
+            known++;
+        }
+        return length(keys, _ -> false, 0, Math.max(known, 1));
     }
 
     private CompletableFuture<Integer> length(List<ChunkKey> keys, Predicate<ChunkKey> isKnown, int done, int batch) {
