@@ -23,6 +23,7 @@ class DirectorySpeedTest {
     private static final List<ChunkKey> KEYS = TestChunks.keys(PROMPT);
     private static final double MOST_MILLIS_PRESENT = 50;
     private static final double MOST_MILLIS_ABSENT = 3;
+    private static final double MOST_MILLIS_CONFIRMED = 100;
     private static final int MOST_ROUNDS = 40;
 
     @TempDir
@@ -118,6 +119,25 @@ class DirectorySpeedTest {
         long start = System.nanoTime();
         assertThat(await(backend.containsPrefix(keys))).isEqualTo(expected);
         return (System.nanoTime() - start) / 1e6;
+    }
+
+    /** The engine's store waits for it, so it must not go through the rounds of a lookup that knows nothing. */
+    @Test
+    void confirmationOfAKnownPromptWaitsForTheSlowFileSystemOnceForEverySixtyFourChunks() {
+        List<ChunkKey> prompt = KEYS.subList(0, 128);
+        try (StorageBackend backend = open()) {
+            assertThat(await(backend.containsPrefix(prompt))).isEqualTo(prompt.size());
+            files.delayMetadata(TimeUnit.MILLISECONDS.toNanos(20));
+            double best = Double.MAX_VALUE;
+            for (int round = 0; round < MOST_ROUNDS && best > MOST_MILLIS_CONFIRMED; round++) {
+                files.forget();
+                long start = System.nanoTime();
+                assertThat(await(backend.confirmPrefix(prompt))).isEqualTo(prompt.size());
+                best = Math.min(best, (System.nanoTime() - start) / 1e6);
+                assertThat(chunkCalls()).hasSize(prompt.size()).allMatch(made -> made.call() == Call.STAT);
+            }
+            assertThat(best).as("two waits of 20 ms; a lookup would have eight").isLessThan(MOST_MILLIS_CONFIRMED);
+        }
     }
 
     @Test
