@@ -372,6 +372,16 @@ class CacheConversionTest {
         assertThat(problems).singleElement().asString().contains("another name");
     }
 
+    @Test
+    void aFileWhoseNameItsFormatDoesNotHaveIsNamedWithTheReason() throws IOException {
+        LmcacheWriter.Chunk chunk = GoldenChunks.of05().getFirst().chunk();
+        Path file = source().resolve("99/9/m%401%400%403e7%40half.kvcache.safetensors");
+        Files.createDirectories(file.getParent());
+        Files.write(file, LmcacheWriter.header(chunk, true));
+        assertThat(convert(FileFormat.LMCACHE_0_5).corrupt()).isOne();
+        assertThat(problems).singleElement().asString().contains("its format does not have", "below a thousand");
+    }
+
     // Bad input
 
     @Test
