@@ -13,13 +13,13 @@ import org.w3c.dom.Element;
 import org.xml.sax.SAXException;
 
 /**
- * Sums the Surefire and Failsafe reports below the current folder, names the skipped tests, and fails unless tests ran
- * and none failed.
+ * Sums the reports of Surefire, Failsafe and pytest below the current folder, names the skipped tests, and fails unless
+ * tests ran and none failed.
  *
  * <p>Argument: when the build began, in seconds since the epoch; older reports belong to another run.
  */
 final class CountTests {
-    private static final String REPORTS = "glob:{,*/}target/{surefire,failsafe}-reports/TEST-*.xml";
+    private static final String REPORTS = "glob:{,*/,connectors/*/}target/{surefire,failsafe}-reports/TEST-*.xml";
 
     static void main(String[] args) throws IOException, ParserConfigurationException {
         DocumentBuilder parser = DocumentBuilderFactory.newDefaultInstance().newDocumentBuilder();
@@ -30,7 +30,7 @@ final class CountTests {
         for (Path report : reports(Instant.ofEpochSecond(Long.parseLong(args[0])))) {
             Element suite;
             try {
-                suite = parser.parse(report.toFile()).getDocumentElement();
+                suite = suite(parser.parse(report.toFile()).getDocumentElement());
             } catch (SAXException e) {
                 // What a test run that died in the middle leaves behind.
                 System.out.println("unreadable: " + report + ": " + e.getMessage());
@@ -56,11 +56,16 @@ final class CountTests {
         var matcher = FileSystems.getDefault().getPathMatcher(REPORTS);
         try (Stream<Path> paths = Files.find(
                 Path.of(""),
-                4,
+                5,
                 (path, file) -> matcher.matches(path)
                         && !file.lastModifiedTime().toInstant().isBefore(since))) {
             return paths.sorted().toList();
         }
+    }
+
+    /** The suite itself; pytest has an element around it. */
+    private static Element suite(Element root) {
+        return root.getTagName().equals("testsuites") ? (Element) root.getElementsByTagName("testsuite").item(0) : root;
     }
 
     private static int count(Element suite, String attribute) {

@@ -1,0 +1,132 @@
+"""The connector against the connector interface of the newest vLLM, as its source has it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from vllm_source import Source, Unreachable
+
+_HERE = Path(__file__).parent
+_CONNECTORS = "vllm/distributed/kv_transfer/kv_connector"
+
+
+@pytest.fixture(scope="module")
+def vllm() -> Source:
+    try:
+        source = Source()
+    except Unreachable as error:
+        pytest.skip(f"vLLM's source package was not to be had: {error}")
+    print(f"vLLM {source.version}")
+    return source
+
+
+def methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
+    return {part.name: part for part in node.body if isinstance(part, ast.FunctionDef)}
+
+
+def parameters(method: ast.FunctionDef) -> tuple[list[str], int, bool]:
+    """Names in order, how many have no default, and whether there is a **kwargs."""
+    arguments = method.args
+    names = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
+    return names, len(names) - len(arguments.defaults), arguments.kwarg is not None
+
+
+def decorators(method: ast.FunctionDef) -> set[str]:
+    return {decorator.id for decorator in method.decorator_list if isinstance(decorator, ast.Name)}
+
+
+def local(path: Path, name: str) -> ast.ClassDef:
+    return next(
+        node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef) and node.name == name
+    )
+
+
+@pytest.fixture(scope="module")
+def base(vllm: Source) -> ast.ClassDef:
+    return vllm.classes(f"{_CONNECTORS}/v1/base.py")["KVConnectorBase_V1"]
+
+
+@pytest.fixture(scope="module")
+def connector() -> ast.ClassDef:
+    return local(_HERE.parent / "src/lmcache_jvm/vllm.py", "LMCacheConnectorV1")
+
+
+def test_every_abstract_method_is_there(base: ast.ClassDef, connector: ast.ClassDef) -> None:
+    abstract = {name for name, method in methods(base).items() if "abstractmethod" in decorators(method)}
+    assert "get_num_new_matched_tokens" in abstract
+    assert abstract <= methods(connector).keys()
+
+
+def test_every_method_is_one_of_vllms_with_its_parameters(base: ast.ClassDef, connector: ast.ClassDef) -> None:
+    theirs = methods(base)
+    own = {name: method for name, method in methods(connector).items() if name == "__init__" or name[0] != "_"}
+    for name, method in own.items():
+        assert name in theirs, f"vLLM no longer calls {name}"
+        assert parameters(method) == parameters(theirs[name]), name
+        assert decorators(method) == decorators(theirs[name]) - {"abstractmethod"}, name
+
+
+def test_stand_in_is_true_to_vllm(base: ast.ClassDef) -> None:
+    stand_in = methods(local(_HERE / f"standin/{_CONNECTORS}/v1/base.py", "KVConnectorBase_V1"))
+    for name, method in stand_in.items():
+        assert parameters(method) == parameters(methods(base)[name]), name
+
+
+def test_metrics_are_vllms(vllm: Source) -> None:
+    theirs = vllm.classes(f"{_CONNECTORS}/v1/metrics.py")
+    own = _HERE.parent / "src/lmcache_jvm/vllm_stats.py"
+    for ours, base in (("Stats", "KVConnectorStats"), ("PrometheusCounters", "KVConnectorPromMetrics")):
+        for name, method in methods(local(own, ours)).items():
+            assert parameters(method) == parameters(methods(theirs[base])[name]), f"{ours}.{name}"
+
+
+def test_registry_is_where_the_plugin_looks(vllm: Source) -> None:
+    factory = vllm.classes(f"{_CONNECTORS}/factory.py")["KVConnectorFactory"]
+    fields = {part.target.id for part in factory.body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
+    assert "_registry" in fields
+    assert parameters(methods(factory)["register_connector"])[0][1:] == ["name", "module_path", "class_name"]
+
+
+def test_engine_calls_only_what_vllm_has(base: ast.ClassDef) -> None:
+    """The tests' engine would prove nothing by calls that vLLM does not make."""
+    tree = ast.parse((_HERE / "engine.py").read_text())
+    called = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) in ("worker", "self.scheduler", "part")
+    }
+    assert len(called) > 10
+    assert called <= methods(base).keys()
+
+
+def test_what_is_read_of_requests_and_steps_is_there(vllm: Source) -> None:
+    output = vllm.classes("vllm/v1/core/sched/output.py")
+    for name, read in {
+        "NewRequestData": {"req_id", "block_ids", "num_computed_tokens"},
+        "CachedRequestData": {"req_ids", "resumed_req_ids", "new_block_ids", "num_computed_tokens"},
+        "SchedulerOutput": {"scheduled_new_reqs", "scheduled_cached_reqs", "num_scheduled_tokens"},
+    }.items():
+        fields = {ast.unparse(part.target) for part in output[name].body if isinstance(part, ast.AnnAssign)}
+        assert read <= fields, name
+    request = ast.unparse(methods(vllm.classes("vllm/v1/request.py")["Request"])["__init__"])
+    for field in (
+        "request_id",
+        "prompt_token_ids",
+        "prompt_embeds",
+        "kv_transfer_params",
+        "cache_salt",
+        "lora_request",
+        "mm_features",
+        "num_preemptions",
+    ):
+        assert f"self.{field}" in request, field
+    assert "num_tokens" in methods(vllm.classes("vllm/v1/request.py")["Request"])
+
+
+def test_load_failure_policy_is_read_after_the_connector_is_made(vllm: Source) -> None:
+    init = ast.unparse(methods(vllm.classes("vllm/v1/core/sched/scheduler.py")["Scheduler"])["__init__"])
+    assert init.index("create_connector(") < init.index(".kv_load_failure_policy")
