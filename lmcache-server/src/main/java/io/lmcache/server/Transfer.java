@@ -77,9 +77,9 @@ final class Transfer {
             }
 
             @Override
-            public Taking begin(TokenRange range, KvBuffer source) {
+            public Taking beginAccept(TokenRange range, KvBuffer source) {
                 reach(range);
-                return sink.begin(range, source);
+                return sink.beginAccept(range, source);
             }
         };
     }

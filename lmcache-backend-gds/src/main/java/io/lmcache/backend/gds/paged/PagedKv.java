@@ -199,12 +199,12 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
 
     @Override
     public void accept(TokenRange range, KvBuffer source) {
-        begin(range, source).await();
+        beginAccept(range, source).await();
     }
 
     /** Queues the copies; the buffer is in use until the answer's {@code await} has returned. */
     @Override
-    public Taking begin(TokenRange range, KvBuffer source) {
+    public Taking beginAccept(TokenRange range, KvBuffer source) {
         requireChunk(range, source);
         try {
             KernelStream.Mark taken = switch (source) {
