@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ SIZE = Size() if GPU else Size(4, 64, 4, 2, 16, 128, 1000)
 PREFIXES = (2048, 8192, 32_768) if GPU else (256, 512, 1024)
 QUESTION = 32
 STEP_TOKENS = 8192
+STEPS = ("shapes", "logits", "calls", "first-token")
 DTYPES = ("bfloat16", "float16", "float32", "float8_e4m3fn", "uint8")
 
 
@@ -346,6 +348,8 @@ def home_of(folder: Path, scratch: Path) -> Path:
     """A folder with bin/lmcache; made here for a bundle, which has none."""
     if (folder / "bin/lmcache").exists():
         return folder
+    if not (folder / "runtime").exists():
+        subprocess.run(["tar", "-xzf", folder / "runtime.tar.gz", "-C", folder], check=True)
     command = scratch / "home/bin/lmcache"
     command.parent.mkdir(parents=True)
     (scratch / "home/lib").symlink_to(folder / "lib")
@@ -383,10 +387,28 @@ def in_process_rate(bundle: Path) -> float | None:
     return float(found[1])
 
 
+def run(step: str, scratch: Path, home: Path, model: Any, table: Table, in_process: float | None) -> None:
+    """One of the steps, on servers of its own."""
+    if step == "shapes":
+        with server_of(scratch, home, "shapes", host=True) as server:
+            shapes(server, table)
+    elif step == "logits":
+        with server_of(scratch, home, "logits", host=True) as server:
+            logits(server, model, table)
+    elif step == "calls":
+        with server_of(scratch, home, "calls", host=True) as server:
+            calls(server, model, table, in_process)
+        for host in (False, True):
+            with server_of(scratch, home, f"stores {host}", host) as server:
+                stores(server, model, table, "the host tier" if host else "the file tier")
+    else:
+        first_tokens(scratch, home, model, table)
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("home", type=Path)
-    arguments.add_argument("--steps", nargs="+", default=["shapes", "logits", "calls", "first-token"])
+    arguments.add_argument("--steps", nargs="+", default=STEPS, choices=STEPS)
     arguments.add_argument("--seed", type=int, default=1)
     given = arguments.parse_args()
     random.seed(given.seed)
@@ -397,22 +419,16 @@ def main() -> int:
         scratch = Path(folder)
         home = home_of(given.home.resolve(), scratch)
         in_process = in_process_rate(given.home) if "calls" in given.steps else None
-        if "shapes" in given.steps:
-            with server_of(scratch, home, "shapes", host=True) as server:
-                shapes(server, table)
-        model = Llama(SIZE)
-        if "logits" in given.steps:
-            with server_of(scratch, home, "logits", host=True) as server:
-                logits(server, model, table)
-        if "calls" in given.steps:
-            with server_of(scratch, home, "calls", host=True) as server:
-                calls(server, model, table, in_process)
-            for host in (False, True):
-                tier = "the host tier" if host else "the file tier"
-                with server_of(scratch, home, f"stores {host}", host) as server:
-                    stores(server, model, table, tier)
-        if "first-token" in given.steps:
-            first_tokens(scratch, home, model, table)
+        model: Llama | None = None
+        for step in given.steps:
+            if step != "shapes" and model is None:
+                model = Llama(SIZE)
+            try:
+                run(step, scratch, home, model, table, in_process)
+            except Exception as error:
+                # The other steps may still tell something, and the machine is lent for minutes.
+                traceback.print_exc()
+                table.add(f"step {step}", repr(error)[:60], "equal", False)
     return 0 if table.print() else 1
 
 

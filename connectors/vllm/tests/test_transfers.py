@@ -165,18 +165,19 @@ def test_blocks_are_evicted_under_many_requests(server: RealServer, seeded: rand
         assert engine.counts.get("failed_load_tokens", 0) == 0
 
 
-@pytest.mark.parametrize("kind", ["packed HND", "mla"])
-def test_ranks(server: RealServer, seeded: random.Random, model: str, kind: str) -> None:
+# 200 tokens are 7 chunks. Latent KV is the same in both ranks and kept once.
+@pytest.mark.parametrize("kind, chunks", [("packed HND", 2 * 7), ("mla", 7)])
+def test_ranks(own_server: RealServer, seeded: random.Random, model: str, kind: str, chunks: int) -> None:
     text = prompt(seeded, 200)
     for expected in (0, 199):
-        with Engine(shape_of(kind), server.options, ranks=2, model=model) as engine:
+        with Engine(shape_of(kind), own_server.options, ranks=2, model=model) as engine:
             engine.wait_connected()
             request = Request(text)
             engine.run(request)
             assert request.external_tokens == expected
             assert engine.counts.get("loaded_tokens", 0) == 2 * expected
-            # Latent KV is the same in every rank and is kept once.
-            assert engine.counts.get("stored_tokens", 0) == (0 if expected else 200 if kind == "mla" else 400)
+    own_server.await_files(chunks)
+    assert own_server.stats().tiers[-1].chunks == chunks
 
 
 def test_aborted_while_it_loads(server: RealServer, seeded: random.Random, model: str) -> None:

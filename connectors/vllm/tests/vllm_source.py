@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -55,7 +56,7 @@ def _fetch() -> Path:
     backend.mkdir(parents=True, exist_ok=True)
     (backend / "__init__.py").touch()
     (backend / "build_meta.py").write_text(textwrap.dedent(_BUILD_BACKEND))
-    command = "pip download -q --no-deps --no-binary :all: --no-build-isolation vllm"
+    command = "pip download -q --no-deps --no-binary :all: --no-build-isolation --ignore-requires-python vllm"
     done = subprocess.run(
         [sys.executable, "-m", *command.split(), "--dest", str(_FOLDER)],
         env=os.environ | {"PYTHONPATH": str(backend.parent)},
@@ -65,7 +66,7 @@ def _fetch() -> Path:
         timeout=300,
         check=False,
     )
-    archives = sorted(_FOLDER.glob("vllm-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    archives = list(_FOLDER.glob("vllm-*.tar.gz"))
     if not archives:
-        raise Unreachable(done.stderr.strip().splitlines()[-1])
-    return archives[-1]
+        raise Unreachable((done.stderr.strip() or "pip saved nothing").splitlines()[-1])
+    return max(archives, key=lambda archive: [int(number) for number in re.findall(r"\d+", archive.name)])
