@@ -13,12 +13,16 @@ final class CacheStack {
     /** Read by the launcher, no settings of the cache. */
     private static final Set<String> LAUNCHER_VARIABLES = Set.of("LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS");
 
+    /** Begins the variables of the vLLM connector. */
+    private static final String CONNECTOR_PREFIX = "LMCACHE_JVM_";
+
     private CacheStack() {}
 
     /** Whether the environment configures the cache. */
     static boolean isConfigured(Map<String, String> environment) {
         return environment.keySet().stream()
-                .anyMatch(name -> name.startsWith("LMCACHE_") && !LAUNCHER_VARIABLES.contains(name));
+                .filter(name -> name.startsWith("LMCACHE_") && !name.startsWith(CONNECTOR_PREFIX))
+                .anyMatch(name -> !LAUNCHER_VARIABLES.contains(name));
     }
 
     static LmcacheEngine openConfigured() {

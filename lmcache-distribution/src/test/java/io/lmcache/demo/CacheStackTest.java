@@ -14,6 +14,12 @@ class CacheStackTest {
     }
 
     @Test
+    void theConnectorsVariablesAreNone() {
+        assertThat(CacheStack.isConfigured(Map.of("LMCACHE_JVM_HOME", "/opt/lmcache")))
+                .isFalse();
+    }
+
+    @Test
     void theLaunchersVariablesAreNone() {
         assertThat(CacheStack.isConfigured(
                         Map.of("PATH", "/bin", "LMCACHE_PLUGIN_PATH", "/x", "LMCACHE_JAVA_OPTS", "-Xmx1g")))

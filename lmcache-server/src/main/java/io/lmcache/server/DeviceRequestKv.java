@@ -76,15 +76,15 @@ final class DeviceRequestKv implements RequestKv {
 
             @Override
             public void accept(TokenRange range, KvBuffer source) {
-                begin(range, source).await();
+                beginAccept(range, source).await();
             }
 
             @Override
-            public Taking begin(TokenRange range, KvBuffer source) {
+            public Taking beginAccept(TokenRange range, KvBuffer source) {
                 int start = Math.max(range.start(), wanted.start());
                 int end = Math.min(range.end(), wanted.end());
                 if (start == range.start() && end == range.end()) {
-                    return kv.begin(range, source);
+                    return kv.beginAccept(range, source);
                 }
                 if (start < end) {
                     acceptPart(range, new TokenRange(start, end), source);

@@ -17,6 +17,8 @@ final class Transfer {
     private final RequestKv kv;
     private final BooleanSupplier isOver;
     private int reached;
+    private int asked;
+    private int present;
     private int filled;
 
     /** The client does not want the transfer any more. */
@@ -33,9 +35,14 @@ final class Transfer {
         this.isOver = isOver;
     }
 
-    /** The token that the last chunk begins with that was asked for. */
+    /** The token that the last chunk begins with that was delivered. */
     int reached() {
         return reached;
+    }
+
+    /** The tokens, before the last chunk that was asked for, that were not asked for. */
+    int present() {
+        return present;
     }
 
     /** The tokens that were read from the engine and kept. */
@@ -53,11 +60,21 @@ final class Transfer {
 
             @Override
             public void fill(TokenRange range, KvBuffer destination) {
-                reach(range);
-                source.fill(range, destination);
-                // After the copy: what it read was still the request's KV.
+                beginFill(range, destination).await();
+            }
+
+            @Override
+            public Filling beginFill(TokenRange range, KvBuffer destination) {
+                present += range.start() - asked;
+                asked = range.end();
                 requireWanted();
-                filled += range.length();
+                Filling filling = source.beginFill(range, destination);
+                return () -> {
+                    filling.await();
+                    // After the copy: what it read was still the request's KV.
+                    requireWanted();
+                    filled += range.length();
+                };
             }
         };
     }
@@ -77,9 +94,9 @@ final class Transfer {
             }
 
             @Override
-            public Taking begin(TokenRange range, KvBuffer source) {
+            public Taking beginAccept(TokenRange range, KvBuffer source) {
                 reach(range);
-                return sink.begin(range, source);
+                return sink.beginAccept(range, source);
             }
         };
     }

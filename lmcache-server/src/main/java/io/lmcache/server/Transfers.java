@@ -85,8 +85,8 @@ final class Transfers {
                 StoreResult result = kv.store(tokens, transfer.source());
                 return response(result.storedTokens(), result.presentTokens(), result.declinedTokens());
             } catch (Transfer.Abandoned e) {
-                int present = transfer.reached() - transfer.filled();
-                return response(transfer.filled(), present, tokens.length - transfer.reached());
+                int declined = tokens.length - transfer.filled() - transfer.present();
+                return response(transfer.filled(), transfer.present(), declined);
             }
         });
     }

@@ -16,6 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The client that the documentation shows, run as it stands. */
 class ProtocolExampleTest {
+    private static final String PYTHON = System.getenv().getOrDefault("TEST_PYTHON", "python3");
+
     private static final Path DOCUMENT = Path.of("..", "docs", "protocol.md");
     private static final Path PROTO =
             Path.of("src", "main", "proto", "lmcache", "v1").toAbsolutePath();
@@ -27,15 +29,15 @@ class ProtocolExampleTest {
     @Test
     void printsWhatTheDocumentSays() throws Exception {
         assumeTrue(
-                run(List.of("python3", "-c", "import grpc, grpc_tools")) == 0,
-                "python3 has no grpcio and grpcio-tools here (pip install grpcio grpcio-tools)");
+                run(List.of(PYTHON, "-c", "import grpc, grpc_tools")) == 0,
+                PYTHON + " has no packages grpcio and grpcio-tools; TEST_PYTHON can name one that has");
         Matcher example = EXAMPLE.matcher(Files.readString(DOCUMENT));
         assertThat(example.find())
                 .as("%s has an example and its output", DOCUMENT)
                 .isTrue();
         Files.writeString(directory.resolve("client.py"), example.group(1));
         assertThat(run(List.of(
-                        "python3",
+                        PYTHON,
                         "-m",
                         "grpc_tools.protoc",
                         "-I" + PROTO,
@@ -44,7 +46,7 @@ class ProtocolExampleTest {
                         "lmcache.proto")))
                 .isZero();
         try (ServerProcess server = ServerProcess.start(directory, Map.of("LMCACHE_CHUNK_SIZE", "256"))) {
-            assertThat(run(List.of("python3", "client.py", server.socket().toString())))
+            assertThat(run(List.of(PYTHON, "client.py", server.socket().toString())))
                     .as("%s", Files.readString(directory.resolve("out")))
                     .isZero();
         }

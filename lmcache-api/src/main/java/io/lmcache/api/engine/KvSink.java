@@ -17,7 +17,7 @@ public interface KvSink extends KvEndpoint {
      */
     void accept(TokenRange range, KvBuffer source);
 
-    /** The end of what {@link #begin} has begun. */
+    /** The end of what {@link #beginAccept} has begun. */
     @FunctionalInterface
     interface Taking {
         /** Waits until the buffer is not needed any more. An exception ends the retrieve and reaches its caller. */
@@ -29,7 +29,7 @@ public interface KvSink extends KvEndpoint {
      * valid until {@link Taking#await()} has returned, which is called once for each buffer, in their order, on the same
      * thread, also when the retrieve fails in between.
      */
-    default Taking begin(TokenRange range, KvBuffer source) {
+    default Taking beginAccept(TokenRange range, KvBuffer source) {
         accept(range, source);
         return () -> {};
     }

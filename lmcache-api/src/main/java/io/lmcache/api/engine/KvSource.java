@@ -18,4 +18,24 @@ public interface KvSource extends KvEndpoint {
      * @param destination where it goes; its content before is undefined
      */
     void fill(TokenRange range, KvBuffer destination);
+
+    /** The end of what {@link #beginFill} has begun. */
+    @FunctionalInterface
+    interface Filling {
+        /**
+         * Waits until the bytes are there. An exception ends the store and reaches its caller; the buffer is not written
+         * any more then either.
+         */
+        void await();
+    }
+
+    /**
+     * As {@link #fill}, but may return while the buffer is still being written, by a GPU for instance. The buffer then is
+     * valid until {@link Filling#await()} has returned, which is called once for each buffer, in their order, on the same
+     * thread, also when the store fails in between. The engine's memory is read until then.
+     */
+    default Filling beginFill(TokenRange range, KvBuffer destination) {
+        fill(range, destination);
+        return () -> {};
+    }
 }

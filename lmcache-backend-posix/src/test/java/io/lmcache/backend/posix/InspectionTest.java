@@ -94,7 +94,7 @@ class InspectionTest {
 
     /** A Python that has the package; {@code .ci/run} makes one. */
     private static String python() throws Exception {
-        String python = System.getenv().getOrDefault("LMCACHE_TEST_PYTHON", "python3");
+        String python = System.getenv().getOrDefault("TEST_PYTHON", "python3");
         boolean hasPackage;
         try {
             Process process = new ProcessBuilder(python, "-c", "import safetensors, numpy")
@@ -105,9 +105,7 @@ class InspectionTest {
         } catch (IOException e) {
             hasPackage = false;
         }
-        assumeTrue(
-                hasPackage,
-                python + " has no packages safetensors and numpy; LMCACHE_TEST_PYTHON can name one that has");
+        assumeTrue(hasPackage, python + " has no packages safetensors and numpy; TEST_PYTHON can name one that has");
         return python;
     }
 

@@ -23,6 +23,9 @@ final class EnvironmentVariables {
     private static final Set<String> NO_SETTINGS =
             Set.of(CONFIG_FILE, USE_EXPERIMENTAL, "LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS");
 
+    /** Begins the variables of the vLLM connector, which may be set in the same shell. */
+    private static final String CONNECTOR_PREFIX = "LMCACHE_JVM_";
+
     private static final Set<String> LEGACY_ENGINE_WORDS = Set.of("false", "0", "no", "n", "off");
     private static final Set<String> LMCACHE_TRUE_WORDS = Set.of("true", "1");
 
@@ -52,6 +55,7 @@ final class EnvironmentVariables {
         environment.forEach((variable, text) -> {
             if (!variable.startsWith(ConfigOption.ENVIRONMENT_PREFIX)
                     || NO_SETTINGS.contains(variable)
+                    || variable.startsWith(CONNECTOR_PREFIX)
                     || text.isBlank()) {
                 return;
             }

@@ -31,6 +31,8 @@ import org.slf4j.LoggerFactory;
  */
 final class ChunkWriter {
     private static final Logger LOG = LoggerFactory.getLogger(ChunkWriter.class);
+    /** What a source may be filling beside the chunk that is waited for; a GPU's bus is busy with it for a millisecond. */
+    private static final long BYTES_AHEAD = 64L << 20;
 
     private final RateLimitedLog log = new RateLimitedLog(LOG);
     private final Tiers tiers;
@@ -56,6 +58,7 @@ final class ChunkWriter {
         private final KvSource source;
         private final List<BufferAllocator> memories;
         private final int[] present;
+        private final Fillings fillings;
         private final List<CompletableFuture<List<Integer>>> holders = new ArrayList<>();
         private int storedTokens;
         private int presentTokens;
@@ -66,12 +69,16 @@ final class ChunkWriter {
             this.source = source;
             this.memories = Tiers.memoriesOf(tiers.all(), source::accepts);
             this.present = presentPrefixes(chunks.keys());
+            this.fillings = new Fillings(ahead(layout.chunkBytes(chunks.chunkSize()), memories.getFirst()));
         }
 
         StoreResult run() {
             int index = 0;
-            while (index < chunks.count() && storeChunk(index)) {
-                index++;
+            try (fillings) {
+                while (index < chunks.count() && storeChunk(index)) {
+                    fillings.settle();
+                    index++;
+                }
             }
             int declinedTokens = chunks.tokens() - chunks.tokensIn(index);
             return new StoreResult(storedTokens, presentTokens, declinedTokens, published());
@@ -93,7 +100,7 @@ final class ChunkWriter {
                 holders.add(other);
                 return true;
             }
-            if (!write(index, mine)) {
+            if (!begin(index, mine)) {
                 return false;
             }
             storedTokens += tokens;
@@ -101,50 +108,75 @@ final class ChunkWriter {
             return true;
         }
 
-        private boolean write(int index, CompletableFuture<List<Integer>> done) {
-            ChunkKey key = chunks.keys().get(index);
-            boolean handedOver = false;
-            try (BufferLease lease = filled(index)) {
-                if (lease != null) {
-                    putIntoTiers(index, lease, done);
-                    handedOver = true;
-                }
-            } finally {
-                if (!handedOver) {
-                    finish(key, done, List.of());
-                }
-            }
-            return handedOver;
-        }
-
-        /** The chunk's bytes: those that the first tier holds already, else the engine's; null without memory. */
-        private @Nullable BufferLease filled(int index) {
-            if (index < present[0] && holdsMemory(tiers.first())) {
-                Optional<StoredChunk> held = tiers.first()
-                        .get(chunks.keys().get(index), tiers.first().allocator())
-                        .join();
-                if (held.isPresent() && held.get().meta().equals(meta(index))) {
-                    return held.get().lease();
-                }
-                held.ifPresent(StoredChunk::close);
-            }
-            BufferLease lease = allocate(memories, meta(index).byteSize());
-            if (lease != null) {
-                fill(index, lease);
-            }
-            return lease;
-        }
-
-        private void fill(int index, BufferLease lease) {
-            boolean done = false;
+        private boolean begin(int index, CompletableFuture<List<Integer>> done) {
+            boolean begun = false;
             try {
-                source.fill(chunks.range(index), lease.buffer());
-                done = true;
+                begun = beginReading(index, done) || beginFilling(index, done);
             } finally {
-                if (!done) {
+                if (!begun) {
+                    finish(chunks.keys().get(index), done, List.of());
+                }
+            }
+            return begun;
+        }
+
+        /** True when the first tier holds the chunk's bytes already: the engine's need not be read. */
+        private boolean beginReading(int index, CompletableFuture<List<Integer>> done) {
+            if (index >= present[0] || !holdsMemory(tiers.first())) {
+                return false;
+            }
+            Optional<StoredChunk> held = tiers.first()
+                    .get(chunks.keys().get(index), tiers.first().allocator())
+                    .join();
+            if (held.isPresent() && held.get().meta().equals(meta(index))) {
+                fillings.add(held.get().lease(), () -> {}, outcome(index, done));
+                return true;
+            }
+            held.ifPresent(StoredChunk::close);
+            return false;
+        }
+
+        /** False when there is no memory. */
+        private boolean beginFilling(int index, CompletableFuture<List<Integer>> done) {
+            BufferLease lease = allocate(meta(index).byteSize());
+            if (lease == null) {
+                return false;
+            }
+            boolean begun = false;
+            try {
+                fillings.add(lease, source.beginFill(chunks.range(index), lease.buffer()), outcome(index, done));
+                begun = true;
+            } finally {
+                if (!begun) {
                     lease.close();
                 }
             }
+            return true;
+        }
+
+        /** A buffer; null when there is none for long. */
+        private @Nullable BufferLease allocate(long bytes) {
+            Optional<BufferLease> lease = tryAllocate(memories, bytes);
+            if (lease.isPresent()) {
+                return lease.get();
+            }
+            // What has begun gives its memory back only once it is written.
+            fillings.settleAll();
+            return awaitMemory(memories, bytes);
+        }
+
+        private Fillings.Outcome outcome(int index, CompletableFuture<List<Integer>> done) {
+            return new Fillings.Outcome() {
+                @Override
+                public void filled(BufferLease lease) {
+                    putIntoTiers(index, lease, done);
+                }
+
+                @Override
+                public void abandoned() {
+                    finish(chunks.keys().get(index), done, List.of());
+                }
+            };
         }
 
         private void putIntoTiers(int index, BufferLease lease, CompletableFuture<List<Integer>> done) {
@@ -222,13 +254,24 @@ final class ChunkWriter {
         return !tier.capabilities().contains(BackendCapability.PERSISTENT);
     }
 
-    /** A buffer of the first memory that has one; waits for writes in flight to give theirs back, a bounded number of times. */
-    private @Nullable BufferLease allocate(List<BufferAllocator> memories, long bytes) {
+    /** How many chunks may be filled ahead: enough to keep a source busy, few where memory is short. */
+    private static int ahead(long chunkBytes, BufferAllocator memory) {
+        long enough = Math.max(1, BYTES_AHEAD / chunkBytes);
+        return Math.toIntExact(Math.min(enough, memory.limitBytes() / 8 / chunkBytes));
+    }
+
+    /** A buffer of the first memory that has one. */
+    private static Optional<BufferLease> tryAllocate(List<BufferAllocator> memories, long bytes) {
+        return memories.stream()
+                .flatMap(memory -> memory.tryAllocate(bytes).stream())
+                .findFirst();
+    }
+
+    /** As {@link #tryAllocate}, but waits for writes in flight to give theirs back, a bounded number of times. */
+    private @Nullable BufferLease awaitMemory(List<BufferAllocator> memories, long bytes) {
         for (int attempt = 1; ; attempt++) {
             long seen = activity.writesEnded();
-            Optional<BufferLease> lease = memories.stream()
-                    .flatMap(memory -> memory.tryAllocate(bytes).stream())
-                    .findFirst();
+            Optional<BufferLease> lease = tryAllocate(memories, bytes);
             if (lease.isPresent()) {
                 return lease.get();
             }

@@ -28,7 +28,8 @@ final class Deliveries implements AutoCloseable {
     void begin(TokenRange range, StoredChunk chunk) {
         boolean begun = false;
         try {
-            underway.add(new Delivery(chunk, sink.begin(range, chunk.lease().buffer())));
+            underway.add(
+                    new Delivery(chunk, sink.beginAccept(range, chunk.lease().buffer())));
             begun = true;
         } finally {
             if (!begun) {

@@ -356,6 +356,7 @@ class ConfigLoaderTest {
     void variablesOfTheLauncherAndOfOthersAreNoSettings() {
         LmcacheConfig config = load(Map.of(
                 "LMCACHE_PLUGIN_PATH", "/plugins",
+                "LMCACHE_JVM_HOME", "/opt/lmcache",
                 "LMCACHE_JAVA_OPTS", "-Xmx1g",
                 "LMCACHE_USE_EXPERIMENTAL", "True",
                 "PATH", "/bin",

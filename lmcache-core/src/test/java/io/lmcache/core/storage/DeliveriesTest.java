@@ -36,11 +36,11 @@ class DeliveriesTest {
 
         @Override
         public void accept(TokenRange range, KvBuffer source) {
-            throw new AssertionError("begin is there");
+            throw new AssertionError("beginAccept is there");
         }
 
         @Override
-        public Taking begin(TokenRange range, KvBuffer source) {
+        public Taking beginAccept(TokenRange range, KvBuffer source) {
             int mine = number++;
             seen.add("begin " + mine);
             return () -> seen.add("took " + mine);
@@ -90,15 +90,15 @@ class DeliveriesTest {
         KvSink refusesTheSecond = new KvSink() {
             @Override
             public void accept(TokenRange range, KvBuffer source) {
-                throw new AssertionError("begin is there");
+                throw new AssertionError("beginAccept is there");
             }
 
             @Override
-            public Taking begin(TokenRange range, KvBuffer source) {
+            public Taking beginAccept(TokenRange range, KvBuffer source) {
                 if (!seen.isEmpty()) {
                     throw new IllegalStateException("enough");
                 }
-                return slow.begin(range, source);
+                return slow.beginAccept(range, source);
             }
         };
         assertThatThrownBy(() -> {
@@ -117,11 +117,11 @@ class DeliveriesTest {
         KvSink fails = new KvSink() {
             @Override
             public void accept(TokenRange range, KvBuffer source) {
-                throw new AssertionError("begin is there");
+                throw new AssertionError("beginAccept is there");
             }
 
             @Override
-            public Taking begin(TokenRange range, KvBuffer source) {
+            public Taking beginAccept(TokenRange range, KvBuffer source) {
                 int mine = seen.size();
                 seen.add("begin");
                 return () -> {

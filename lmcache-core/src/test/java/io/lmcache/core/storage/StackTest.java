@@ -442,6 +442,70 @@ class StackTest {
         }
 
         @Test
+        void aSourceFillsChunksAheadAndNoneIsStoredBeforeItsBytesAreThere() {
+            KvCache cache = twoTiers();
+            LateSource source = new LateSource();
+            StoreResult result = cache.store(prompt(20 * CHUNK_TOKENS), source);
+            assertThat(source.mostUnderway).isGreaterThan(1);
+            assertThat(source.underway).as("returned with fillings under way").isZero();
+            assertThat(result.storedTokens()).isEqualTo(20 * CHUNK_TOKENS);
+            assertThat(result.published().join())
+                    .isEqualTo(Map.of("fast", 20 * CHUNK_TOKENS, "slow", 20 * CHUNK_TOKENS));
+            // Every chunk of either tier has its bytes.
+            assertThat(retrieve(cache, prompt(20 * CHUNK_TOKENS))).isEqualTo(ranges(0, 20 * CHUNK_TOKENS));
+            fastTier.clear();
+            assertThat(retrieve(cache, prompt(20 * CHUNK_TOKENS))).isEqualTo(ranges(0, 20 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void whatAFillingHoldsIsGivenBackWhenTheNextChunkNeedsIt() {
+            // Room for eight chunks, of which seven are somebody else's, and one attempt to get any.
+            MemoryTier small = MemoryTier.persistent(64 * CHUNK_BYTES, 8 * CHUNK_BYTES);
+            KvCache cache = engine(
+                            null,
+                            small,
+                            new StackOptions(
+                                    SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 1, SHORT, 1000, SHORT))
+                    .cache(SCOPE);
+            List<AutoCloseable> hog = new ArrayList<>();
+            for (int i = 0; i < 7; i++) {
+                hog.add(small.allocator().tryAllocate(CHUNK_BYTES).orElseThrow());
+            }
+            LateSource source = new LateSource();
+            StoreResult result = cache.store(prompt(3 * CHUNK_TOKENS), source);
+            hog.forEach(StackTest::close);
+            assertThat(source.mostUnderway).isEqualTo(1);
+            assertThat(result.storedTokens()).isEqualTo(3 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void aChunkWhoseBytesDoNotArriveEndsTheStoreThereAndCanBeStoredAgain() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(10 * CHUNK_TOKENS);
+            LateSource source = new LateSource();
+            source.lost = new TokenRange(2 * CHUNK_TOKENS, 3 * CHUNK_TOKENS);
+            assertThatThrownBy(() -> cache.store(prompt, source)).hasMessage("lost");
+            assertThat(source.underway).as("fillings nobody waited for").isZero();
+            assertThat(cache.lookup(prompt)).isEqualTo(2 * CHUNK_TOKENS);
+            assertThat(fastTier.chunks).as("nothing beyond the gap").hasSize(2);
+            StoreResult again = cache.store(prompt, StackTest::fill);
+            assertThat(again.storedTokens()).isEqualTo(8 * CHUNK_TOKENS);
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 10 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void aChunkThatASourceRefusesToBeginLeavesThoseBegunBeforeStored() {
+            KvCache cache = twoTiers();
+            int[] prompt = prompt(10 * CHUNK_TOKENS);
+            LateSource source = new LateSource();
+            source.refused = new TokenRange(3 * CHUNK_TOKENS, 4 * CHUNK_TOKENS);
+            assertThatThrownBy(() -> cache.store(prompt, source)).hasMessage("refused");
+            assertThat(source.underway).isZero();
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 3 * CHUNK_TOKENS));
+            assertThat(cache.store(prompt, StackTest::fill).storedTokens()).isEqualTo(7 * CHUNK_TOKENS);
+        }
+
+        @Test
         void waitsForAWriteToGiveItsBufferBack() throws Exception {
             // Without a memory tier the staging memory of the slow tier holds four chunks.
             KvCache cache = engine(
@@ -646,6 +710,34 @@ class StackTest {
                 assertThat(e.code()).isEqualTo(ErrorCode.CLOSED);
                 return true;
             }
+        }
+    }
+
+    /** Writes the bytes of a chunk when it is waited for. */
+    private static final class LateSource implements KvSource {
+        private int underway;
+        private int mostUnderway;
+        private @Nullable TokenRange lost;
+        private @Nullable TokenRange refused;
+
+        @Override
+        public void fill(TokenRange range, KvBuffer destination) {
+            throw new AssertionError("beginFill is there");
+        }
+
+        @Override
+        public Filling beginFill(TokenRange range, KvBuffer destination) {
+            if (range.equals(refused)) {
+                throw new IllegalStateException("refused");
+            }
+            mostUnderway = Math.max(mostUnderway, ++underway);
+            return () -> {
+                underway--;
+                if (range.equals(lost)) {
+                    throw new IllegalStateException("lost");
+                }
+                StackTest.fill(range, destination);
+            };
         }
     }
 

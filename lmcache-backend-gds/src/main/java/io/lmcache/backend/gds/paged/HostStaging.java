@@ -9,20 +9,21 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Device memory that chunks in host memory pass through on their way to a paged cache. There are two buffers and a stream
- * for copies beside the request's, so that one chunk is on the bus while the one before it is scattered.
+ * Device memory that chunks in host memory pass through on their way to and from a paged cache. There are two buffers and a
+ * stream for copies beside the request's, so that one chunk is on the bus while another is scattered or gathered.
  *
  * <p>For one thread at a time. Close it before the memory goes.
  */
 final class HostStaging implements Closeable {
-    /** What is done with a chunk that has come to the device; queued on the request's stream. */
+    /** What is done with a chunk on the device: a scatter or a gather, queued on the request's stream. */
     @FunctionalInterface
-    interface Scatter {
+    interface Work {
         /** Queues it. */
-        void from(DeviceBuffer chunk) throws IOException;
+        void with(DeviceBuffer chunk) throws IOException;
     }
 
-    private record Slot(DeviceBuffer memory, KernelStream.Mark copied, KernelStream.Mark scattered) {}
+    /** A buffer, with the ends of the last copy and of the last work that used it. */
+    private record Slot(DeviceBuffer memory, KernelStream.Mark copied, KernelStream.Mark worked) {}
 
     private final KernelStream stream;
     private final KernelStream.Owned copies;
@@ -72,23 +73,35 @@ final class HostStaging implements Closeable {
         return slots[0].memory.byteSize();
     }
 
-    /** Room for a chunk that is gathered, until the request's stream is past what is queued with it. */
-    DeviceBuffer forGather(long bytes) {
-        return slots[turn].memory.slice(0, bytes);
-    }
-
-    /** Queues a copy of the chunk and what is done with it then; the answer is when its host memory is not needed any more. */
-    KernelStream.Mark bring(MemorySegment chunk, Scatter scatter) throws IOException {
-        turn = 1 - turn;
-        Slot slot = slots[turn];
+    /** Queues a copy of the chunk and its scatter then; the answer is when its host memory is not needed any more. */
+    KernelStream.Mark bring(MemorySegment chunk, Work scatter) throws IOException {
+        Slot slot = nextSlot();
         DeviceBuffer staged = slot.memory.slice(0, chunk.byteSize());
-        copies.waitFor(slot.scattered);
+        copies.waitFor(slot.worked);
         copies.copyToDevice(chunk, staged);
         copies.set(slot.copied);
         stream.waitFor(slot.copied);
-        scatter.from(staged);
-        stream.set(slot.scattered);
+        scatter.with(staged);
+        stream.set(slot.worked);
         return slot.copied;
+    }
+
+    /** Queues a gather of the chunk and its copy then, and sets the mark to where its host memory holds it. */
+    void take(MemorySegment chunk, Work gather, KernelStream.Mark taken) throws IOException {
+        Slot slot = nextSlot();
+        DeviceBuffer staged = slot.memory.slice(0, chunk.byteSize());
+        stream.waitFor(slot.copied);
+        gather.with(staged);
+        stream.set(slot.worked);
+        copies.waitFor(slot.worked);
+        copies.copyToHost(staged, chunk);
+        copies.set(slot.copied);
+        copies.set(taken);
+    }
+
+    private Slot nextSlot() {
+        turn = 1 - turn;
+        return slots[turn];
     }
 
     /** Waits for copies that a failure has left behind. */

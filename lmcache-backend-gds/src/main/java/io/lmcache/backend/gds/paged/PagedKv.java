@@ -25,7 +25,8 @@ import java.util.Optional;
  *
  * <p>Chunks in device memory are copied in one step; for those in host memory there is a staging buffer, and a stream for
  * the copies beside the caller's. A call of {@link #fill} or {@link #accept} returns when the chunk's buffer is no longer in
- * use, which for a scatter from host memory is before the cache is written: that still runs on the stream.
+ * use, which for a scatter from host memory is before the cache is written: that still runs on the stream. Those of
+ * {@link #beginFill} and {@link #beginAccept} do not wait.
  *
  * <p>For one thread at a time, as its stream is. Close it before the stream and the cache go.
  */
@@ -37,6 +38,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     private final KvCopyKernel kernel;
     private final Optional<HostStaging> staging;
     private final KernelStream.Mark scattered;
+    private final Marks filling;
     private boolean closed;
 
     /** The device memory of a request; staging is absent when all its chunks are in device memory. */
@@ -53,7 +55,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             KernelStream stream,
             Leases leases,
             Optional<HostStaging> staging,
-            KernelStream.Mark scattered)
+            KernelStream.Mark scattered,
+            Marks filling)
             throws IOException {
         this.cache = cache;
         this.tokens = slots.tokens(cache.blockSize());
@@ -61,6 +64,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         this.leases = leases;
         this.staging = staging;
         this.scattered = scattered;
+        this.filling = filling;
         DeviceBuffer tables = device(leases.tables);
         cache.requireDevice("the allocator", tables.ordinal());
         TokenSlots onDevice = uploadTables(tables, slots);
@@ -114,7 +118,14 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
                 staging = Optional.of(
                         resources.add(HostStaging.open(stream, device(leases.staging.get()), stagingBytes)));
             }
-            PagedKv request = new PagedKv(cache, slots, stream, leases, staging, resources.add(stream.newMark()));
+            PagedKv request = new PagedKv(
+                    cache,
+                    slots,
+                    stream,
+                    leases,
+                    staging,
+                    resources.add(stream.newMark()),
+                    resources.add(new Marks(stream)));
             opened = true;
             return request;
         } finally {
@@ -181,30 +192,42 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
 
     @Override
     public void fill(TokenRange range, KvBuffer destination) {
+        beginFill(range, destination).await();
+    }
+
+    /** Queues the copies; buffer and cache are in use until the answer's {@code await} has returned. */
+    @Override
+    public Filling beginFill(TokenRange range, KvBuffer destination) {
         requireChunk(range, destination);
         try {
+            KernelStream.Mark filled = filling.next();
             switch (destination) {
-                case DeviceBuffer buffer -> kernel.gather(List.of(new ChunkBuffer(range, buffer)));
-                case HostBuffer(MemorySegment segment) -> {
-                    DeviceBuffer staged = staging(segment.byteSize()).forGather(segment.byteSize());
-                    kernel.gather(List.of(new ChunkBuffer(range, staged)));
-                    stream.copyToHost(staged, segment);
+                case DeviceBuffer buffer -> {
+                    kernel.gather(List.of(new ChunkBuffer(range, buffer)));
+                    stream.set(filled);
                 }
+                case HostBuffer(MemorySegment segment) ->
+                    staging(segment.byteSize())
+                            .take(segment, chunk -> kernel.gather(List.of(new ChunkBuffer(range, chunk))), filled);
             }
-            stream.synchronize();
+            return () -> {
+                await("gather " + range, filled);
+                filling.reuse(filled);
+            };
         } catch (IOException e) {
+            drain(e);
             throw deviceFailure("gather " + range, e);
         }
     }
 
     @Override
     public void accept(TokenRange range, KvBuffer source) {
-        begin(range, source).await();
+        beginAccept(range, source).await();
     }
 
     /** Queues the copies; the buffer is in use until the answer's {@code await} has returned. */
     @Override
-    public Taking begin(TokenRange range, KvBuffer source) {
+    public Taking beginAccept(TokenRange range, KvBuffer source) {
         requireChunk(range, source);
         try {
             KernelStream.Mark taken = switch (source) {
@@ -217,22 +240,23 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
                     staging(segment.byteSize())
                             .bring(segment, chunk -> kernel.scatter(List.of(new ChunkBuffer(range, chunk))));
             };
-            return () -> await(range, taken);
+            return () -> await("scatter " + range, taken);
         } catch (IOException e) {
             drain(e);
             throw deviceFailure("scatter " + range, e);
         }
     }
 
-    private static void await(TokenRange range, KernelStream.Mark taken) {
+    private void await(String operation, KernelStream.Mark done) {
         try {
-            taken.await();
+            done.await();
         } catch (IOException e) {
-            throw deviceFailure("scatter " + range, e);
+            drain(e);
+            throw deviceFailure(operation, e);
         }
     }
 
-    /** After a failure: what was queued before it may still read the buffer, which the caller is about to give up. */
+    /** After a failure: what was queued before it may still use the buffer, which the caller is about to give up. */
     private void drain(IOException failure) {
         try {
             stream.synchronize();
@@ -321,6 +345,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         closed = true;
         try (ResourceStack resources = new ResourceStack()) {
             resources.add(scattered);
+            resources.add(filling);
             staging.ifPresent(resources::add);
             stream.synchronize();
         } catch (IOException e) {

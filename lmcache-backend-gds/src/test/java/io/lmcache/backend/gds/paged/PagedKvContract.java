@@ -7,6 +7,8 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.KvSink;
+import io.lmcache.api.engine.KvSource;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
@@ -224,6 +226,91 @@ abstract class PagedKvContract {
             }
         }
         cache.assertHolds(expected);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void severalChunksAreFilledAtATimeAndEachIsThereWhenItWasWaitedFor(CacheShape shape) throws IOException {
+        Cache cache = new Cache(shape, SMALL);
+        Request request = cache.request();
+        List<Filled> begun = new ArrayList<>();
+        try (PagedKv paged = request.open(request.blockTable(), cache.chunkBytes(new TokenRange(0, 32)))) {
+            // More than there are staging buffers, of which the last is shorter, twice: marks are used again.
+            for (int round = 0; round < 2; round++) {
+                for (int token = 0; token < 170; token += 32) {
+                    begun.add(new Filled(request, paged, new TokenRange(token, Math.min(token + 32, 170))));
+                }
+                for (Filled chunk : begun) {
+                    chunk.awaitAndCheck();
+                }
+                begun.clear();
+            }
+        } finally {
+            for (Filled chunk : begun) {
+                chunk.memory.close();
+            }
+        }
+    }
+
+    /** A chunk in host memory and one in device memory, whose filling has begun. */
+    private final class Filled {
+        private final Request request;
+        private final TokenRange range;
+        private final HostMemory memory;
+        private final DeviceBuffer onDevice;
+        private final KvSource.Filling host;
+        private final KvSource.Filling device;
+
+        private Filled(Request request, PagedKv paged, TokenRange range) throws IOException {
+            this.request = request;
+            this.range = range;
+            this.memory = PagedKvContract.this.device.hostMemory(request.cache.chunkBytes(range));
+            this.onDevice = PagedKvContract.this.device.allocate(request.cache.chunkBytes(range));
+            this.host = paged.beginFill(range, new HostBuffer(memory.segment()));
+            this.device = paged.beginFill(range, onDevice);
+        }
+
+        private void awaitAndCheck() throws IOException {
+            try (memory) {
+                host.await();
+                assertThat(memory.segment().toArray(ValueLayout.JAVA_BYTE))
+                        .as("%s on the host, seed %d", range, seed)
+                        .isEqualTo(request.chunk(range));
+            }
+            device.await();
+            assertThat(PagedKvContract.this.device.read(onDevice))
+                    .as("%s on the device, seed %d", range, seed)
+                    .isEqualTo(request.chunk(range));
+        }
+    }
+
+    @Test
+    void chunksFilledWhileOthersAreTakenShareTheStagingWithThem() throws IOException {
+        Cache cache = new Cache(CacheShape.KEYS_FIRST_NHD, SMALL);
+        Request request = cache.request();
+        int bytes = cache.chunkBytes(new TokenRange(0, 32));
+        try (HostMemory taken = device.hostMemory(5L * bytes);
+                HostMemory filled = device.hostMemory(5L * bytes)) {
+            byte[] content = bytes(5 * bytes);
+            taken.segment().copyFrom(MemorySegment.ofArray(content));
+            try (PagedKv paged = request.open(request.blockTable(), bytes)) {
+                List<Runnable> ends = new ArrayList<>();
+                for (int i = 0; i < 5; i++) {
+                    TokenRange range = new TokenRange(32 * i, 32 * (i + 1));
+                    long offset = (long) i * bytes;
+                    KvSink.Taking taking = paged.beginAccept(
+                            range, new HostBuffer(taken.segment().asSlice(offset, bytes)));
+                    KvSource.Filling filling = paged.beginFill(
+                            range, new HostBuffer(filled.segment().asSlice(offset, bytes)));
+                    ends.add(taking::await);
+                    ends.add(filling::await);
+                }
+                ends.forEach(Runnable::run);
+            }
+            assertThat(filled.segment().toArray(ValueLayout.JAVA_BYTE))
+                    .as("what was scattered just before, seed %d", seed)
+                    .isEqualTo(content);
+        }
     }
 
     @Test

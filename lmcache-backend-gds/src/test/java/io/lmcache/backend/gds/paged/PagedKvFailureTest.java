@@ -7,13 +7,16 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.KvSource;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.backend.gds.kernel.StandInDevice;
 import io.lmcache.backend.gds.kernel.TestDevice;
 import io.lmcache.backend.gds.standin.StandIns;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import jcuda.driver.CUresult;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -67,6 +70,31 @@ final class PagedKvFailureTest {
     }
 
     @Test
+    void aFailedCopyToTheHostLeavesNothingUnderWayThatUsesTheChunk() throws IOException {
+        try (PagedKv paged = openRequest(chunk.byteSize());
+                TestDevice.HostMemory host = device.hostMemory(chunk.byteSize())) {
+            StandIns.fail("cuMemcpyDtoHAsync", CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 1);
+            assertDeviceFailure(() -> paged.beginFill(RANGE, new HostBuffer(host.segment())));
+            paged.fill(RANGE, new HostBuffer(host.segment()));
+        }
+    }
+
+    @Test
+    void aFillingThatFailsIsOverAllTheSame() throws IOException {
+        PagedKv paged = openRequest(chunk.byteSize());
+        try (TestDevice.HostMemory host = device.hostMemory(chunk.byteSize())) {
+            KvSource.Filling filling = paged.beginFill(RANGE, new HostBuffer(host.segment()));
+            StandIns.fail("cuEventQuery", CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 1);
+            assertDeviceFailure(filling::await);
+            host.segment().fill((byte) 7);
+            paged.close();
+            assertThat(host.segment().toArray(ValueLayout.JAVA_BYTE))
+                    .as("written after the wait")
+                    .containsOnly(7);
+        }
+    }
+
+    @Test
     void aStreamThatFailsAtTheEndStillGivesTheMemoryBack() {
         PagedKv paged = openRequest();
         StandIns.fail("cuStreamSynchronize", CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 1);
@@ -75,7 +103,11 @@ final class PagedKvFailureTest {
     }
 
     private PagedKv openRequest() {
-        return PagedKv.tryOpen(cache, BlockTable.of(1), device.stream(), memory, 0)
+        return openRequest(0);
+    }
+
+    private PagedKv openRequest(long stagingBytes) {
+        return PagedKv.tryOpen(cache, BlockTable.of(1), device.stream(), memory, stagingBytes)
                 .orElseThrow();
     }
 
