@@ -53,9 +53,7 @@ final class GdsBackend implements StorageBackend {
     private final SlabAllocator hostAllocator;
     private final ChunkDirectory directory;
     private final OpenFiles files;
-    // Each kind of work has threads of its own: a burst of stores does not stand in the way of a load, and neither in
-    // that
-    // of a lookup.
+    // Each kind of work has threads of its own: a burst of stores holds up no load, and neither holds up a lookup.
     private final IoThreads lookupThreads;
     private final IoThreads readThreads;
     private final IoThreads writeThreads;

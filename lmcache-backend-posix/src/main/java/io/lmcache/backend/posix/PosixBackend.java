@@ -44,9 +44,7 @@ final class PosixBackend implements StorageBackend {
     private final ChunkDirectory directory;
     private final HostRegion region;
     private final SlabAllocator allocator;
-    // Each kind of work has threads of its own: a burst of stores does not stand in the way of a load, and neither in
-    // that
-    // of a lookup.
+    // Each kind of work has threads of its own: a burst of stores holds up no load, and neither holds up a lookup.
     private final IoThreads lookupThreads;
     private final IoThreads readThreads;
     private final IoThreads writeThreads;

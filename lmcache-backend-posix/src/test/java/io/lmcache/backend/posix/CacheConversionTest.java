@@ -214,6 +214,20 @@ class CacheConversionTest {
     }
 
     @Test
+    void aChunkWhoseMetadataIsMissingIsWrittenAgain() throws IOException {
+        storeNative(2);
+        convert(FileFormat.LMCACHE_0_3_2);
+        Path chunk = file(target(), FileFormat.LMCACHE_0_3_2, TestChunks.key(1));
+        Path metadata = chunk.resolveSibling(chunk.getFileName() + ".metadata");
+        Files.delete(metadata);
+
+        Report again = convert(FileFormat.LMCACHE_0_3_2);
+        assertThat(again.converted()).isOne();
+        assertThat(again.present()).isOne();
+        assertThat(metadata).exists();
+    }
+
+    @Test
     void aSecondWriterOfTheSameFilesDoesNoHarm() throws IOException {
         storeNative(3);
         try (StorageBackend backend = open(target(), FileFormat.LMCACHE_0_3_2)) {
@@ -290,6 +304,24 @@ class CacheConversionTest {
         assertThat(problems).singleElement().asString().contains("has no name in that format", "'_'");
     }
 
+    @Test
+    void twoChunksThatWouldHaveOneNameAreNotBothTakenForConverted() throws IOException {
+        KeyScope other = KeyScope.of(TestChunks.SCOPE.model(), KvLayout.kv(KvDtype.BFLOAT16, 2, 2, 16));
+        storeNative(1);
+        try (StorageBackend backend = TestBackends.open(source())) {
+            assertThat(TestBackends.put(backend, TestChunks.key(other, 0), new ChunkMeta(other.layout(), 256)))
+                    .isEqualTo(PutOutcome.stored());
+        }
+        for (int run = 0; run < 2; run++) {
+            problems.clear();
+            Report report = convert(FileFormat.LMCACHE_0_3_2);
+            assertThat(report.converted() + report.present()).isOne();
+            assertThat(report.refused()).isOne();
+            assertThat(report.isComplete()).isFalse();
+            assertThat(problems).singleElement().asString().contains("another dtype or shape");
+        }
+    }
+
     // What is not sound
 
     @Test
@@ -338,6 +370,16 @@ class CacheConversionTest {
                         .resolveSibling(file.getFileName().toString().replaceFirst("^.", "f")));
         assertThat(convert(FileFormat.LMCACHE_0_3_2).corrupt()).isOne();
         assertThat(problems).singleElement().asString().contains("another name");
+    }
+
+    @Test
+    void aFileWhoseNameItsFormatDoesNotHaveIsNamedWithTheReason() throws IOException {
+        LmcacheWriter.Chunk chunk = GoldenChunks.of05().getFirst().chunk();
+        Path file = source().resolve("99/9/m%401%400%403e7%40half.kvcache.safetensors");
+        Files.createDirectories(file.getParent());
+        Files.write(file, LmcacheWriter.header(chunk, true));
+        assertThat(convert(FileFormat.LMCACHE_0_5).corrupt()).isOne();
+        assertThat(problems).singleElement().asString().contains("its format does not have", "below a thousand");
     }
 
     // Bad input

@@ -21,7 +21,12 @@ import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.backend.posix.directory.ChunkDirectory;
 import io.lmcache.backend.posix.directory.ChunkName;
+import io.lmcache.backend.posix.directory.Counters;
+import io.lmcache.backend.posix.directory.DirectorySettings;
+import io.lmcache.backend.posix.directory.DirectorySettings.FsyncMode;
+import io.lmcache.backend.posix.directory.DirectorySettings.Sharding;
 import io.lmcache.backend.posix.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.ByteArrayOutputStream;
@@ -31,6 +36,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -321,21 +327,16 @@ class LmcacheFilesTest {
             Files.setLastModifiedTime(
                     metadata(file), FileTime.from(Instant.now().minus(Duration.ofMinutes(2))));
         }
-        // The sweep at the start sees to it, where a limit makes it look at the chunks.
-        try (StorageBackend backend = open(FileFormat.LMCACHE_0_5, "ttl_seconds", "3600")) {
-            awaitCount(backend, "stale_metadata", 1);
-            assertThat(metadata(old)).doesNotExist();
-            assertThat(metadata(fresh)).exists();
-            assertThat(metadata(whole)).exists();
+        // A limit makes a sweep look at the chunks.
+        DirectorySettings settings =
+                new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ofHours(1), 0);
+        try (ChunkDirectory directory = ChunkDirectory.open(
+                settings, FileFormat.LMCACHE_0_5.create(true, true), new Counters(), Clock.systemUTC())) {
+            directory.clean().get(10, TimeUnit.SECONDS);
         }
-    }
-
-    private static void awaitCount(StorageBackend backend, String counter, long atLeast) throws InterruptedException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-        while (count(backend, counter) < atLeast) {
-            assertThat(System.nanoTime()).as("the deadline for %s", counter).isLessThan(deadline);
-            TimeUnit.MILLISECONDS.sleep(5);
-        }
+        assertThat(metadata(old)).doesNotExist();
+        assertThat(metadata(fresh)).exists();
+        assertThat(metadata(whole)).exists();
     }
 
     // Bounds

@@ -156,7 +156,17 @@ class SharingCampaignTest {
             process = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();
+            endAfter(Math.round(seconds) + MOST_SECONDS);
             output = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
+        }
+
+        /** A worker that hangs is killed: nothing else interrupts the wait for its output. */
+        private void endAfter(long mostSeconds) {
+            var _ = process.onExit().orTimeout(mostSeconds, TimeUnit.SECONDS).whenComplete((_, timeout) -> {
+                if (timeout != null) {
+                    process.destroyForcibly();
+                }
+            });
         }
 
         String line(String beginning, long seed) throws IOException {

@@ -72,10 +72,18 @@ public final class OpenFiles {
         // What is open has the identity from before, unless somebody replaced the file in between; then it is not
         // shared.
         SharedFile file = new SharedFile(opened.get(), before.orElseGet(Object::new));
-        if (file.isCurrent() && file.tryShare()) {
-            files.put(key, file);
+        boolean examined = false;
+        try {
+            if (file.isCurrent() && file.tryShare()) {
+                files.put(key, file);
+            }
+            examined = true;
+            return Optional.of(file);
+        } finally {
+            if (!examined) {
+                file.close();
+            }
         }
-        return Optional.of(file);
     }
 
     /** Keeps the key's file open no longer. */

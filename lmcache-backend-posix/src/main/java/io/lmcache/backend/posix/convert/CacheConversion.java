@@ -163,15 +163,27 @@ public final class CacheConversion {
             Optional<String> objection = objectionTo(chunk.found());
             if (objection.isPresent()) {
                 refuse(file, objection.get());
-            } else if (copy.copy(chunk, target(chunk.found()))) {
-                converted++;
-                bytes += chunk.meta().byteSize();
             } else {
-                present++;
+                note(copy.copy(chunk, target(chunk.found())), file, chunk);
             }
         } catch (SourceException e) {
             corrupt++;
             listener.notCarried(file.path(), String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void note(PayloadCopy.Outcome outcome, SourceFiles.File file, SourceChunk chunk) {
+        switch (outcome) {
+            case COPIED -> {
+                converted++;
+                bytes += chunk.meta().byteSize();
+            }
+            case PRESENT -> present++;
+            case NAME_TAKEN ->
+                refuse(
+                        file,
+                        "would have the name of a chunk of another dtype or shape that is in the target; convert one of"
+                                + " them into a directory of its own");
         }
     }
 

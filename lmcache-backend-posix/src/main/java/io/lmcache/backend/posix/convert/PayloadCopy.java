@@ -25,27 +25,36 @@ final class PayloadCopy implements AutoCloseable {
         void take(MemorySegment step, long start) throws IOException;
     }
 
+    /** What became of a chunk. */
+    enum Outcome {
+        COPIED,
+        /** A copy of it is there. */
+        PRESENT,
+        /** Another chunk of the same name is there, and stays. */
+        NAME_TAKEN
+    }
+
     /**
-     * Copies one chunk, unless a copy of it is there; says whether it was copied.
+     * Copies one chunk, unless a file is there that is to stay.
      *
      * @throws SourceException when the chunk is not what it should be; nothing is written then
      * @throws IOException when the target cannot be written
      */
-    boolean copy(SourceChunk chunk, ChunkDirectory target) throws IOException {
+    Outcome copy(SourceChunk chunk, ChunkDirectory target) throws IOException {
         Optional<Path> there = target.find(chunk.key());
         if (there.isPresent()) {
-            if (isCopy(there.get(), chunk, target)) {
-                return false;
+            int crc = pass(chunk, (_, _) -> {});
+            HeaderCheck check = WholeFileCheck.of(there.get(), target.format(), chunk.key());
+            if (check instanceof HeaderCheck.Other) {
+                return Outcome.NAME_TAKEN;
+            }
+            if (check.equals(HeaderCheck.Valid.of(chunk.meta(), crc)) && target.hasItsMetadata(there.get())) {
+                return Outcome.PRESENT;
             }
             target.remove(chunk.key());
         }
         write(chunk, target);
-        return true;
-    }
-
-    private boolean isCopy(Path file, SourceChunk chunk, ChunkDirectory target) throws IOException {
-        int crc = pass(chunk, (_, _) -> {});
-        return WholeFileCheck.of(file, target.format(), chunk.key()).equals(HeaderCheck.Valid.of(chunk.meta(), crc));
+        return Outcome.COPIED;
     }
 
     /** Reads the payload once and checks it; returns its checksum. */

@@ -151,6 +151,11 @@ public final class ChunkDirectory implements AutoCloseable {
         return Optional.empty();
     }
 
+    /** Whether LMCache finds the chunk in that file: its metadata file is there, where the format has one. */
+    public boolean hasItsMetadata(Path file) {
+        return ChunkFileNames.metadataOf(file).map(Files::exists).orElse(true);
+    }
+
     private void noteSeen(ChunkRoot root, String name, BasicFileAttributes file) {
         long payloadBytes = Math.max(0, file.size() - ChunkFileFormat.HEADER_BYTES);
         index.add(

@@ -220,8 +220,19 @@ final class ChunkRoot implements AutoCloseable {
             return;
         }
         if (!identityOf(target).equals(Optional.of(identity))) {
-            // A writer replaced the file since it was judged.
-            Files.move(target, file, StandardCopyOption.ATOMIC_MOVE);
+            giveBack(target, file);
+        }
+    }
+
+    /** Undoes the move of a file that a writer has put in the place of the one that was judged. */
+    private static void giveBack(Path quarantined, Path file) throws IOException {
+        if (ChunkFileNames.metadataOf(file).isPresent()) {
+            // The writer's metadata file may just have been deleted. A chunk without one is found here, so it is not
+            // stored
+            // again, but never by LMCache; one that is gone is computed again by whoever asks.
+            Files.deleteIfExists(quarantined);
+        } else {
+            Files.move(quarantined, file, StandardCopyOption.ATOMIC_MOVE);
         }
     }
 

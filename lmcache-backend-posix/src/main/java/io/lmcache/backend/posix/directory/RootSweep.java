@@ -110,7 +110,7 @@ final class RootSweep {
                 .filter(writer -> !isAlive(writer))
                 .ifPresent(_ -> delete(file, Event.STALE_TEMPORARIES));
         ChunkFileNames.chunkOf(file)
-                .filter(chunk -> isOlderThan(ORPHAN_TIME, attributes) && !Files.exists(chunk))
+                .filter(chunk -> isOlderThan(ORPHAN_TIME, attributes) && Files.notExists(chunk))
                 .ifPresent(_ -> delete(file, Event.STALE_METADATA));
     }
 

@@ -72,10 +72,18 @@ public record FoundChunk(
             return candidates.stream()
                     .filter(chunk -> chunk.format().name(chunk.key()).equals(new ChunkName.Below(path)))
                     .findFirst()
-                    .orElseThrow(() -> new IOException("has another name, or lies elsewhere, than its chunk's file"));
+                    .orElseThrow(() -> new IOException(objectionToName(candidates.getFirst())));
         } catch (LmcacheException | ArithmeticException e) {
             throw new IOException("describes no chunk: " + e.getMessage(), e);
         }
+    }
+
+    private static String objectionToName(FoundChunk chunk) {
+        return switch (chunk.format().name(chunk.key())) {
+            case ChunkName.Below _ -> "has another name, or lies elsewhere, than its chunk's file";
+            // So it is, too, where the name was not understood, for the locale of this process.
+            case ChunkName.Inexpressible(String reason) -> "has a name that its format does not have: " + reason;
+        };
     }
 
     private static String stem(String fileName) {

@@ -30,16 +30,14 @@ public final class PrefixProbe {
         return length(keys, directory::isKnown, 0, 1);
     }
 
-    /** By the directory alone. */
+    /** By the directory alone. As many chunks as memory knows are asked for at once: most likely all of them are there. */
     public CompletableFuture<Integer> confirmedLength(List<ChunkKey> keys) {
-        return length(keys, _ -> false, 0, 1);
+        int known = firstOther(keys, directory::isKnown, 0);
+        return length(keys, _ -> false, 0, Math.clamp(known, 1, threads.threads()));
     }
 
     private CompletableFuture<Integer> length(List<ChunkKey> keys, Predicate<ChunkKey> isKnown, int done, int batch) {
-        int from = done;
-        while (from < keys.size() && isKnown.test(keys.get(from))) {
-            from++;
-        }
+        int from = firstOther(keys, isKnown, done);
         if (from == keys.size()) {
             return CompletableFuture.completedFuture(from);
         }
@@ -51,6 +49,14 @@ public final class PrefixProbe {
                     ? CompletableFuture.completedFuture(length)
                     : length(keys, isKnown, end, Math.min(2 * batch, threads.threads()));
         });
+    }
+
+    private static int firstOther(List<ChunkKey> keys, Predicate<ChunkKey> isKnown, int from) {
+        int index = from;
+        while (index < keys.size() && isKnown.test(keys.get(index))) {
+            index++;
+        }
+        return index;
     }
 
     /** How many of the chunks, counted from the first, are there. All are asked for at the same time. */

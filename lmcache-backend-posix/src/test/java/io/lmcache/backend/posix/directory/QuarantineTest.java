@@ -59,6 +59,23 @@ class QuarantineTest {
         }
     }
 
+    @Test
+    void aFileOfLmcacheThatComesThenNeverStaysWithoutItsMetadata() throws Exception {
+        Path file = root.resolve("ab/cd/chunk.kvcache.safetensors");
+        Path metadata = file.resolveSibling(file.getFileName() + ".metadata");
+        Files.createDirectories(metadata.resolveSibling("."));
+        Object identity =
+                ChunkRoot.identityOf(Files.createFile(root.resolve("judged"))).orElseThrow();
+        Files.createFile(file);
+        Files.createFile(metadata);
+
+        try (ChunkRoot other = ChunkRoot.open(root, settings())) {
+            other.quarantine(file, identity, 1);
+        }
+        assertThat(Files.exists(file)).isEqualTo(Files.exists(metadata));
+        assertThat(quarantined()).isEmpty();
+    }
+
     private DirectorySettings settings() {
         return new DirectorySettings(
                 List.of(root),
