@@ -242,10 +242,12 @@ def gather_seconds(cache: TorchCache, tokens: int) -> float:
 
 
 def timed_lookup(engine: Engine, text: list[int]) -> float:
-    """As the scheduler asks, the packing of the tokens included."""
+    """As the scheduler asks, with a pin, the packing of the tokens included."""
     link = engine.scheduler._session.link()
     began = time.perf_counter()
-    request = pb.LookupRequest(session_id=link.session_id, engine_id=engine.transfer.engine_id, tokens=pack(text))
+    request = pb.LookupRequest(
+        session_id=link.session_id, engine_id=engine.transfer.engine_id, tokens=pack(text), pin_id="measured"
+    )
     found = link.client.lookup(request).tokens
     took = time.perf_counter() - began
     assert found == len(text), found

@@ -15,6 +15,9 @@ from real_server import RealServer
 
 _ROOT = Path(__file__).parents[3]
 
+# Servers start sooner so. Not in RealServer itself: gpu/measure.py has one, too.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 
 @pytest.fixture
 def seeded() -> random.Random:

@@ -184,12 +184,14 @@ class Layer(_message.Message):
     def __init__(self, region: _Optional[int] = ..., offset: _Optional[int] = ..., plane_stride: _Optional[int] = ..., block_stride: _Optional[int] = ..., slot_stride: _Optional[int] = ..., head_stride: _Optional[int] = ...) -> None: ...
 
 class RegisterKvCacheResponse(_message.Message):
-    __slots__ = ("kv_cache_id", "bytes_per_token")
+    __slots__ = ("kv_cache_id", "bytes_per_token", "concurrent_transfers")
     KV_CACHE_ID_FIELD_NUMBER: _ClassVar[int]
     BYTES_PER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENT_TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     kv_cache_id: int
     bytes_per_token: int
-    def __init__(self, kv_cache_id: _Optional[int] = ..., bytes_per_token: _Optional[int] = ...) -> None: ...
+    concurrent_transfers: int
+    def __init__(self, kv_cache_id: _Optional[int] = ..., bytes_per_token: _Optional[int] = ..., concurrent_transfers: _Optional[int] = ...) -> None: ...
 
 class UnregisterKvCacheRequest(_message.Message):
     __slots__ = ("session_id", "kv_cache_id")

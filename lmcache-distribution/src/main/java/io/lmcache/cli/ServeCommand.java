@@ -113,7 +113,8 @@ final class ServeCommand implements Callable<Integer> {
 
     private void announce(CacheServer server) {
         PrintWriter err = spec.commandLine().getErr();
-        err.println("lmcache: ready on " + server.address() + ", tiers " + String.join(", ", server.tiers()));
+        err.println("lmcache: ready on " + String.join(" and ", server.addresses()) + ", tiers "
+                + String.join(", ", server.tiers()));
         err.flush();
     }
 }

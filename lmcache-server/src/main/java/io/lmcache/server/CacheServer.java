@@ -11,15 +11,19 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.util.NetUtil;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +40,10 @@ public final class CacheServer implements AutoCloseable {
     private static final int MAX_MESSAGE_BYTES = 32 << 20;
 
     private static final int MAX_CALLS_PER_CONNECTION = 256;
+    /** Twice the transfers that are allowed: however many of those wait, others are answered. More calls wait in turn. */
+    private static final int CALL_THREADS = 2 * Transfers.MAX_UNDER_WAY;
+
+    private static final Duration CALL_THREAD_IDLE = Duration.ofMinutes(1);
     private static final Duration PIN_CHECK = Duration.ofSeconds(5);
     /** For what is left when the time for draining is over: calls are cancelled, which they see at their next chunk. */
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(2);
@@ -49,7 +57,7 @@ public final class CacheServer implements AutoCloseable {
     private final KvCacheCalls service;
     private final EventLoopGroup eventLoops =
             new MultiThreadIoEventLoopGroup(2, daemons("lmcache-server-io"), NioIoHandler.newFactory());
-    private final ExecutorService callThreads = Executors.newCachedThreadPool(daemons("lmcache-server-call"));
+    private final ExecutorService callThreads = callThreads();
     private final ScheduledExecutorService pinSweeper =
             Executors.newSingleThreadScheduledExecutor(daemons("lmcache-server-pins"));
     private final List<Server> servers = new ArrayList<>();
@@ -59,6 +67,18 @@ public final class CacheServer implements AutoCloseable {
         this.options = options;
         this.socketFile = socketFile;
         this.service = new KvCacheCalls(engine, options.version(), sessions, gpus, calls);
+    }
+
+    private static ExecutorService callThreads() {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(
+                CALL_THREADS,
+                CALL_THREADS,
+                CALL_THREAD_IDLE.toMillis(),
+                TimeUnit.MILLISECONDS,
+                new LinkedBlockingQueue<>(),
+                daemons("lmcache-server-call"));
+        threads.allowCoreThreadTimeOut(true);
+        return threads;
     }
 
     private static ThreadFactory daemons(String name) {
@@ -72,7 +92,12 @@ public final class CacheServer implements AutoCloseable {
      * @throws LmcacheException with {@link ErrorCode#START_FAILED} when it cannot listen; nothing stays open
      */
     public static CacheServer start(LmcacheEngine engine, ServerOptions options) {
-        CacheServer server = new CacheServer(engine, options, SocketFile.claim(options.socket()));
+        return start(engine, options, SocketFile.claim(options.socket()));
+    }
+
+    /** As {@link #start(LmcacheEngine, ServerOptions)}, in a place that was claimed before; it is the server's from here on. */
+    static CacheServer start(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
+        CacheServer server = new CacheServer(engine, options, socketFile);
         try {
             server.listen();
             return server;
@@ -120,9 +145,17 @@ public final class CacheServer implements AutoCloseable {
         sessions.all().forEach(session -> session.pins().releaseExpired(now));
     }
 
-    /** The address for clients, as gRPC writes it, such as {@code unix:/run/user/1000/lmcache/server.sock}. */
-    public String address() {
-        return "unix:" + socketFile.path();
+    /**
+     * The addresses for clients, as gRPC writes them, such as {@code unix:/run/user/1000/lmcache/server.sock}, and
+     * {@code 127.0.0.1:4711} where it listens on TCP, too.
+     */
+    public List<String> addresses() {
+        List<String> addresses = new ArrayList<>(List.of("unix:" + socketFile.path()));
+        options.tcp().ifPresent(tcp -> {
+            int port = servers.getLast().getPort();
+            addresses.add(NetUtil.toSocketAddressString(new InetSocketAddress(tcp.getAddress(), port)));
+        });
+        return addresses;
     }
 
     /** The names of the tiers that are served, fastest first. */

@@ -158,6 +158,11 @@ final class DeviceMemory implements EngineMemory {
     }
 
     @Override
+    public int concurrentRequests() {
+        return REQUESTS;
+    }
+
+    @Override
     public long mappedBytes() {
         return mappedBytes;
     }

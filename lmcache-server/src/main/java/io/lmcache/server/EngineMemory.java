@@ -12,6 +12,9 @@ interface EngineMemory extends AutoCloseable {
      */
     RequestKv open(int[] blockIds, TokenRange wanted);
 
+    /** How many requests can be open at a time; one more waits a bounded time. */
+    int concurrentRequests();
+
     /** The bytes that are mapped. */
     long mappedBytes();
 

@@ -47,7 +47,7 @@ final class Gpus implements AutoCloseable {
             resources.add(device);
             resources.add(kernels::close);
             return new Gpu(device, kernels);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             device.close();
             throw e;
         }

@@ -86,6 +86,11 @@ final class HostMemory implements EngineMemory {
     }
 
     @Override
+    public int concurrentRequests() {
+        return Transfers.MAX_UNDER_WAY;
+    }
+
+    @Override
     public long mappedBytes() {
         return regions.stream().mapToLong(region -> region.segment().byteSize()).sum();
     }

@@ -1,5 +1,6 @@
 package io.lmcache.server;
 
+import com.google.protobuf.ByteString;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.lmcache.api.KeyScope;
@@ -8,6 +9,7 @@ import io.lmcache.core.engine.EngineStats;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheEngine;
 import io.lmcache.core.storage.PinnedPrefix;
+import io.lmcache.core.storage.RateLimitedLog;
 import io.lmcache.server.protocol.ClearRequest;
 import io.lmcache.server.protocol.ClearResponse;
 import io.lmcache.server.protocol.HealthRequest;
@@ -35,10 +37,14 @@ import io.lmcache.server.protocol.UnregisterKvCacheRequest;
 import io.lmcache.server.protocol.UnregisterKvCacheResponse;
 import io.lmcache.server.protocol.Welcome;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,7 +55,10 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
 
     private static final Logger LOG = LoggerFactory.getLogger(KvCacheCalls.class);
     private static final int MAX_PREFETCHES = 64;
+    /** Longer than a transfer goes on with its chunk. */
+    private static final Duration UNMAP_PATIENCE = Duration.ofSeconds(30);
 
+    private final RateLimitedLog failures = RateLimitedLog.of(KvCacheCalls.class);
     private final LmcacheEngine engine;
     private final String serverVersion;
     private final Sessions sessions;
@@ -91,18 +100,17 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                             + " of the protocol, this server (" + serverVersion + ") version " + PROTOCOL_VERSION
                             + "; install a client and a server that fit together");
         }
-        Session session = sessions.open(request.getClient(), observer);
+        Session session = sessions.open(request.getClient(), observer, this::welcome);
         observer.setOnCancelHandler(() -> sessions.close(session));
-        observer.onNext(SessionEvent.newBuilder().setWelcome(welcome(session)).build());
         // Set too late for a client that went away in between.
         if (observer.isCancelled()) {
             sessions.close(session);
         }
     }
 
-    private Welcome welcome(Session session) {
+    private Welcome welcome(ByteString sessionId) {
         return Welcome.newBuilder()
-                .setSessionId(session.id())
+                .setSessionId(sessionId)
                 .setProtocolVersion(PROTOCOL_VERSION)
                 .setServerVersion(serverVersion)
                 .setChunkTokens(engine.chunkSize())
@@ -123,6 +131,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             return RegisterKvCacheResponse.newBuilder()
                     .setKvCacheId(id)
                     .setBytesPerToken(cache.bytesPerToken())
+                    .setConcurrentTransfers(cache.concurrentTransfers())
                     .build();
         });
     }
@@ -131,12 +140,22 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     public void unregisterKvCache(
             UnregisterKvCacheRequest request, StreamObserver<UnregisterKvCacheResponse> observer) {
         answer(observer, () -> {
-            // Bounded by the transfers under way, which end with their chunk.
-            sessions.session(request.getSessionId())
-                    .remove(request.getKvCacheId())
-                    .join();
+            awaitUnmapped(sessions.session(request.getSessionId()).remove(request.getKvCacheId()));
             return UnregisterKvCacheResponse.getDefaultInstance();
         });
+    }
+
+    /** Transfers under way end with their chunk. */
+    private static void awaitUnmapped(CompletableFuture<Void> unmapped) {
+        try {
+            unmapped.copy()
+                    .orTimeout(UNMAP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+                    .join();
+        } catch (CompletionException e) {
+            throw new Refusal(
+                    Reason.SERVER_FAILURE,
+                    "The KV cache is still mapped; do not free its memory: " + e.getCause());
+        }
     }
 
     @Override
@@ -145,10 +164,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             Session session = sessions.session(request.getSessionId());
             IntBuffer tokens = IntBuffer.wrap(Packed.ints("tokens", request.getTokens()));
             Set<KeyScope> scopes = engines.scopes(request.getEngineId(), request.getTagsMap());
-            int found = shortest(scopes, tokens);
-            if (!request.getPinId().isEmpty()) {
-                found = Math.min(found, pin(session, request.getPinId(), scopes, tokens));
-            }
+            int found = request.getPinId().isEmpty()
+                    ? shortest(scopes, tokens)
+                    : pin(session, request.getPinId(), scopes, tokens);
             return LookupResponse.newBuilder().setTokens(found).build();
         });
     }
@@ -299,12 +317,12 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         } catch (LmcacheException e) {
             Refusal refusal = Refusal.of(e);
             if (refusal.reason() == Reason.SERVER_FAILURE) {
-                LOG.warn("A call failed", e);
+                failures.warn("A call failed", e);
             }
             observer.onError(refusal.toStatus());
             return;
         } catch (RuntimeException e) {
-            LOG.error("A call failed unexpectedly", e);
+            failures.warn("A call failed unexpectedly", e);
             observer.onError(new Refusal(Reason.SERVER_FAILURE, "The server failed: " + e).toStatus());
             return;
         }

@@ -6,12 +6,16 @@ import io.lmcache.server.protocol.Reason;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A rank's share of an engine's KV cache, from its registration until its session lets it go and the last transfer is
  * done with it. Thread-safe.
  */
 final class RegisteredCache {
+    private static final Logger LOG = LoggerFactory.getLogger(RegisteredCache.class);
+
     private final String engineId;
     private final int worldSize;
     private final int rank;
@@ -55,6 +59,10 @@ final class RegisteredCache {
 
     long bytesPerToken() {
         return scope.layout().bytesPerToken();
+    }
+
+    int concurrentTransfers() {
+        return memory.concurrentRequests();
     }
 
     long mappedBytes() {
@@ -117,6 +125,8 @@ final class RegisteredCache {
             memory.close();
             unmapped.complete(null);
         } catch (RuntimeException e) {
+            // Often nobody waits: the client is gone.
+            LOG.warn("Memory of {} was not let go", this, e);
             unmapped.completeExceptionally(e);
         }
     }

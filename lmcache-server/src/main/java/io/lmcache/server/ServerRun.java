@@ -3,6 +3,7 @@ package io.lmcache.server;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheEngine;
+import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 
@@ -18,8 +19,10 @@ public final class ServerRun {
      */
     public static void serve(LmcacheConfig config, ServerOptions options, Consumer<CacheServer> ready)
             throws InterruptedException {
-        LmcacheEngine engine = Lmcache.open(config);
-        CacheServer server = start(engine, options);
+        // Before the stack takes its memory: where a server runs already, there is none to spare.
+        SocketFile socketFile = SocketFile.claim(options.socket());
+        LmcacheEngine engine = open(config, socketFile);
+        CacheServer server = start(engine, options, socketFile);
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
@@ -31,9 +34,22 @@ public final class ServerRun {
         new CountDownLatch(1).await();
     }
 
-    private static CacheServer start(LmcacheEngine engine, ServerOptions options) {
+    private static LmcacheEngine open(LmcacheConfig config, SocketFile socketFile) {
         try {
-            return CacheServer.start(engine, options);
+            return Lmcache.open(config);
+        } catch (RuntimeException e) {
+            try {
+                socketFile.close();
+            } catch (IOException notClosed) {
+                e.addSuppressed(notClosed);
+            }
+            throw e;
+        }
+    }
+
+    private static CacheServer start(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
+        try {
+            return CacheServer.start(engine, options, socketFile);
         } catch (RuntimeException e) {
             engine.close();
             throw e;

@@ -5,6 +5,7 @@ import io.grpc.stub.StreamObserver;
 import io.lmcache.server.protocol.Draining;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.SessionEvent;
+import io.lmcache.server.protocol.Welcome;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -73,6 +74,12 @@ final class Session {
         return new Refusal(
                 Reason.UNKNOWN_KV_CACHE,
                 "This session has no KV cache " + Long.toUnsignedString(cacheId) + "; register it first");
+    }
+
+    /** Makes the session known and welcomes the client, whose calls may come at once. No other event is the first. */
+    synchronized void begin(Welcome welcome, Runnable makeKnown) {
+        makeKnown.run();
+        events.onNext(SessionEvent.newBuilder().setWelcome(welcome).build());
     }
 
     /** Tells the client that the server is about to end. */

@@ -4,12 +4,14 @@ import com.google.protobuf.ByteString;
 import io.grpc.stub.StreamObserver;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.SessionEvent;
+import io.lmcache.server.protocol.Welcome;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,11 +23,12 @@ final class Sessions {
     private final SecureRandom random = new SecureRandom();
     private final ConcurrentMap<ByteString, Session> sessions = new ConcurrentHashMap<>();
 
-    Session open(String client, StreamObserver<SessionEvent> events) {
+    /** Opens one; its first event is the welcome that is made for its id. */
+    Session open(String client, StreamObserver<SessionEvent> events, Function<ByteString, Welcome> welcome) {
         byte[] id = new byte[ID_BYTES];
         random.nextBytes(id);
         Session session = new Session(ByteString.copyFrom(id), client, events);
-        sessions.put(session.id(), session);
+        session.begin(welcome.apply(session.id()), () -> sessions.put(session.id(), session));
         LOG.info("Session of {} opened", session);
         return session;
     }

@@ -44,7 +44,10 @@ final class SocketFile implements AutoCloseable {
         Path socket = path.toAbsolutePath();
         if (socket.toString().getBytes(StandardCharsets.UTF_8).length > MAX_PATH_BYTES) {
             throw failed(
-                    socket, "its path is longer than the " + MAX_PATH_BYTES + " bytes that a socket may have", null);
+                    socket,
+                    "its path is longer than the " + MAX_PATH_BYTES
+                            + " bytes that a socket may have; name a shorter one",
+                    null);
         }
         try {
             Path directory = socket.getParent();

@@ -21,7 +21,7 @@ import java.util.function.Function;
 /** Moves KV between the cache and the engines' memory. Thread-safe. */
 final class Transfers {
     /** More do not make the machine faster, and each holds buffers. */
-    private static final int MAX_UNDER_WAY = 64;
+    static final int MAX_UNDER_WAY = 64;
 
     private final LmcacheEngine engine;
     private final Semaphore permits = new Semaphore(MAX_UNDER_WAY);

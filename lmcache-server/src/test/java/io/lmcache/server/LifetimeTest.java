@@ -84,11 +84,14 @@ class LifetimeTest {
             for (int round = 0; round < KILLS; round++) {
                 long before = observer.stats().getStoredTokens();
                 Process client = StoringClient.start(server.socket(), round);
-                ServerProcess.await(
-                        "the client stores",
-                        () -> observer.stats().getKvCaches() == 2
-                                && observer.stats().getStoredTokens() > before);
-                client.destroyForcibly().waitFor();
+                try {
+                    ServerProcess.await(
+                            "the client stores",
+                            () -> observer.stats().getKvCaches() == 2
+                                    && observer.stats().getStoredTokens() > before);
+                } finally {
+                    StoringClient.kill(client);
+                }
                 ServerProcess.await(
                         "its session is closed", () -> observer.stats().getSessions() == 1);
                 ServerProcess.await(
@@ -110,8 +113,6 @@ class LifetimeTest {
             // 143 as for any process that SIGTERM ends: closing found no lease open, or the log would say so.
             assertThat(server.awaitEnd()).isEqualTo(143);
             assertThat(server.err()).doesNotContain("lease");
-        } finally {
-            StoringClient.removeSharedMemory();
         }
     }
 

@@ -3,6 +3,7 @@ package io.lmcache.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.server.Shape.Sizes;
+import io.lmcache.server.protocol.ClearRequest;
 import io.lmcache.server.protocol.LookupRequest;
 import io.lmcache.server.protocol.PrefetchRequest;
 import io.lmcache.server.protocol.RegisterKvCacheRequest;
@@ -13,7 +14,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,28 +27,55 @@ class RanksTest {
     private static final byte WIPED = 0x33;
 
     @TempDir
-    private Path directory;
+    private static Path directory;
 
-    private ServerProcess server;
+    private static ServerProcess server;
     private TestClient scheduler;
     private TestClient worker;
     private TestClient otherWorker;
 
-    @BeforeEach
-    void startServer() throws Exception {
-        server = ServerProcess.start(
+    @BeforeAll
+    static void startServer() throws Exception {
+        server = start(directory);
+    }
+
+    private static ServerProcess start(Path directory) throws Exception {
+        return ServerProcess.start(
                 directory, Map.of("LMCACHE_GDS_PATH", directory.resolve("files").toString()));
+    }
+
+    @AfterAll
+    static void endServer() {
+        server.close();
+    }
+
+    @BeforeEach
+    void connect() {
         scheduler = TestClient.connect(server.socket());
         worker = TestClient.connect(server.socket());
         otherWorker = TestClient.connect(server.socket());
     }
 
     @AfterEach
-    void endServer() {
-        scheduler.close();
+    void leaveNothing() {
         worker.close();
         otherWorker.close();
-        server.close();
+        ServerProcess.await(
+                "the workers' sessions have ended", () -> scheduler.stats().getSessions() == 1);
+        var _ = scheduler
+                .calls()
+                .releasePins(ReleasePinsRequest.newBuilder()
+                        .setSessionId(scheduler.sessionId())
+                        .addPinIds("request 1")
+                        .build());
+        var _ = scheduler
+                .calls()
+                .clear(ClearRequest.newBuilder()
+                        .setSessionId(scheduler.sessionId())
+                        .build());
+        scheduler.endSession();
+        ServerProcess.await("no session is left", () -> scheduler.stats().getSessions() == 0);
+        scheduler.close();
     }
 
     private static int[] range(int from, int to) {
@@ -175,16 +205,40 @@ class RanksTest {
     }
 
     @Test
-    void prefetchMovesAPromptToTheFastestTier() throws Exception {
-        int[] prompt = range(0, 256);
+    void clearRemovesWhatIsNotPinnedFromEveryTier() throws Exception {
+        int[] prompt = range(0, 128);
+        ClearRequest clear =
+                ClearRequest.newBuilder().setSessionId(scheduler.sessionId()).build();
         try (TestEngine engine = engine(worker).register(0, 1)) {
-            engine.store(prompt, range(0, 16));
+            engine.store(prompt, range(0, 8));
+            ServerProcess.await("all chunks are in files", () -> chunks(scheduler, "posix") == 2);
+            assertThat(scheduler.pin("e", "request 1", Arrays.copyOf(prompt, 64)))
+                    .isEqualTo(64);
+            var _ = scheduler.calls().clear(clear);
+            assertThat(scheduler.lookup("e", prompt)).isEqualTo(64);
+            var _ = scheduler
+                    .calls()
+                    .releasePins(ReleasePinsRequest.newBuilder()
+                            .setSessionId(scheduler.sessionId())
+                            .addPinIds("request 1")
+                            .build());
+            var _ = scheduler.calls().clear(clear);
+            assertThat(scheduler.lookup("e", prompt)).isZero();
+            assertThat(chunks(scheduler, "cpu")).isZero();
+            assertThat(chunks(scheduler, "posix")).isZero();
         }
-        ServerProcess.await("all chunks are in files", () -> chunks("posix") == 4);
-        server.kill();
-        try (ServerProcess again = ServerProcess.start(
-                        directory,
-                        Map.of("LMCACHE_GDS_PATH", directory.resolve("files").toString()));
+    }
+
+    @Test
+    void prefetchMovesAPromptToTheFastestTier(@TempDir Path own) throws Exception {
+        int[] prompt = range(0, 256);
+        try (ServerProcess before = start(own);
+                TestClient client = TestClient.connect(before.socket());
+                TestEngine engine = engine(client).register(0, 1)) {
+            engine.store(prompt, range(0, 16));
+            ServerProcess.await("all chunks are in files", () -> chunks(client, "posix") == 4);
+        }
+        try (ServerProcess again = start(own);
                 TestClient client = TestClient.connect(again.socket());
                 TestEngine engine = engine(client).register(0, 1)) {
             assertThat(engine.cacheId()).isEqualTo(1);
@@ -196,10 +250,6 @@ class RanksTest {
                             .build());
             ServerProcess.await("the chunks are in host memory", () -> chunks(client, "cpu") == 4);
         }
-    }
-
-    private long chunks(String tier) {
-        return chunks(scheduler, tier);
     }
 
     private static long chunks(TestClient client, String tier) {

@@ -6,6 +6,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import io.lmcache.server.protocol.KvCacheServiceGrpc;
 import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceBlockingStub;
+import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceFutureStub;
 import io.lmcache.server.protocol.LookupRequest;
 import io.lmcache.server.protocol.OpenSessionRequest;
 import io.lmcache.server.protocol.SessionEvent;
@@ -17,6 +18,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,22 +34,24 @@ final class TestClient implements AutoCloseable {
     private final Iterator<SessionEvent> events;
     private final Welcome welcome;
 
-    private TestClient(Path socket) {
+    private TestClient(NettyChannelBuilder builder) {
         eventLoop =
                 new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().daemon().factory(), NioIoHandler.newFactory());
-        channel = NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
-                .channelType(NioDomainSocketChannel.class)
-                .withOption(ChannelOption.SO_KEEPALIVE, null)
-                .eventLoopGroup(eventLoop)
-                .usePlaintext()
-                .build();
+        channel = builder.eventLoopGroup(eventLoop).usePlaintext().build();
         stub = KvCacheServiceGrpc.newBlockingStub(channel);
         events = open(1);
         welcome = events.next().getWelcome();
     }
 
     static TestClient connect(Path socket) {
-        return new TestClient(socket);
+        return new TestClient(NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
+                .channelType(NioDomainSocketChannel.class)
+                .withOption(ChannelOption.SO_KEEPALIVE, null));
+    }
+
+    /** Over TCP. */
+    static TestClient connect(String hostAndPort) {
+        return new TestClient(NettyChannelBuilder.forTarget(hostAndPort).channelType(NioSocketChannel.class));
     }
 
     Iterator<SessionEvent> open(int version) {
@@ -60,6 +64,11 @@ final class TestClient implements AutoCloseable {
         } finally {
             session.detach(before);
         }
+    }
+
+    /** Calls that nobody waits for. */
+    KvCacheServiceFutureStub startedCalls() {
+        return KvCacheServiceGrpc.newFutureStub(channel);
     }
 
     KvCacheServiceBlockingStub calls() {

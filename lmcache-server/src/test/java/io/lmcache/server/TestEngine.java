@@ -38,11 +38,15 @@ final class TestEngine implements AutoCloseable {
     private long cacheId;
 
     TestEngine(TestClient client, Shape shape, Sizes sizes, String engineId) throws IOException {
+        this(client, shape, sizes, engineId, "lmcache-test-" + UUID.randomUUID());
+    }
+
+    TestEngine(TestClient client, Shape shape, Sizes sizes, String engineId, String memoryName) throws IOException {
         this.client = client;
         this.shape = shape;
         this.sizes = sizes;
         this.engineId = engineId;
-        this.file = Path.of("/dev/shm", "lmcache-test-" + UUID.randomUUID());
+        this.file = Path.of("/dev/shm", memoryName);
         try (FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             memory = channel.map(MapMode.READ_WRITE, 0, bytes(), arena);

@@ -122,9 +122,12 @@ public final class KvCache {
         return prefetch(IntBuffer.wrap(tokens));
     }
 
-    /** Keeps the cached prefix from being evicted until the result is closed, between a lookup and its retrieve say. */
+    /**
+     * Keeps the prefix that {@link #lookup} would find from being evicted until the result is closed, between asking for it
+     * and its retrieve say.
+     */
     public PinnedPrefix pin(IntBuffer tokens) {
-        return storage.pin(chunks(tokens));
+        return storage.pin(chunks(tokens), minRetrieveTokens);
     }
 
     /** {@link #pin(IntBuffer)} of all tokens of the array. */

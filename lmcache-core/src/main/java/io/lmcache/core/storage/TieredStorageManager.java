@@ -204,8 +204,12 @@ public final class TieredStorageManager implements AutoCloseable {
         }
     }
 
-    /** Keeps the prefix that is there from being evicted by this instance. The caller closes the result. */
-    public PinnedPrefix pin(PromptChunks chunks) {
+    /**
+     * Keeps the prefix that is there from being evicted by this instance. The caller closes the result.
+     *
+     * @param minTokens a shorter prefix is not worth it: nothing is pinned
+     */
+    public PinnedPrefix pin(PromptChunks chunks, int minTokens) {
         try (Activity.Call _ = activity.enter()) {
             List<ChunkPin> pins = new ArrayList<>();
             int found = Tiers.found(tiers.locate(chunks.keys()));
@@ -217,7 +221,12 @@ public final class TieredStorageManager implements AutoCloseable {
                 }
                 pins.add(pin.get());
             }
-            return new PinnedPrefix(chunks.tokensIn(pins.size()), pins);
+            PinnedPrefix pinned = new PinnedPrefix(chunks.tokensIn(pins.size()), pins);
+            if (pinned.tokens() < minTokens) {
+                pinned.close();
+                return new PinnedPrefix(0, List.of());
+            }
+            return pinned;
         }
     }
 

@@ -241,6 +241,11 @@ class StackTest {
             store(cache, prompt(2 * CHUNK_TOKENS));
             assertThat(cache.lookup(prompt(1000))).isZero();
             assertThat(retrieve(cache, prompt(1000))).isEmpty();
+            try (PinnedPrefix pinned = cache.pin(prompt(1000))) {
+                assertThat(pinned.tokens()).isZero();
+                assertThat(fastTier.chunks.values())
+                        .allSatisfy(chunk -> assertThat(chunk.lease().isSole()).isTrue());
+            }
             store(cache, prompt(3 * CHUNK_TOKENS));
             assertThat(retrieve(cache, prompt(1000))).hasSize(3);
         }

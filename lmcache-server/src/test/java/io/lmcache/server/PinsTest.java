@@ -1,0 +1,75 @@
+package io.lmcache.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
+import io.lmcache.core.engine.KvCache;
+import io.lmcache.core.engine.LmcacheEngine;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What keeps a prefix from being cleared, and for how long. */
+class PinsTest {
+    private static final int[] PROMPT = IntStream.range(0, 64).toArray();
+    private static final long SINCE = Long.MAX_VALUE - 1;
+
+    private final LmcacheEngine engine = LmcacheEngine.builder()
+            .chunkSize(64)
+            .tier("cpu", Map.of("capacity_bytes", "1048576"))
+            .build();
+    private final KvCache cache = engine.cache(KeyScope.of("model", KvLayout.kv(KvDtype.UINT8, 1, 1, 8)));
+    private final Pins pins = new Pins();
+
+    @BeforeEach
+    void pinAPrompt() throws Exception {
+        var _ = cache.store(PROMPT, (_, _) -> {}).published().get(10, TimeUnit.SECONDS);
+        pins.put("id", List.of(cache.pin(PROMPT)), SINCE);
+        assertThat(leftByClear()).isEqualTo(64);
+    }
+
+    @AfterEach
+    void close() {
+        engine.close();
+    }
+
+    private int leftByClear() {
+        engine.clear();
+        return cache.lookup(PROMPT);
+    }
+
+    @Test
+    void aPinEndsWithItsTime() {
+        // The clock may run over between the two, as System.nanoTime() may.
+        pins.releaseExpired(SINCE + Pins.LIFETIME.toNanos() - 1);
+        assertThat(pins.count()).isEqualTo(1);
+        assertThat(leftByClear()).isEqualTo(64);
+        pins.releaseExpired(SINCE + Pins.LIFETIME.toNanos());
+        assertThat(pins.count()).isZero();
+        assertThat(leftByClear()).isZero();
+    }
+
+    @Test
+    void aSecondPinOfTheSameIdTakesThePlaceOfTheFirst() {
+        pins.put("id", List.of(cache.pin(PROMPT)), SINCE + 1);
+        pins.releaseExpired(SINCE + Pins.LIFETIME.toNanos());
+        assertThat(leftByClear()).isEqualTo(64);
+        pins.release("id");
+        assertThat(leftByClear()).isZero();
+    }
+
+    @Test
+    void whatIsPinnedAfterTheEndIsReleasedAtOnce() {
+        pins.close();
+        assertThat(pins.count()).isZero();
+        pins.put("late", List.of(cache.pin(PROMPT)), SINCE);
+        assertThat(pins.count()).isZero();
+        assertThat(leftByClear()).isZero();
+    }
+}
