@@ -70,12 +70,13 @@ final class PagedKvFailureTest {
     }
 
     @Test
-    void aFailedCopyToTheHostLeavesNothingUnderWayThatUsesTheChunk() throws IOException {
-        try (PagedKv paged = openRequest(chunk.byteSize());
-                TestDevice.HostMemory host = device.hostMemory(chunk.byteSize())) {
-            StandIns.fail("cuMemcpyDtoHAsync", CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 1);
+    void aFillingThatCannotBeginLeavesNothingUnderWayThatWritesTheChunk() throws IOException {
+        PagedKv paged = openRequest(chunk.byteSize());
+        try (TestDevice.HostMemory host = device.hostMemory(chunk.byteSize())) {
+            // The first is after the gather, the second after the copy to the host.
+            StandIns.fail("cuEventRecord", CUresult.CUDA_ERROR_LAUNCH_FAILED, 1, 1);
             assertDeviceFailure(() -> paged.beginFill(RANGE, new HostBuffer(host.segment())));
-            paged.fill(RANGE, new HostBuffer(host.segment()));
+            assertLeftAlone(host, paged);
         }
     }
 
@@ -86,12 +87,16 @@ final class PagedKvFailureTest {
             KvSource.Filling filling = paged.beginFill(RANGE, new HostBuffer(host.segment()));
             StandIns.fail("cuEventQuery", CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 1);
             assertDeviceFailure(filling::await);
-            host.segment().fill((byte) 7);
-            paged.close();
-            assertThat(host.segment().toArray(ValueLayout.JAVA_BYTE))
-                    .as("written after the wait")
-                    .containsOnly(7);
+            assertLeftAlone(host, paged);
         }
+    }
+
+    private static void assertLeftAlone(TestDevice.HostMemory host, PagedKv paged) {
+        host.segment().fill((byte) 7);
+        paged.close();
+        assertThat(host.segment().toArray(ValueLayout.JAVA_BYTE))
+                .as("written after the failure")
+                .containsOnly(7);
     }
 
     @Test
