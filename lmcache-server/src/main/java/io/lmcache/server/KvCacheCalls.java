@@ -153,8 +153,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                     .join();
         } catch (CompletionException e) {
             throw new Refusal(
-                    Reason.SERVER_FAILURE,
-                    "The KV cache is still mapped; do not free its memory: " + e.getCause());
+                    Reason.SERVER_FAILURE, "The KV cache is still mapped; do not free its memory: " + e.getCause());
         }
     }
 
