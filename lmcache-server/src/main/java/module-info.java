@@ -8,8 +8,8 @@ module io.lmcache.server {
     requires io.grpc.netty;
     requires io.grpc.protobuf;
     requires io.grpc.stub;
-    requires io.lmcache.backend.gds;
     requires transitive io.lmcache.core;
+    requires io.lmcache.cuda;
     requires io.netty.common;
     requires io.netty.transport;
     requires static org.jspecify;

@@ -1,7 +1,5 @@
 package io.lmcache.architecture;
 
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
@@ -9,6 +7,8 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DependencyTest {
     private static final JavaClasses PRODUCT = new ClassFileImporter()
@@ -30,54 +30,67 @@ class DependencyTest {
     void backendsNeverDependOnCore() {
         noClasses()
                 .that()
-                .resideInAPackage("io.lmcache.backend..")
+                .resideInAnyPackage("io.lmcache.backend..", "io.lmcache.chunkfiles..", "io.lmcache.cuda..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.lmcache.core..", "io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..")
+                .resideInAnyPackage("io.lmcache.core..", "io.lmcache.server..", "io.lmcache.cli..")
+                .check(PRODUCT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu", "posix", "gds"})
+    void nothingOutsideABackendNamesItsClasses(String backend) {
+        String itself = "io.lmcache.backend." + backend + "..";
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(itself)
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(itself)
                 .check(PRODUCT);
     }
 
     @Test
-    void nothingOutsideABackendNamesItsClasses() {
+    void chunkFilesAreForTheFileTiersAndTheCommandsThatWorkOnDirectories() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.lmcache.backend.cpu..")
+                .resideOutsideOfPackages(
+                        "io.lmcache.chunkfiles..",
+                        "io.lmcache.backend.posix..",
+                        "io.lmcache.backend.gds..",
+                        "io.lmcache.cli..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("io.lmcache.backend.cpu..")
+                .resideInAPackage("io.lmcache.chunkfiles..")
                 .check(PRODUCT);
-        // The chunk directory is one for host and GPU memory.
+    }
+
+    @Test
+    void cudaIsForTheGpuTierAndTheServer() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages("io.lmcache.backend.posix..", "io.lmcache.backend.gds..", "io.lmcache.cli..")
+                .resideOutsideOfPackages("io.lmcache.cuda..", "io.lmcache.backend.gds..", "io.lmcache.server..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("io.lmcache.backend.posix..")
+                .resideInAnyPackage("io.lmcache.cuda..", "jcuda..")
                 .check(PRODUCT);
-        // A command converts files from one format to another.
+    }
+
+    @Test
+    void chunkFilesAndCudaKnowNothingOfEachOther() {
         noClasses()
                 .that()
-                .resideInAPackage("io.lmcache.cli..")
-                .should()
-                .dependOnClassesThat(resideInAPackage("io.lmcache.backend.posix..")
-                        .and(resideOutsideOfPackages(
-                                "io.lmcache.backend.posix.convert..", "io.lmcache.backend.posix.format..")))
-                .check(PRODUCT);
-        noClasses()
-                .that()
-                .resideOutsideOfPackages("io.lmcache.backend.gds..", "io.lmcache.server..")
+                .resideInAPackage("io.lmcache.chunkfiles..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("io.lmcache.backend.gds..")
+                .resideInAPackage("io.lmcache.cuda..")
                 .check(PRODUCT);
-        // The server is an embedder: it brings engines' paged caches to the stack, and knows nothing of how tiers work.
         noClasses()
                 .that()
-                .resideInAPackage("io.lmcache.server..")
+                .resideInAPackage("io.lmcache.cuda..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage(
-                        "io.lmcache.backend.gds", "io.lmcache.backend.gds.io..", "io.lmcache.backend.gds.cufile..")
+                .resideInAPackage("io.lmcache.chunkfiles..")
                 .check(PRODUCT);
     }
 
@@ -88,7 +101,7 @@ class DependencyTest {
                 .resideInAPackage("io.lmcache.server..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..", "picocli..")
+                .resideInAnyPackage("io.lmcache.cli..", "picocli..")
                 .check(PRODUCT);
         noClasses()
                 .that()
@@ -106,7 +119,7 @@ class DependencyTest {
                 .resideInAPackage("io.lmcache.core..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.lmcache.cli..", "io.lmcache.demo..", "io.lmcache.bench..", "picocli..")
+                .resideInAnyPackage("io.lmcache.cli..", "picocli..")
                 .check(PRODUCT);
     }
 
@@ -114,10 +127,10 @@ class DependencyTest {
     void whatCommandsRunKnowsNoCommandLine() {
         noClasses()
                 .that()
-                .resideInAnyPackage("io.lmcache.demo..", "io.lmcache.bench..", "io.lmcache.process..")
+                .resideInAnyPackage("io.lmcache.cli.demo..", "io.lmcache.cli.bench..", "io.lmcache.cli.process..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.lmcache.cli..", "picocli..")
+                .resideInAnyPackage("io.lmcache.cli", "picocli..")
                 .check(PRODUCT);
     }
 

@@ -27,8 +27,10 @@ class ModulePathTest {
                         "io.lmcache.backend.cpu",
                         "io.lmcache.backend.posix",
                         "io.lmcache.backend.gds",
+                        "io.lmcache.chunkfiles",
+                        "io.lmcache.cuda",
                         "io.lmcache.server",
-                        "io.lmcache.distribution");
+                        "io.lmcache.cli");
     }
 
     @Test
@@ -67,8 +69,6 @@ class ModulePathTest {
         return ModuleLayer.boot()
                 .configuration()
                 .resolveAndBind(
-                        ModuleFinder.of(path),
-                        ModuleFinder.of(),
-                        Set.of("io.lmcache.distribution", "io.lmcache.server"));
+                        ModuleFinder.of(path), ModuleFinder.of(), Set.of("io.lmcache.cli", "io.lmcache.server"));
     }
 }

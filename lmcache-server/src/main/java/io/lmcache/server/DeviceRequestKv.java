@@ -10,10 +10,10 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
-import io.lmcache.backend.gds.kernel.KernelStream;
-import io.lmcache.backend.gds.paged.BlockTable;
-import io.lmcache.backend.gds.paged.PagedKv;
-import io.lmcache.backend.gds.paged.PagedKvCache;
+import io.lmcache.cuda.kernel.KernelStream;
+import io.lmcache.cuda.paged.BlockTable;
+import io.lmcache.cuda.paged.PagedKv;
+import io.lmcache.cuda.paged.PagedKvCache;
 import io.lmcache.server.protocol.Reason;
 import java.io.IOException;
 

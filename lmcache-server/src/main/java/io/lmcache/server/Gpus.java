@@ -1,11 +1,11 @@
 package io.lmcache.server;
 
 import com.google.protobuf.ByteString;
-import io.lmcache.backend.gds.cuda.CudaAvailability;
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.CudaDriver;
-import io.lmcache.backend.gds.cuda.ResourceStack;
-import io.lmcache.backend.gds.kernel.CudaKernels;
+import io.lmcache.cuda.CudaAvailability;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.CudaDriver;
+import io.lmcache.cuda.ResourceStack;
+import io.lmcache.cuda.kernel.CudaKernels;
 import io.lmcache.server.protocol.Reason;
 import java.io.IOException;
 import java.util.HashMap;

@@ -3,7 +3,7 @@ package io.lmcache.server;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.backend.gds.paged.PagedLayer;
+import io.lmcache.cuda.paged.PagedLayer;
 import io.lmcache.server.protocol.Dtype;
 import io.lmcache.server.protocol.Layer;
 import io.lmcache.server.protocol.Reason;

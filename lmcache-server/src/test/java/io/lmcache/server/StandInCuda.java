@@ -21,7 +21,7 @@ import java.util.List;
  * memory is the host's and whose IPC handles are names in /dev/shm.
  */
 final class StandInCuda {
-    private static final Path BACKEND = Path.of("..", "lmcache-backend-gds");
+    private static final Path BACKEND = Path.of("..", "lmcache-cuda");
     private static final Path BUILT = Path.of("target", "stand-ins").toAbsolutePath();
 
     private final SymbolLookup symbols;

@@ -6,7 +6,7 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.backend.gds.diagnosis.Machine;
-import io.lmcache.backend.posix.format.FileFormat;
+import io.lmcache.chunkfiles.format.FileFormat;
 import java.util.List;
 
 /**

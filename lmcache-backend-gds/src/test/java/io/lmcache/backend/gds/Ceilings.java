@@ -2,9 +2,9 @@ package io.lmcache.backend.gds;
 
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostRegion;
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.DeviceMemory;
-import io.lmcache.backend.gds.cuda.PageLock;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.DeviceMemory;
+import io.lmcache.cuda.PageLock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -2,8 +2,8 @@ package io.lmcache.backend.gds;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.CudaException;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.CudaException;
 import io.lmcache.testkit.TestChunks;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;

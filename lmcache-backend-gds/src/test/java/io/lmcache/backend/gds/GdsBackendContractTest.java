@@ -1,6 +1,6 @@
 package io.lmcache.backend.gds;
 
-import io.lmcache.backend.gds.standin.StandIns;
+import io.lmcache.cuda.standin.StandIns;
 import java.util.Map;
 import org.junit.jupiter.api.extension.ExtendWith;
 

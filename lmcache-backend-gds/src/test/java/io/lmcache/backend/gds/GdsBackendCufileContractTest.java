@@ -1,7 +1,7 @@
 package io.lmcache.backend.gds;
 
-import io.lmcache.backend.gds.kernel.EmulatedKernels;
-import io.lmcache.backend.gds.standin.StandIns;
+import io.lmcache.cuda.kernel.EmulatedKernels;
+import io.lmcache.cuda.standin.StandIns;
 import java.io.IOException;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;

@@ -7,7 +7,7 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
 import io.lmcache.backend.gds.diagnosis.MachineFolder;
-import io.lmcache.backend.gds.standin.StandIns;
+import io.lmcache.cuda.standin.StandIns;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,8 +2,8 @@ package io.lmcache.backend.gds;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
-import io.lmcache.backend.gds.cuda.CudaAvailability;
-import io.lmcache.backend.gds.cuda.CudaDriver;
+import io.lmcache.cuda.CudaAvailability;
+import io.lmcache.cuda.CudaDriver;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;

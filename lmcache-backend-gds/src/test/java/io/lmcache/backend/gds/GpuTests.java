@@ -2,8 +2,8 @@ package io.lmcache.backend.gds;
 
 import static org.junit.platform.launcher.TagFilter.includeTags;
 
-import io.lmcache.backend.gds.cuda.CudaAvailability;
-import io.lmcache.backend.gds.cuda.CudaDriver;
+import io.lmcache.cuda.CudaAvailability;
+import io.lmcache.cuda.CudaDriver;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.Stream;
@@ -25,7 +25,9 @@ final class GpuTests {
 
     static void main(String[] packages) {
         LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
-                .selectors((packages.length == 0 ? Stream.of("io.lmcache.backend.gds") : Stream.of(packages))
+                .selectors((packages.length == 0
+                                ? Stream.of("io.lmcache.backend.gds", "io.lmcache.cuda")
+                                : Stream.of(packages))
                         .map(DiscoverySelectors::selectPackage)
                         .toList())
                 .filters(includeTags(hasTwoDevices() ? "gpu" : "gpu & !gpus"))

@@ -2,10 +2,10 @@ package io.lmcache.backend.gds;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.ChunkMeta;
-import io.lmcache.backend.posix.directory.ChunkFileFormat;
-import io.lmcache.backend.posix.directory.ChunkName;
-import io.lmcache.backend.posix.directory.HeaderCheck;
-import io.lmcache.backend.posix.format.NativeChunkFormat;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.ChunkName;
+import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.format.NativeChunkFormat;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
 

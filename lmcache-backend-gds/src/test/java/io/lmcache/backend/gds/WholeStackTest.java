@@ -2,9 +2,9 @@ package io.lmcache.backend.gds;
 
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
-import io.lmcache.backend.gds.kernel.EmulatedKernels;
-import io.lmcache.backend.gds.kernel.GpuDevice;
-import io.lmcache.backend.gds.standin.StandIns;
+import io.lmcache.cuda.kernel.EmulatedKernels;
+import io.lmcache.cuda.kernel.GpuDevice;
+import io.lmcache.cuda.standin.StandIns;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

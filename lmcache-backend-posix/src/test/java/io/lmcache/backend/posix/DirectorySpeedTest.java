@@ -9,7 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.InjectedFiles.Call;
-import io.lmcache.backend.posix.io.PrefixProbe;
+import io.lmcache.chunkfiles.io.PrefixProbe;
 import io.lmcache.testkit.TestChunks;
 import java.nio.file.Path;
 import java.util.ArrayList;

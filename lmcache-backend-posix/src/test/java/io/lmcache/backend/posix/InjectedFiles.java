@@ -1,6 +1,6 @@
 package io.lmcache.backend.posix;
 
-import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.chunkfiles.io.DirectIo;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;

@@ -8,7 +8,7 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
-import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.chunkfiles.diagnosis.MountPoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -7,7 +7,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
-import io.lmcache.backend.posix.format.FileFormat;
+import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.BufferedReader;
 import java.io.IOException;

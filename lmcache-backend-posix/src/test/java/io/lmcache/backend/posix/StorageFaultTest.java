@@ -16,7 +16,7 @@ import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.InjectedFiles.Call;
-import io.lmcache.backend.posix.io.DirectIo;
+import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,7 +1,7 @@
 package io.lmcache.backend.gds.cufile;
 
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.backend.gds.cuda.CudaDevice;
+import io.lmcache.cuda.CudaDevice;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;

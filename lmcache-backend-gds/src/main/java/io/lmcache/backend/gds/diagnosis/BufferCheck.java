@@ -1,8 +1,8 @@
 package io.lmcache.backend.gds.diagnosis;
 
 import io.lmcache.api.spi.Finding;
-import io.lmcache.backend.gds.cuda.DeviceMemoryInfo;
-import io.lmcache.backend.posix.diagnosis.Amounts;
+import io.lmcache.chunkfiles.diagnosis.Amounts;
+import io.lmcache.cuda.DeviceMemoryInfo;
 
 /**
  * How the buffer that chunks pass through fits a device. LMCache's rule of thumb is a tenth of the device (8 GiB of 80),

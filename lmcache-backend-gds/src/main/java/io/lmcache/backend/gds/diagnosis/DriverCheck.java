@@ -1,8 +1,8 @@
 package io.lmcache.backend.gds.diagnosis;
 
 import io.lmcache.api.spi.Finding;
-import io.lmcache.backend.gds.cuda.CudaAvailability;
 import io.lmcache.backend.gds.cufile.CufileProperties;
+import io.lmcache.cuda.CudaAvailability;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

@@ -1,7 +1,7 @@
 package io.lmcache.backend.gds.diagnosis;
 
 import io.lmcache.api.spi.Finding;
-import io.lmcache.backend.posix.diagnosis.Amounts;
+import io.lmcache.chunkfiles.diagnosis.Amounts;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

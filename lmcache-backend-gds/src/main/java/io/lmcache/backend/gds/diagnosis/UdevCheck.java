@@ -2,7 +2,7 @@ package io.lmcache.backend.gds.diagnosis;
 
 import io.lmcache.api.spi.Finding;
 import io.lmcache.backend.gds.cufile.CufileException;
-import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.chunkfiles.diagnosis.MountPoint;
 import java.nio.file.Files;
 import java.util.Set;
 

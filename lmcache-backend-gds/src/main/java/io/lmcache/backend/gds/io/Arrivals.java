@@ -1,10 +1,10 @@
 package io.lmcache.backend.gds.io;
 
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.CudaEvent;
-import io.lmcache.backend.gds.cuda.CudaStream;
-import io.lmcache.backend.gds.cuda.ResourceStack;
-import io.lmcache.backend.posix.io.IoThreads;
+import io.lmcache.chunkfiles.io.IoThreads;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.CudaEvent;
+import io.lmcache.cuda.CudaStream;
+import io.lmcache.cuda.ResourceStack;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.ArrayDeque;

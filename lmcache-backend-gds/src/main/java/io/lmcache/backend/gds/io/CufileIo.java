@@ -2,11 +2,11 @@ package io.lmcache.backend.gds.io;
 
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.ResourceStack;
 import io.lmcache.backend.gds.cufile.CufileDriver;
 import io.lmcache.backend.gds.cufile.CufileFile;
 import io.lmcache.backend.gds.cufile.RegisteredBuffer;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.ResourceStack;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;

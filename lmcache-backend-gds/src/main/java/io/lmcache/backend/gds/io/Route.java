@@ -1,7 +1,7 @@
 package io.lmcache.backend.gds.io;
 
-import io.lmcache.backend.posix.io.PayloadRoute;
-import io.lmcache.backend.posix.io.PieceTransfer;
+import io.lmcache.chunkfiles.io.PayloadRoute;
+import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.Closeable;
 import java.io.IOException;
 

@@ -1,9 +1,9 @@
 package io.lmcache.backend.gds.io;
 
 import io.lmcache.backend.gds.cufile.CufileFile;
-import io.lmcache.backend.posix.directory.HeaderCheck;
-import io.lmcache.backend.posix.io.OpenChunkFile;
-import io.lmcache.backend.posix.io.PayloadChannels;
+import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.io.OpenChunkFile;
+import io.lmcache.chunkfiles.io.PayloadChannels;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;

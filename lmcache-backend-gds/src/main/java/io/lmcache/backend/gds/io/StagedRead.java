@@ -1,8 +1,8 @@
 package io.lmcache.backend.gds.io;
 
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.backend.posix.io.PayloadChannels;
-import io.lmcache.backend.posix.io.PieceTransfer;
+import io.lmcache.chunkfiles.io.PayloadChannels;
+import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Consumer;

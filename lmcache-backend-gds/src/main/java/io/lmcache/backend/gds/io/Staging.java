@@ -1,14 +1,14 @@
 package io.lmcache.backend.gds.io;
 
 import io.lmcache.api.memory.DeviceBuffer;
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.CudaEvent;
-import io.lmcache.backend.gds.cuda.CudaStream;
-import io.lmcache.backend.gds.cuda.DeviceMemory;
-import io.lmcache.backend.gds.cuda.ResourceStack;
-import io.lmcache.backend.gds.kernel.CudaKernels;
-import io.lmcache.backend.gds.kernel.DeviceCrc32c;
-import io.lmcache.backend.posix.io.PieceTransfer;
+import io.lmcache.chunkfiles.io.PieceTransfer;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.CudaEvent;
+import io.lmcache.cuda.CudaStream;
+import io.lmcache.cuda.DeviceMemory;
+import io.lmcache.cuda.ResourceStack;
+import io.lmcache.cuda.kernel.CudaKernels;
+import io.lmcache.cuda.kernel.DeviceCrc32c;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;

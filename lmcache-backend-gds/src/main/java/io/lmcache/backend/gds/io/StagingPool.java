@@ -1,10 +1,10 @@
 package io.lmcache.backend.gds.io;
 
 import io.lmcache.api.memory.HostRegion;
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.CudaStream;
-import io.lmcache.backend.gds.cuda.ResourceStack;
-import io.lmcache.backend.gds.kernel.CudaKernels;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.CudaStream;
+import io.lmcache.cuda.ResourceStack;
+import io.lmcache.cuda.kernel.CudaKernels;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -3,9 +3,9 @@ package io.lmcache.backend.gds.cufile;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.lmcache.backend.gds.cuda.CudaDevice;
-import io.lmcache.backend.gds.cuda.DeviceMemory;
-import io.lmcache.backend.gds.standin.StandIns;
+import io.lmcache.cuda.CudaDevice;
+import io.lmcache.cuda.DeviceMemory;
+import io.lmcache.cuda.standin.StandIns;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;

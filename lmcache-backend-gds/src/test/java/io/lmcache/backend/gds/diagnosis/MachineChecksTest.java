@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
-import io.lmcache.backend.gds.cuda.CudaAvailability;
-import io.lmcache.backend.gds.cuda.DeviceMemoryInfo;
 import io.lmcache.backend.gds.cufile.CufileProperties;
-import io.lmcache.backend.posix.diagnosis.MountPoint;
+import io.lmcache.chunkfiles.diagnosis.MountPoint;
+import io.lmcache.cuda.CudaAvailability;
+import io.lmcache.cuda.DeviceMemoryInfo;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;

@@ -1,5 +1,0 @@
-/** The CUDA kernels: how they are launched, and CRC-32C of device memory. */
-@NullMarked
-package io.lmcache.backend.gds.kernel;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,3 +1,0 @@
-/** From one format of chunk files to another. */
-@org.jspecify.annotations.NullMarked
-package io.lmcache.backend.posix.convert;

@@ -1,3 +1,0 @@
-/** The chunk directory: everything about chunk files but what they look like and the transfer of payload. */
-@org.jspecify.annotations.NullMarked
-package io.lmcache.backend.posix.directory;

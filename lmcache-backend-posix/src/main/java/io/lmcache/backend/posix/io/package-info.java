@@ -1,3 +1,0 @@
-/** What every backend on a chunk directory needs, whatever memory it serves: threads, open files, pieces of payload. */
-@org.jspecify.annotations.NullMarked
-package io.lmcache.backend.posix.io;

@@ -1,0 +1,3 @@
+/** From one format of chunk files to another. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.chunkfiles.convert;

@@ -1,0 +1,422 @@
+package io.lmcache.chunkfiles.directory;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.chunkfiles.directory.Counters.Event;
+import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A directory of chunk files that several processes share: which file a chunk is, whether it is there, how a new one gets
+ * in, and what goes when space is short. Payload is read and written by the users of this class.
+ *
+ * <p>What is there is decided by the files alone; the index in memory saves system calls for chunks that were seen before.
+ * A directory can have several roots, on several drives: a new chunk goes to its home root, a reader tries that first.
+ *
+ * <p>Thread-safe. Methods that throw {@link IOException} use the file system and belong on an I/O thread.
+ */
+public final class ChunkDirectory implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkDirectory.class);
+    private static final long TOUCH_INTERVAL_MILLIS = 60_000;
+
+    private final DirectorySettings settings;
+    private final ChunkFileFormat format;
+    private final Counters counters;
+    private final Clock clock;
+    private final List<ChunkRoot> roots;
+    private final ChunkIndex index = new ChunkIndex();
+    private final Pins pins = new Pins(this::roomMayBeThere);
+    private final LogLimiter quarantineLog;
+    private final LogLimiter otherLog;
+    private final AtomicBoolean inexpressibleExplained = new AtomicBoolean();
+    private final ChunkRemoval removal = new ChunkRemoval(pins, index);
+    private final Janitor janitor;
+
+    private ChunkDirectory(
+            DirectorySettings settings, ChunkFileFormat format, Counters counters, Clock clock, List<ChunkRoot> roots) {
+        this.settings = settings;
+        this.format = format;
+        this.counters = counters;
+        this.clock = clock;
+        this.roots = roots;
+        this.quarantineLog = new LogLimiter(clock);
+        this.otherLog = new LogLimiter(clock);
+        this.janitor = new Janitor(roots, settings.timeToLive(), removal, counters, clock);
+    }
+
+    /**
+     * Opens the directory; creates roots that are missing. A first look over all files starts in the background.
+     *
+     * @param counters where events are counted
+     * @param clock the time of day, by which chunks expire
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#START_FAILED} when a root cannot be used
+     */
+    public static ChunkDirectory open(
+            DirectorySettings settings, ChunkFileFormat format, Counters counters, Clock clock) {
+        List<ChunkRoot> roots = new ArrayList<>();
+        try {
+            settings.paths().forEach(path -> roots.add(ChunkRoot.open(path, settings)));
+        } catch (RuntimeException e) {
+            roots.forEach(ChunkDirectory::close);
+            throw e;
+        }
+        ChunkDirectory directory = new ChunkDirectory(settings, format, counters, clock, List.copyOf(roots));
+        directory.janitor.start();
+        return directory;
+    }
+
+    /** How chunks are laid out in files. */
+    public ChunkFileFormat format() {
+        return format;
+    }
+
+    /** The roots, as they are on disk. */
+    public List<Path> roots() {
+        return roots.stream().map(ChunkRoot::path).toList();
+    }
+
+    /** Why the chunk can never be stored here; empty when there is no reason but size. */
+    public Optional<String> objectionTo(ChunkKey key) {
+        return switch (format.name(key)) {
+            case ChunkName.Below _ -> Optional.empty();
+            case ChunkName.Inexpressible(String reason) -> {
+                if (inexpressibleExplained.compareAndSet(false, true)) {
+                    LOG.warn(
+                            "Chunk directory {} does not store chunks such as {}: {}. This is said once; the counter"
+                                    + " 'inexpressible' has the number",
+                            roots,
+                            key,
+                            reason);
+                }
+                yield Optional.of(reason);
+            }
+        };
+    }
+
+    /** The path of the chunk's file below its root; empty for one that can never be here. */
+    private Optional<String> name(ChunkKey key) {
+        return switch (format.name(key)) {
+            case ChunkName.Below(String path) -> Optional.of(path);
+            case ChunkName.Inexpressible _ -> Optional.empty();
+        };
+    }
+
+    /** Whether the chunk was seen before and not found missing since; without a system call. */
+    public boolean isKnown(ChunkKey key) {
+        return name(key).filter(index::contains).isPresent();
+    }
+
+    /** The chunk's file as far as memory goes: it was seen there. Empty when only {@link #find} can tell. */
+    public Optional<Path> known(ChunkKey key) {
+        return name(key).flatMap(this::known);
+    }
+
+    private Optional<Path> known(String name) {
+        OptionalInt root = index.rootOf(name);
+        return root.isEmpty()
+                ? Optional.empty()
+                : Optional.of(roots.get(root.getAsInt()).resolve(name));
+    }
+
+    /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
+    public Optional<Path> find(ChunkKey key) throws IOException {
+        Optional<String> name = name(key);
+        return name.isEmpty() ? Optional.empty() : find(key, name.get());
+    }
+
+    private Optional<Path> find(ChunkKey key, String name) throws IOException {
+        for (ChunkRoot root : homeFirst(key)) {
+            Optional<BasicFileAttributes> file = root.attributes(name);
+            if (file.isPresent()) {
+                noteSeen(root, name, file.get());
+                return Optional.of(root.resolve(name));
+            }
+        }
+        index.remove(name);
+        return Optional.empty();
+    }
+
+    /** Whether LMCache finds the chunk in that file: its metadata file is there, where the format has one. */
+    public boolean hasItsMetadata(Path file) {
+        return ChunkFileNames.metadataOf(file).map(Files::exists).orElse(true);
+    }
+
+    private void noteSeen(ChunkRoot root, String name, BasicFileAttributes file) {
+        long payloadBytes = Math.max(0, file.size() - ChunkFileFormat.HEADER_BYTES);
+        index.add(
+                name, roots.indexOf(root), payloadBytes, file.lastModifiedTime().toMillis());
+    }
+
+    private List<ChunkRoot> homeFirst(ChunkKey key) {
+        if (roots.size() == 1) {
+            return roots;
+        }
+        List<ChunkRoot> order = new ArrayList<>(roots);
+        ChunkRoot home = home(key);
+        order.remove(home);
+        order.addFirst(home);
+        return order;
+    }
+
+    private ChunkRoot home(ChunkKey key) {
+        return switch (settings.sharding()) {
+            // Not the bytes that name the directories: with a power of two of roots, most directories would stay empty.
+            case BY_HASH -> roots.get(Byte.toUnsignedInt(key.hash().toBytes()[7]) % roots.size());
+            case BY_GPU -> roots.get(settings.device() % roots.size());
+        };
+    }
+
+    /** Notes that the chunk was read from that file and passed its check; now and then, on the disk too. */
+    public void noteHit(ChunkKey key, Path file) {
+        if (name(key).filter(this::isTouchDue).isPresent()) {
+            try {
+                Files.setLastModifiedTime(file, FileTime.from(clock.instant()));
+            } catch (IOException e) {
+                // The chunk may be evicted a little early for it; or it is gone already.
+                LOG.debug("Time of last use of {} could not be set", file, e);
+            }
+        }
+    }
+
+    private boolean isTouchDue(String name) {
+        return index.claimTouch(name, clock.millis(), TOUCH_INTERVAL_MILLIS);
+    }
+
+    /** Notes that the chunk is not there any more. */
+    public void noteMissing(ChunkKey key) {
+        name(key).ifPresent(index::remove);
+    }
+
+    /**
+     * Whether a read failed because a peer has taken the file away meanwhile. Then it is forgotten, and another read finds
+     * what is there now.
+     */
+    public boolean noteVanished(ChunkKey key, Exception failure) {
+        boolean hasVanished = failure instanceof NoSuchFileException
+                || Errno.ENOENT.isCauseOf(failure)
+                || Errno.ESTALE.isCauseOf(failure);
+        if (hasVanished) {
+            noteMissing(key);
+        }
+        return hasVanished;
+    }
+
+    /**
+     * Notes that the chunk's file is another chunk's, which has the same name in this format. The file stays.
+     *
+     * @param reason what tells, as the predicate of a sentence about the file
+     */
+    public void noteOther(Path file, String reason) {
+        counters.increment(Event.OTHER);
+        if (otherLog.permits()) {
+            LOG.warn("Chunk file {} {}; it stays, and the chunk is computed again", file, reason);
+        }
+    }
+
+    /**
+     * Takes a file that failed its check away from readers, unless it passes at a second look: another writer may have
+     * replaced it since.
+     *
+     * @param reason what is wrong with it, as the predicate of a sentence about the file
+     */
+    public void quarantine(ChunkKey key, Path file, String reason) {
+        noteMissing(key);
+        for (ChunkRoot root : roots) {
+            if (file.startsWith(root.path())) {
+                quarantine(root, key, file, reason);
+            }
+        }
+    }
+
+    private void quarantine(ChunkRoot root, ChunkKey key, Path file, String reason) {
+        try {
+            Optional<Object> identity = ChunkRoot.identityOf(file);
+            if (identity.isEmpty()) {
+                // Somebody else took it away.
+                return;
+            }
+            switch (secondLook(key, file)) {
+                case GONE -> {}
+                case SOUND -> noteMisread(file, reason);
+                case FAULTY -> takeAway(root, file, identity.get(), reason);
+            }
+        } catch (IOException e) {
+            counters.increment(Event.UNDELETABLE);
+            LOG.debug("Chunk file {} can neither be moved nor removed; every read of it will be a miss", file, e);
+        }
+    }
+
+    /** What a file that failed its check is like now. */
+    private enum SecondLook {
+        GONE,
+        SOUND,
+        FAULTY
+    }
+
+    private SecondLook secondLook(ChunkKey key, Path file) {
+        try {
+            return WholeFileCheck.of(file, format, key) instanceof HeaderCheck.Invalid
+                    ? SecondLook.FAULTY
+                    : SecondLook.SOUND;
+        } catch (NoSuchFileException e) {
+            return SecondLook.GONE;
+        } catch (IOException e) {
+            LOG.debug("Chunk file {} cannot be read at a second look either", file, e);
+            return SecondLook.FAULTY;
+        }
+    }
+
+    private void noteMisread(Path file, String reason) {
+        counters.increment(Event.MISREAD);
+        if (quarantineLog.permits()) {
+            LOG.warn(
+                    "Chunk file {} {}, but passes at a second look: a writer has replaced it, or it was read wrongly; if"
+                            + " this goes on, check the drive and the memory",
+                    file,
+                    reason);
+        }
+    }
+
+    private void takeAway(ChunkRoot root, Path file, Object identity, String reason) throws IOException {
+        counters.increment(Event.CORRUPT);
+        if (quarantineLog.permits()) {
+            LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
+        }
+        root.quarantine(file, identity, clock.millis());
+    }
+
+    /** Whether a chunk of that size can ever be stored here. */
+    public boolean canEverHold(ChunkMeta meta) {
+        return roots.getFirst().budget().canEverHold(format.bytesOnDisk(meta));
+    }
+
+    /**
+     * A new file for the chunk, in its home root; empty when there is no room now. Then {@link #makeRoom} may help.
+     *
+     * <p>The caller closes it.
+     *
+     * @param key a key to which there is no {@linkplain #objectionTo objection}
+     */
+    public Optional<NewChunkFile> tryCreate(ChunkKey key, ChunkMeta meta) throws IOException {
+        String name = name(key)
+                .orElseThrow(() -> new IllegalArgumentException("there is no file for " + key + " in this format"));
+        ChunkRoot root = home(key);
+        long bytes = format.bytesOnDisk(meta);
+        if (root.freeSpaceDeficit(bytes) > 0 || !root.budget().tryReserve(bytes)) {
+            return Optional.empty();
+        }
+        boolean created = false;
+        try {
+            NewChunkFile file = NewChunkFile.create(this, root, name, key, meta);
+            created = true;
+            return Optional.of(file);
+        } finally {
+            if (!created) {
+                root.budget().release(bytes);
+            }
+        }
+    }
+
+    /** Asks for room for a chunk. Completes, normally in any case, when all was done that can be done. */
+    public CompletableFuture<Void> makeRoom(ChunkKey key, ChunkMeta meta) {
+        DiskBudget budget = home(key).budget();
+        long bytes = format.bytesOnDisk(meta);
+        budget.want(bytes);
+        return janitor.request().thenRun(() -> budget.unwant(bytes));
+    }
+
+    /** Whether the file system of the chunk's home root has no room for it, which tells a full disk from a broken one. */
+    public boolean isDiskFull(ChunkKey key, ChunkMeta meta) throws IOException {
+        return home(key).isFull(format.bytesOnDisk(meta));
+    }
+
+    void published(ChunkRoot root, String name, ChunkMeta meta) {
+        root.budget().publish(format.bytesOnDisk(meta));
+        index.add(name, roots.indexOf(root), meta.byteSize(), clock.millis());
+    }
+
+    private void roomMayBeThere() {
+        janitor.retryWhenStuck();
+    }
+
+    FsyncMode fsync() {
+        return settings.fsync();
+    }
+
+    /** A pin on a chunk that is known to be here. */
+    public Optional<ChunkPin> tryPin(ChunkKey key) {
+        return name(key).flatMap(this::tryPin);
+    }
+
+    private Optional<ChunkPin> tryPin(String name) {
+        Optional<ChunkPin> pin = pins.tryPin(name);
+        // Asked under the pin: a removal forgets the chunk before it lets go of the name.
+        if (pin.isPresent() && !index.contains(name)) {
+            pin.get().close();
+            return Optional.empty();
+        }
+        return pin;
+    }
+
+    /** Removes the chunk from every root, unless it is pinned; says whether there was one. */
+    public boolean remove(ChunkKey key) throws IOException {
+        Optional<String> name = name(key);
+        boolean removed = false;
+        for (ChunkRoot root : name.isEmpty() ? List.<ChunkRoot>of() : homeFirst(key)) {
+            removed |= removal.remove(root, name.get()) == ChunkRemoval.Outcome.REMOVED;
+        }
+        return removed;
+    }
+
+    /** Removes every chunk that this instance has not pinned, whoever stored it. */
+    public void clear() throws IOException {
+        for (ChunkRoot root : roots) {
+            janitor.clear(root);
+        }
+    }
+
+    /** Looks over all files in the background: what is stale goes, and what is too much. Completes afterwards. */
+    public CompletableFuture<Void> clean() {
+        return janitor.request();
+    }
+
+    /** The chunks known to be here. */
+    public long knownChunks() {
+        return index.chunks();
+    }
+
+    /** The payload bytes of these. */
+    public long knownBytes() {
+        return index.payloadBytes();
+    }
+
+    /** Ends the background work and signs this writer off. The chunks stay. */
+    @Override
+    public void close() {
+        janitor.close();
+        roots.forEach(ChunkDirectory::close);
+    }
+
+    private static void close(ChunkRoot root) {
+        try {
+            root.close();
+        } catch (IOException e) {
+            LOG.warn("Chunk directory {}: the writer's lock file could not be removed", root, e);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+package io.lmcache.chunkfiles.directory;
+
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * One root of a chunk directory: what lies where below it.
+ *
+ * <pre>
+ *   {root}/88/08/88084...-1f3a....safetensors     a chunk; how it is called is the format's business
+ *   {root}/68/47/....kvcache.safetensors          a chunk in a format of LMCache,
+ *   {root}/68/47/....kvcache.safetensors.metadata   and what LMCache knows it by
+ *   {root}/88/08/.{writer}.{number}.tmp           a chunk that its writer has not published yet
+ *   {root}/.lmcache/writers/{writer}.lock         locked for as long as the writer lives
+ *   {root}/.lmcache/janitor.lock                  locked while a janitor removes files
+ *   {root}/.lmcache/quarantine/{millis}-{name}    a file that failed its check
+ * </pre>
+ *
+ * <p>Thread-safe. Symbolic links below the root are never followed.
+ */
+final class ChunkRoot implements AutoCloseable {
+    private static final String CONTROL = ".lmcache";
+    private static final Pattern TEMPORARY = Pattern.compile("\\.([0-9]+-[0-9a-f]{16}-[0-9a-f]{16})\\.[0-9]+\\.tmp");
+
+    private final Path path;
+    private final FileStore fileStore;
+    private final WriterLock writer;
+    private final DiskBudget budget;
+    private final long minFreeBytes;
+    private final AtomicLong temporaries = new AtomicLong();
+
+    private ChunkRoot(Path path, WriterLock writer, DirectorySettings settings) throws IOException {
+        this.path = path;
+        this.fileStore = Files.getFileStore(path);
+        this.writer = writer;
+        this.budget = new DiskBudget(settings.maxBytesOfRoot());
+        this.minFreeBytes = settings.minFreeBytes();
+    }
+
+    /**
+     * Opens a root; creates it when it is missing.
+     *
+     * @throws LmcacheException with {@link ErrorCode#START_FAILED} when chunks cannot be stored there
+     */
+    static ChunkRoot open(Path path, DirectorySettings settings) {
+        try {
+            Files.createDirectories(path, FileModes.PRIVATE_DIRECTORY);
+            Path real = path.toRealPath();
+            Files.createDirectories(writers(real), FileModes.PRIVATE_DIRECTORY);
+            Files.createDirectories(quarantine(real), FileModes.PRIVATE_DIRECTORY);
+            return locked(real, settings);
+        } catch (FileAlreadyExistsException e) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED,
+                    "Chunk directory '" + path + "': '" + e.getFile()
+                            + "' is a file, not a directory; remove it or name another path",
+                    e);
+        } catch (IOException e) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED,
+                    "Chunk directory '" + path + "' cannot be used: " + e
+                            + "; name a path where this user may create files and lock them",
+                    e);
+        }
+    }
+
+    private static ChunkRoot locked(Path real, DirectorySettings settings) throws IOException {
+        WriterLock writer = WriterLock.acquire(writers(real));
+        try {
+            return new ChunkRoot(real, writer, settings);
+        } catch (IOException e) {
+            writer.close();
+            throw e;
+        }
+    }
+
+    private static Path writers(Path root) {
+        return root.resolve(CONTROL).resolve("writers");
+    }
+
+    private static Path quarantine(Path root) {
+        return root.resolve(CONTROL).resolve("quarantine");
+    }
+
+    Path path() {
+        return path;
+    }
+
+    Path writers() {
+        return writers(path);
+    }
+
+    Path quarantine() {
+        return quarantine(path);
+    }
+
+    DiskBudget budget() {
+        return budget;
+    }
+
+    Path resolve(String name) {
+        return path.resolve(name);
+    }
+
+    /** The attributes of a chunk's file, by one system call; empty when there is no such regular file. */
+    Optional<BasicFileAttributes> attributes(String name) throws IOException {
+        try {
+            return attributes(resolve(name));
+        } catch (IOException e) {
+            if (!Errno.ESTALE.isCauseOf(e)) {
+                throw e;
+            }
+            // A directory on the way is no longer the one that the client of a network file system remembers; now it
+            // asks.
+            return attributes(resolve(name));
+        }
+    }
+
+    private static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
+        // Absence is an everyday answer here, so not by way of an exception.
+        return Optional.ofNullable(file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS))
+                .filter(BasicFileAttributes::isRegularFile);
+    }
+
+    /** The bytes to free so that the file system keeps its reserve and so many bytes more fit; 0 when all is well. */
+    long freeSpaceDeficit(long bytes) throws IOException {
+        return Math.max(0, minFreeBytes + bytes - fileStore.getUsableSpace());
+    }
+
+    /** Whether the file system itself has no room for so many bytes. */
+    boolean isFull(long bytes) throws IOException {
+        return fileStore.getUsableSpace() < bytes;
+    }
+
+    /** A name for a temporary file beside the chunk; never used before. */
+    Path newTemporary(String name) {
+        return resolve(name).resolveSibling("." + writer.id() + "." + temporaries.incrementAndGet() + ".tmp");
+    }
+
+    /** Creates the directories between the root, which must be there, and the chunk. */
+    void createParents(String name) throws IOException {
+        Path below = Path.of(name);
+        Path directory = path;
+        for (int level = 0; level < below.getNameCount() - 1; level++) {
+            directory = directory.resolve(below.getName(level));
+            createDirectory(directory);
+        }
+    }
+
+    private static void createDirectory(Path directory) throws IOException {
+        try {
+            Files.createDirectory(directory, FileModes.PRIVATE_DIRECTORY);
+        } catch (FileAlreadyExistsException e) {
+            if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+                throw e;
+            }
+        }
+    }
+
+    /** The id of the writer whose temporary file has that name; empty when it is no temporary file. */
+    static Optional<String> writerOf(String fileName) {
+        Matcher matcher = TEMPORARY.matcher(fileName);
+        return matcher.matches() ? Optional.of(matcher.group(1)) : Optional.empty();
+    }
+
+    /** What tells the file at that path, as it is now, from others that may be there later; empty without a file. */
+    static Optional<Object> identityOf(Path file) throws IOException {
+        return Optional.ofNullable(file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS))
+                .map(BasicFileAttributes::fileKey);
+    }
+
+    /** Removes a chunk's file, and before it what belongs to it; says whether the file was there. */
+    boolean delete(Path file) throws IOException {
+        deleteMetadataOf(file);
+        return Files.deleteIfExists(file);
+    }
+
+    private static void deleteMetadataOf(Path file) throws IOException {
+        Optional<Path> metadata = ChunkFileNames.metadataOf(file);
+        if (metadata.isPresent()) {
+            Files.deleteIfExists(metadata.get());
+        }
+    }
+
+    /**
+     * Takes a file away from readers: into quarantine, or off the disk where that fails.
+     *
+     * @param identity the identity of the file that is meant; another one stays
+     */
+    void quarantine(Path file, Object identity, long nowMillis) throws IOException {
+        deleteMetadataOf(file);
+        Path target = quarantine().resolve(nowMillis + "-" + file.getFileName());
+        try {
+            Files.move(file, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            // What matters is that nobody reads it.
+            if (identityOf(file).equals(Optional.of(identity))) {
+                Files.deleteIfExists(file);
+            }
+            return;
+        }
+        if (!identityOf(target).equals(Optional.of(identity))) {
+            giveBack(target, file);
+        }
+    }
+
+    /** Undoes the move of a file that a writer has put in the place of the one that was judged. */
+    private static void giveBack(Path quarantined, Path file) throws IOException {
+        if (ChunkFileNames.metadataOf(file).isPresent()) {
+            // The writer's metadata file may just have been deleted. A chunk without one is found here, so it is not
+            // stored
+            // again, but never by LMCache; one that is gone is computed again by whoever asks.
+            Files.deleteIfExists(quarantined);
+        } else {
+            Files.move(quarantined, file, StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    /**
+     * The right to remove files, among the janitors of all processes; empty while another has it. It ends with the
+     * channel.
+     *
+     * <p>Two instances in one process can end up with the right at the same time, since POSIX keeps locks by process. That
+     * does no harm: they remove the same, least recently used, files, and a file that is gone counts as room made.
+     */
+    Optional<FileChannel> tryLockJanitor() throws IOException {
+        FileChannel channel = FileChannel.open(
+                path.resolve(CONTROL).resolve("janitor.lock"),
+                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+                FileModes.PRIVATE_FILE);
+        boolean locked = false;
+        try {
+            locked = channel.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            // Held by another instance in this process.
+            locked = false;
+        } finally {
+            if (!locked) {
+                channel.close();
+            }
+        }
+        return locked ? Optional.of(channel) : Optional.empty();
+    }
+
+    /** Signs the writer off. */
+    @Override
+    public void close() throws IOException {
+        writer.close();
+    }
+
+    @Override
+    public String toString() {
+        return path.toString();
+    }
+}

@@ -1,0 +1,68 @@
+package io.lmcache.chunkfiles.directory;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.ChunkMeta;
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.zip.CRC32C;
+
+/**
+ * A look at a whole chunk file, apart from the reads that deliver chunks: header, length and payload. Stateless and
+ * thread-safe.
+ */
+public final class WholeFileCheck {
+    private static final int STEP = 256 << 10;
+
+    private WholeFileCheck() {}
+
+    /**
+     * Checks the file. A valid answer has the payload's own checksum, whether the header has one or not.
+     *
+     * @throws IOException when the file is not there or cannot be read
+     */
+    public static HeaderCheck of(Path file, ChunkFileFormat format, ChunkKey key) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+            long bytes = channel.size();
+            if (bytes < ChunkFileFormat.HEADER_BYTES) {
+                return new HeaderCheck.Invalid("has only " + bytes + " bytes");
+            }
+            ByteBuffer header = ByteBuffer.allocate(ChunkFileFormat.HEADER_BYTES);
+            read(channel, header);
+            HeaderCheck check = format.check(header, bytes, key);
+            return check instanceof HeaderCheck.Valid valid ? withPayload(valid, channel) : check;
+        }
+    }
+
+    private static HeaderCheck withPayload(HeaderCheck.Valid header, FileChannel channel) throws IOException {
+        int crc = crcOfRest(channel, header.meta());
+        return header.admits(crc)
+                ? HeaderCheck.Valid.of(header.meta(), crc)
+                : new HeaderCheck.Invalid(header.objectionTo(crc));
+    }
+
+    private static int crcOfRest(FileChannel channel, ChunkMeta meta) throws IOException {
+        CRC32C crc = new CRC32C();
+        try (Arena arena = Arena.ofConfined()) {
+            ByteBuffer step = arena.allocate(STEP).asByteBuffer();
+            for (long left = meta.byteSize(); left > 0; left -= step.limit()) {
+                read(channel, step.clear().limit((int) Math.min(STEP, left)));
+                crc.update(step.flip());
+            }
+        }
+        return (int) crc.getValue();
+    }
+
+    private static void read(FileChannel channel, ByteBuffer target) throws IOException {
+        while (target.hasRemaining()) {
+            if (channel.read(target) < 0) {
+                throw new EOFException("the file became shorter while it was read");
+            }
+        }
+    }
+}

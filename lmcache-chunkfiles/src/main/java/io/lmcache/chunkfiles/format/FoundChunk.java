@@ -1,0 +1,163 @@
+package io.lmcache.chunkfiles.format;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.MemoryFormat;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.ChunkFileNames;
+import io.lmcache.chunkfiles.directory.ChunkName;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * Which chunk a file is, by its name and its header. Immutable and thread-safe.
+ *
+ * @param key the chunk; where the file does not say how many heads there are, with as many as the caller said, or one
+ * @param kind what kind of file it is
+ * @param format how it is read
+ * @param signedHashes whether the file's name has the hash as a signed number; empty where it is not written as a number
+ * @param headsKnown whether the number of heads is known
+ */
+public record FoundChunk(
+        ChunkKey key, FileFormat kind, ChunkFileFormat format, Optional<Boolean> signedHashes, boolean headsKnown) {
+    /**
+     * The kind of file that has this name; empty when it is no chunk.
+     *
+     * @param fileName the name without directories
+     */
+    public static Optional<FileFormat> kindOf(String fileName) {
+        if (ChunkFileNames.isNative(fileName)) {
+            return Optional.of(FileFormat.NATIVE);
+        }
+        if (!ChunkFileNames.isLmcache(fileName)) {
+            return Optional.empty();
+        }
+        // What LMCache 0.5 quotes has no '@' left.
+        return Optional.of(fileName.contains("@") ? FileFormat.LMCACHE_0_3_2 : FileFormat.LMCACHE_0_5);
+    }
+
+    /** Whether a file of that name is one layer of a chunk, as LMCache keeps them when it transfers layer by layer. */
+    public static boolean isLayer(String fileName) {
+        Optional<LmcacheName> name = kindOf(fileName).flatMap(kind -> switch (kind) {
+            case NATIVE -> Optional.empty();
+            case LMCACHE_0_3_2 -> new Lmcache032Names().parse(stem(fileName));
+            case LMCACHE_0_5 -> new Lmcache05Names(true).parse(stem(fileName));
+        });
+        return name.filter(parsed -> parsed.layer().isPresent()).isPresent();
+    }
+
+    /**
+     * The chunk in that file, which is not {@linkplain #isLayer one layer only}.
+     *
+     * @param path the file's path below its root, with {@code /} between
+     * @param header its first {@link ChunkFileFormat#HEADER_BYTES} bytes
+     * @param kvHeads the number of KV heads, for files of LMCache, which do not say it
+     * @throws IOException when the file is no whole chunk of that name; the message tells why, as the predicate of a
+     *     sentence about the file
+     */
+    public static FoundChunk in(String path, byte[] header, OptionalInt kvHeads) throws IOException {
+        String fileName = path.substring(path.lastIndexOf('/') + 1);
+        FileFormat kind = kindOf(fileName).orElseThrow(() -> new IOException("has no name of a chunk"));
+        try {
+            List<FoundChunk> candidates = switch (kind) {
+                case NATIVE -> List.of(ofNative(header));
+                case LMCACHE_0_3_2 -> ofLmcache(kind, new Lmcache032Names().parse(stem(fileName)), header, kvHeads);
+                case LMCACHE_0_5 -> ofLmcache(kind, new Lmcache05Names(true).parse(stem(fileName)), header, kvHeads);
+            };
+            return candidates.stream()
+                    .filter(chunk -> chunk.format().name(chunk.key()).equals(new ChunkName.Below(path)))
+                    .findFirst()
+                    .orElseThrow(() -> new IOException(objectionToName(candidates.getFirst())));
+        } catch (LmcacheException | ArithmeticException e) {
+            throw new IOException("describes no chunk: " + e.getMessage(), e);
+        }
+    }
+
+    private static String objectionToName(FoundChunk chunk) {
+        return switch (chunk.format().name(chunk.key())) {
+            case ChunkName.Below _ -> "has another name, or lies elsewhere, than its chunk's file";
+            // So it is, too, where the name was not understood, for the locale of this process.
+            case ChunkName.Inexpressible(String reason) -> "has a name that its format does not have: " + reason;
+        };
+    }
+
+    private static String stem(String fileName) {
+        return fileName.substring(0, fileName.length() - ChunkFileNames.LMCACHE_SUFFIX.length());
+    }
+
+    private static FoundChunk ofNative(byte[] header) throws IOException {
+        try {
+            ChunkKey key = NativeChunkFormat.keyIn(header);
+            return new FoundChunk(key, FileFormat.NATIVE, new NativeChunkFormat(), Optional.empty(), true);
+        } catch (IOException e) {
+            throw new IOException("has a header that " + e.getMessage(), e);
+        }
+    }
+
+    /** The chunk, in 0.5 with its hash taken for an unsigned number, and for a signed one: one of them has the name. */
+    private static List<FoundChunk> ofLmcache(
+            FileFormat kind, Optional<LmcacheName> parsed, byte[] header, OptionalInt kvHeads) throws IOException {
+        LmcacheName name = parsed.orElseThrow(() -> new IOException("has no name that LMCache gives"));
+        KvLayout layout = layout(headerIn(header), name, kvHeads);
+        KeyScope scope = new KeyScope(name.model(), name.worldSize(), name.rank(), layout, name.tags());
+        ChunkKey key = new ChunkKey(scope, name.hash());
+        boolean headsKnown = kvHeads.isPresent() || layout.format() == MemoryFormat.KV_MLA_FMT;
+        if (kind == FileFormat.LMCACHE_0_3_2) {
+            return List.of(new FoundChunk(key, kind, kind.create(true, false), Optional.empty(), headsKnown));
+        }
+        return List.of(
+                new FoundChunk(key, kind, kind.create(true, false), Optional.of(false), headsKnown),
+                new FoundChunk(key, kind, kind.create(true, true), Optional.of(true), headsKnown));
+    }
+
+    private static LmcacheHeader headerIn(byte[] header) throws IOException {
+        try {
+            return LmcacheHeader.read(header);
+        } catch (IOException e) {
+            throw new IOException("has a header that " + e.getMessage(), e);
+        }
+    }
+
+    private static KvLayout layout(LmcacheHeader header, LmcacheName name, OptionalInt kvHeads) throws IOException {
+        KvDtype dtype = LmcacheHeader.dtypeOf(header.dtype())
+                .orElseThrow(
+                        () -> new IOException("holds elements of type " + header.dtype() + ", which is not known"));
+        if (name.dtype().isPresent() && name.dtype().get() != dtype) {
+            throw new IOException("holds " + header.dtype() + ", by its name "
+                    + name.dtype().get().text());
+        }
+        if (header.shape().size() != 4) {
+            throw new IOException("holds a tensor " + header.shape() + ", which is no chunk");
+        }
+        int layers = Math.toIntExact(header.shape().get(1));
+        int hidden = Math.toIntExact(header.shape().get(3));
+        return switch (format(header)) {
+            case KV_MLA_FMT -> KvLayout.mla(dtype, layers, hidden);
+            case KV_2LTD -> KvLayout.kv(dtype, layers, kvHeads.orElse(1), headSize(hidden, kvHeads.orElse(1)));
+        };
+    }
+
+    private static MemoryFormat format(LmcacheHeader header) throws IOException {
+        for (MemoryFormat format : MemoryFormat.values()) {
+            int fmt = LmcacheHeader.fmtOf(format);
+            if (header.shape().getFirst() == format.planes() && header.fmt().orElse(fmt) == fmt) {
+                return format;
+            }
+        }
+        throw new IOException("holds a tensor " + header.shape() + " in LMCache's format "
+                + header.fmt().orElse(0) + ", which is not known");
+    }
+
+    private static int headSize(int hidden, int kvHeads) throws IOException {
+        if (hidden % kvHeads != 0) {
+            throw new IOException(
+                    "has " + hidden + " elements a token and layer, which " + kvHeads + " heads do not share");
+        }
+        return hidden / kvHeads;
+    }
+}

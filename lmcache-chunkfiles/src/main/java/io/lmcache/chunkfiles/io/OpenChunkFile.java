@@ -1,0 +1,147 @@
+package io.lmcache.chunkfiles.io;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.HeaderCheck;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A chunk file that is open for reading and whose header and length have passed their check. Whoever holds it closes it.
+ *
+ * @param path the file
+ * @param channels the way to the payload
+ * @param header what the header said
+ */
+public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Valid header) implements AutoCloseable {
+    private static final Set<OpenOption> BUFFERED = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+    private static final Set<OpenOption> DIRECT =
+            Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS, DirectIo.OPTION);
+
+    /** Reads the beginning of a file of which nothing but the length is known. */
+    @FunctionalInterface
+    public interface Beginning {
+        /** The header, from index 0; what follows it may be read as well. The channel stands at its start. */
+        ByteBuffer read(FileChannel channel, long fileBytes) throws IOException;
+    }
+
+    /**
+     * Opens the key's file. Empty when there is none; also when it is another chunk's, or not what it should be, and then
+     * it goes to quarantine.
+     *
+     * @param isDirect whether to read with O_DIRECT
+     * @param headerBuffer memory for the header, aligned for direct I/O; free again afterwards
+     */
+    public static Optional<OpenChunkFile> open(
+            ChunkDirectory directory, ChunkKey key, boolean isDirect, ByteBuffer headerBuffer) throws IOException {
+        return open(directory, key, isDirect, (channel, _) -> {
+            PayloadChannels.readFully(channel, headerBuffer.clear(), 0);
+            return headerBuffer;
+        });
+    }
+
+    /**
+     * As {@link #open(ChunkDirectory, ChunkKey, boolean, ByteBuffer)}.
+     *
+     * @param beginning called once for a file that is long enough to have a header
+     */
+    public static Optional<OpenChunkFile> open(
+            ChunkDirectory directory, ChunkKey key, boolean isDirect, Beginning beginning) throws IOException {
+        Optional<Unchecked> opened = openUnchecked(directory, key, isDirect ? DIRECT : BUFFERED);
+        if (opened.isEmpty()) {
+            return Optional.empty();
+        }
+        Path path = opened.get().path();
+        FileChannel channel = opened.get().channel();
+        Optional<OpenChunkFile> file = Optional.empty();
+        try {
+            file = check(directory, key, path, channel, isDirect, beginning);
+        } finally {
+            if (file.isEmpty()) {
+                channel.close();
+            }
+        }
+        return file;
+    }
+
+    /** A file about which nothing is known but its name. */
+    private record Unchecked(Path path, FileChannel channel) {}
+
+    private static Optional<Unchecked> openUnchecked(ChunkDirectory directory, ChunkKey key, Set<OpenOption> options)
+            throws IOException {
+        Optional<Path> known = directory.known(key);
+        if (known.isPresent()) {
+            try {
+                return Optional.of(new Unchecked(known.get(), DirectIo.open(known.get(), options)));
+            } catch (IOException e) {
+                // Memory is out of date, most likely; if there is more to it, the second attempt will tell.
+            }
+        }
+        Optional<Path> found = directory.find(key);
+        if (found.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(new Unchecked(found.get(), DirectIo.open(found.get(), options)));
+        } catch (NoSuchFileException e) {
+            // Evicted since it was found.
+            directory.noteMissing(key);
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<OpenChunkFile> check(
+            ChunkDirectory directory,
+            ChunkKey key,
+            Path path,
+            FileChannel channel,
+            boolean isDirect,
+            Beginning beginning)
+            throws IOException {
+        long fileBytes = channel.size();
+        if (fileBytes < ChunkFileFormat.HEADER_BYTES) {
+            directory.quarantine(key, path, "has only " + fileBytes + " bytes");
+            return Optional.empty();
+        }
+        return switch (directory.format().check(beginning.read(channel, fileBytes), fileBytes, key)) {
+            case HeaderCheck.Invalid invalid -> {
+                directory.quarantine(key, path, invalid.reason());
+                yield Optional.empty();
+            }
+            case HeaderCheck.Other other -> {
+                directory.noteOther(path, other.reason());
+                yield Optional.empty();
+            }
+            case HeaderCheck.Valid valid ->
+                Optional.of(new OpenChunkFile(path, channels(path, channel, isDirect, valid.meta()), valid));
+        };
+    }
+
+    private static PayloadChannels channels(Path path, FileChannel channel, boolean isDirect, ChunkMeta meta)
+            throws IOException {
+        if (!isDirect) {
+            return PayloadChannels.buffered(channel);
+        }
+        boolean hasTail = PayloadChannels.hasTail(meta.byteSize());
+        return PayloadChannels.direct(channel, hasTail ? FileChannel.open(path, BUFFERED) : channel);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (FileChannel body = channels.body()) {
+            if (!channels.tail().equals(body)) {
+                channels.tail().close();
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+package io.lmcache.chunkfiles.directory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.chunkfiles.directory.Counters.Event;
+import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
+import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
+import io.lmcache.chunkfiles.format.NativeChunkFormat;
+import io.lmcache.testkit.TestChunks;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.zip.CRC32C;
+
+/** A chunk directory whose payload is zeros, and whose files are as old as the test likes. */
+final class DirectoryFixture implements AutoCloseable {
+    static final long FILE_BYTES = ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize();
+
+    final Path root;
+    final Counters counters = new Counters();
+    final ChunkDirectory directory;
+
+    DirectoryFixture(Path root, long maxBytes, Duration timeToLive, long minFreeBytes) {
+        this.root = root;
+        this.directory = ChunkDirectory.open(
+                new DirectorySettings(
+                        List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, maxBytes, timeToLive, minFreeBytes),
+                new NativeChunkFormat(),
+                counters,
+                Clock.systemUTC());
+    }
+
+    /** A directory with room for so many chunks. */
+    static DirectoryFixture ofChunks(Path root, long chunks) {
+        return new DirectoryFixture(root, chunks * FILE_BYTES, Duration.ZERO, 0);
+    }
+
+    /** Whether the chunk could be stored; room is asked for once. */
+    boolean store(ChunkKey key) throws Exception {
+        Optional<NewChunkFile> file = directory.tryCreate(key, TestChunks.META);
+        if (file.isEmpty()) {
+            directory.makeRoom(key, TestChunks.META).get(10, TimeUnit.SECONDS);
+            file = directory.tryCreate(key, TestChunks.META);
+        }
+        if (file.isEmpty()) {
+            return false;
+        }
+        try (NewChunkFile newFile = file.get()) {
+            writeZeros(newFile);
+            newFile.publish(crcOfZeros());
+        }
+        return true;
+    }
+
+    private static int crcOfZeros() {
+        CRC32C crc = new CRC32C();
+        crc.update(new byte[(int) TestChunks.META.byteSize()]);
+        return (int) crc.getValue();
+    }
+
+    static void writeZeros(NewChunkFile file) throws IOException {
+        ByteBuffer zeros = ByteBuffer.allocate((int) TestChunks.META.byteSize());
+        while (zeros.hasRemaining()) {
+            file.channel().write(zeros, ChunkFileFormat.HEADER_BYTES + zeros.position());
+        }
+    }
+
+    /** Stores a chunk whose last use is so long ago. */
+    void store(ChunkKey key, Duration age) throws Exception {
+        assertThat(store(key)).isTrue();
+        Files.setLastModifiedTime(file(key), FileTime.from(Instant.now().minus(age)));
+    }
+
+    Path file(ChunkKey key) {
+        return root.resolve(((ChunkName.Below) directory.format().name(key)).path());
+    }
+
+    boolean exists(int number) {
+        return Files.exists(file(TestChunks.key(number)));
+    }
+
+    void clean() throws Exception {
+        directory.clean().get(10, TimeUnit.SECONDS);
+    }
+
+    long count(Event event) {
+        return counters.count(event);
+    }
+
+    @Override
+    public void close() {
+        directory.close();
+    }
+}

@@ -1,0 +1,163 @@
+package io.lmcache.cli.bench;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.lmcache.api.engine.TokenRange;
+import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.BackendStats;
+import io.lmcache.core.engine.KvCache;
+import io.lmcache.core.engine.LmcacheEngine;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
+import java.lang.management.MemoryType;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** The measuring process of {@link HeapBench}: fills a cache, and says what that took of its heap. Stateless. */
+public final class HeapWorker {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int CHUNKS_PER_PROMPT = 1000;
+
+    private HeapWorker() {}
+
+    /** What to measure. */
+    enum Job {
+        /** The peak of the heap while so many bytes go into the host tier and come back. */
+        STORE_AND_RETRIEVE,
+        /** The heap that so many chunks hold in the host tier. */
+        INDEX_OF_HOST_TIER,
+        /** The heap that so many chunks hold in the file tier. */
+        INDEX_OF_FILE_TIER
+    }
+
+    /**
+     * A job.
+     *
+     * @param amount bytes or chunks
+     * @param directory where files may go
+     */
+    record Request(Job job, long amount, String directory) {}
+
+    /**
+     * What was measured.
+     *
+     * @param amount bytes or chunks that were really cached
+     * @param heapBytes what they took
+     */
+    record Answer(long amount, long heapBytes) {}
+
+    /** Does one job. */
+    public static void serve(InputStream in, PrintStream out) throws IOException {
+        Request request = JSON.readValue(in, Request.class);
+        Answer answer = switch (request.job()) {
+            case STORE_AND_RETRIEVE -> storeAndRetrieve(request.amount());
+            case INDEX_OF_HOST_TIER ->
+                index(
+                        "cpu",
+                        Map.of("capacity_bytes", bytes(request.amount() * Models.chunkBytes(Models.TINY))),
+                        request.amount());
+            case INDEX_OF_FILE_TIER ->
+                // Staging for fewer chunks than the tier lets wait: the store waits, and none is declined.
+                index(
+                        "posix",
+                        Map.of(
+                                "path", Path.of(request.directory(), "index").toString(),
+                                "staging_bytes", bytes(512 * Models.chunkBytes(Models.TINY))),
+                        request.amount());
+        };
+        out.println(JSON.writeValueAsString(answer));
+    }
+
+    private static String bytes(long bytes) {
+        return Long.toString(bytes);
+    }
+
+    private static Answer storeAndRetrieve(long bytes) {
+        int chunks = Math.toIntExact(bytes / Models.chunkBytes(Models.SMALL));
+        int[] prompt = Models.prompt(1, chunks * Models.CHUNK_TOKENS);
+        try (LmcacheEngine engine = LmcacheEngine.builder()
+                .tier("cpu", Map.of("capacity_bytes", bytes(bytes)))
+                .build()) {
+            KvCache cache = engine.cache(Models.SMALL);
+            cache.store(prompt, HeapWorker::write);
+            int tokens = cache.retrieve(prompt, HeapWorker::check).tokens();
+            return new Answer(Models.SMALL.layout().chunkBytes(tokens), peakHeap());
+        }
+    }
+
+    /** Words that tell their place in the chunk and their chunk in the prompt. */
+    private static void write(TokenRange range, KvBuffer destination) {
+        MemorySegment words = words(destination);
+        for (long i = 0; i < words.byteSize() / Long.BYTES; i++) {
+            words.setAtIndex(ValueLayout.JAVA_LONG, i, word(range, i));
+        }
+    }
+
+    private static void check(TokenRange range, KvBuffer source) {
+        MemorySegment words = words(source);
+        for (long i = 0; i < words.byteSize() / Long.BYTES; i++) {
+            if (words.getAtIndex(ValueLayout.JAVA_LONG, i) != word(range, i)) {
+                throw new IllegalStateException("Tokens " + range + " came back changed at word " + i);
+            }
+        }
+    }
+
+    private static long word(TokenRange range, long i) {
+        return ((long) range.start() << 32) + i;
+    }
+
+    private static MemorySegment words(KvBuffer buffer) {
+        return switch (buffer) {
+            case HostBuffer(MemorySegment segment) -> segment;
+            default -> throw new IllegalStateException("The host tier lent " + buffer);
+        };
+    }
+
+    /** The peaks of all parts of the heap together, garbage included: no less than the peak of the whole. */
+    private static long peakHeap() {
+        return ManagementFactory.getMemoryPoolMXBeans().stream()
+                .filter(pool -> pool.getType() == MemoryType.HEAP)
+                .map(MemoryPoolMXBean::getPeakUsage)
+                .mapToLong(usage -> usage == null ? 0 : usage.getUsed())
+                .sum();
+    }
+
+    private static Answer index(String tier, Map<String, String> settings, long chunks) {
+        try (LmcacheEngine engine =
+                LmcacheEngine.builder().chunkSize(1).tier(tier, settings).build()) {
+            // The first prompt loads classes and the like, which no chunk answers for.
+            fill(engine, 0);
+            long heapBefore = usedHeap();
+            long chunksBefore = chunks(engine);
+            for (int prompt = 1; prompt < chunks / CHUNKS_PER_PROMPT; prompt++) {
+                fill(engine, prompt);
+            }
+            return new Answer(chunks(engine) - chunksBefore, usedHeap() - heapBefore);
+        }
+    }
+
+    private static void fill(LmcacheEngine engine, int prompt) {
+        engine.cache(Models.TINY)
+                .store(Models.prompt(prompt, CHUNKS_PER_PROMPT), (range, destination) -> {})
+                .published()
+                .join();
+    }
+
+    private static long chunks(LmcacheEngine engine) {
+        return engine.stats().tiers().values().stream()
+                .mapToLong(BackendStats::chunks)
+                .sum();
+    }
+
+    private static long usedHeap() {
+        var memory = ManagementFactory.getMemoryMXBean();
+        // A full collection: what is used afterwards is what is reachable.
+        memory.gc();
+        return memory.getHeapMemoryUsage().getUsed();
+    }
+}

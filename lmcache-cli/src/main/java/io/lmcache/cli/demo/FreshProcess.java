@@ -1,0 +1,51 @@
+package io.lmcache.cli.demo;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.lmcache.cli.process.ChildJvm;
+import io.lmcache.core.engine.LmcacheEngine;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Runs one prompt in a JVM of its own, whose host tier is empty. */
+public final class FreshProcess {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private FreshProcess() {}
+
+    /**
+     * What the new process shall do.
+     *
+     * @param directory of the file tier; null for the configured stack
+     */
+    record Request(ModelConfig model, String run, @Nullable String directory, List<Integer> prompt) {}
+
+    /** The new process's side: answers one request. */
+    public static void serve(InputStream in, PrintStream out) throws IOException {
+        Request request = JSON.readValue(in, Request.class);
+        try (LmcacheEngine engine = open(request.directory());
+                Workers workers = Workers.ofThisMachine()) {
+            Transformer model = new Transformer(request.model(), workers);
+            InferenceEngine inference = Demo.inference(model, engine, request.run());
+            Demo.warmUp(inference, () -> {});
+            int[] prompt = request.prompt().stream().mapToInt(Integer::intValue).toArray();
+            out.println(JSON.writeValueAsString(inference.run(prompt, () -> {})));
+        }
+    }
+
+    private static LmcacheEngine open(@Nullable String directory) {
+        return directory == null ? CacheStack.openConfigured() : CacheStack.openAt(Path.of(directory));
+    }
+
+    /**
+     * The old process's side: starts the new one and waits for its answer.
+     *
+     * @param mainArguments the main class and the arguments that make it call {@link #serve}
+     */
+    static FirstToken run(List<String> mainArguments, Request request) {
+        return new ChildJvm("The new process of the demo", List.of(), mainArguments).ask(request, FirstToken.class);
+    }
+}

@@ -1,0 +1,79 @@
+package io.lmcache.cuda;
+
+import static io.lmcache.cuda.CudaException.check;
+
+import java.io.Closeable;
+import java.util.concurrent.locks.LockSupport;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * A mark in a stream that threads can wait for; each has made the device's context current.
+ *
+ * <p>A waiting thread asks, at first without a pause, then with one. CUDA knows two other ways: to spin, which takes the
+ * cores from threads that read files, and to have the device interrupt the host at every mark whether anybody waits or
+ * not, which slows the copies of all threads down.
+ */
+public final class CudaEvent implements Closeable {
+    private static final int FLAGS = CUevent_flags.CU_EVENT_DISABLE_TIMING;
+    private static final long SPIN_NANOS = 20_000;
+    private static final long PAUSE_NANOS = 20_000;
+
+    private final CudaDevice device;
+    private final CUevent event;
+
+    private CudaEvent(CudaDevice device, CUevent event) {
+        this.device = device;
+        this.event = event;
+    }
+
+    static CudaEvent create(CudaDevice device) throws CudaException {
+        CUevent event = new CUevent();
+        device.call("cuEventCreate", () -> JCudaDriver.cuEventCreate(event, FLAGS));
+        return new CudaEvent(device, event);
+    }
+
+    /** Marks the end of what is queued in the stream now, in place of the mark before. */
+    public void record(CudaStream stream) throws CudaException {
+        record(stream.handle());
+    }
+
+    /** As {@link #record(CudaStream)}, for a stream that is somebody else's. */
+    public void record(CUstream stream) throws CudaException {
+        check("cuEventRecord", JCudaDriver.cuEventRecord(event, stream));
+    }
+
+    /** Keeps what is queued in the stream from here on back until the mark is past; at once when none was ever set. */
+    public void holdBack(CUstream stream) throws CudaException {
+        check("cuStreamWaitEvent", JCudaDriver.cuStreamWaitEvent(stream, event, 0));
+    }
+
+    /** Waits until the stream is past the mark; returns at once when none was ever set. */
+    public void await() throws CudaException {
+        long start = System.nanoTime();
+        while (!isPast()) {
+            if (System.nanoTime() - start < SPIN_NANOS) {
+                Thread.onSpinWait();
+            } else {
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+        }
+    }
+
+    private boolean isPast() throws CudaException {
+        int result = JCudaDriver.cuEventQuery(event);
+        if (result == CUresult.CUDA_ERROR_NOT_READY) {
+            return false;
+        }
+        check("cuEventQuery", result);
+        return true;
+    }
+
+    @Override
+    public void close() throws CudaException {
+        device.call("cuEventDestroy", () -> JCudaDriver.cuEventDestroy(event));
+    }
+}

@@ -1,0 +1,47 @@
+package io.lmcache.cuda;
+
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.TreeSet;
+
+/**
+ * Numbers the GPUs of a machine by their places on the PCI bus, as nvidia-smi does. CUDA's ordinals count what a process is
+ * shown, so that with {@code CUDA_VISIBLE_DEVICES} or in containers several processes each call their own GPU 0; this number
+ * is the same for all of them. Stateless and thread-safe.
+ */
+final class PciOrder {
+    /** Where Linux lists the PCI devices, also in containers. */
+    static final Path DEVICES = Path.of("/sys/bus/pci/devices");
+
+    private static final String NVIDIA = "0x10de";
+    private static final String DISPLAY_CONTROLLER = "0x03";
+
+    private PciOrder() {}
+
+    /** The number of the GPU at that address, such as {@code 0000:18:00.0}; empty where the machine does not list it. */
+    static OptionalInt numberOf(String address, Path devices) {
+        TreeSet<String> gpus = new TreeSet<>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(devices)) {
+            for (Path device : all) {
+                if (read(device.resolve("vendor")).equals(NVIDIA)
+                        && read(device.resolve("class")).startsWith(DISPLAY_CONTROLLER)) {
+                    gpus.add(String.valueOf(device.getFileName()));
+                }
+            }
+        } catch (IOException | DirectoryIteratorException e) {
+            // No such folder, or a device that went in between: the caller has another number to go by.
+            return OptionalInt.empty();
+        }
+        String own = address.toLowerCase(Locale.ROOT);
+        return gpus.contains(own) ? OptionalInt.of(gpus.headSet(own).size()) : OptionalInt.empty();
+    }
+
+    private static String read(Path file) throws IOException {
+        return Files.readString(file).strip();
+    }
+}

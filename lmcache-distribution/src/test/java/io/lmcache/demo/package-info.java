@@ -1,3 +1,0 @@
-/** Tests of the demo. */
-@org.jspecify.annotations.NullMarked
-package io.lmcache.demo;
