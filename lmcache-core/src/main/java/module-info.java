@@ -1,4 +1,4 @@
-/** Configuration, chunking and hashing, the tiered storage manager, and the engine facade. */
+/** Configuration, chunking and hashing, the tiered storage manager, and the API for engines. */
 @org.jspecify.annotations.NullMarked
 module io.lmcache.core {
     requires transitive io.lmcache.api;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -33,7 +33,7 @@ class ConvertCommandTest {
         return directory.resolve("dst");
     }
 
-    private static LmcacheEngine open(Path root, String format, Map<String, ?> more) {
+    private static LmcacheStack open(Path root, String format, Map<String, ?> more) {
         Map<String, Object> settings = new HashMap<>(
                 Map.of("local_cpu", false, "gds_path", root, "file_format", format, "chunk_size", 16, "hash_seed", 0));
         settings.putAll(more);
@@ -41,14 +41,14 @@ class ConvertCommandTest {
     }
 
     private void store(String format, Map<String, ?> more) {
-        try (LmcacheEngine engine = open(source(), format, more)) {
-            StoredPrompt.store(engine, PROMPT);
+        try (LmcacheStack stack = open(source(), format, more)) {
+            StoredPrompt.store(stack, PROMPT);
         }
     }
 
     private static void assertHolds(Path root, String format, Map<String, ?> more) {
-        try (LmcacheEngine engine = open(root, format, more)) {
-            StoredPrompt.requireStored(engine, PROMPT);
+        try (LmcacheStack stack = open(root, format, more)) {
+            StoredPrompt.requireStored(stack, PROMPT);
         }
     }
 

@@ -6,7 +6,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.core.engine.HostKvTensor;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -26,13 +26,13 @@ final class StoredPrompt {
     }
 
     /** Stores the KV of the prompt in every tier. */
-    static void store(LmcacheEngine engine, int[] prompt) {
+    static void store(LmcacheStack stack, int[] prompt) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(bytes(prompt.length));
             for (long i = 0; i < memory.byteSize(); i++) {
                 memory.set(ValueLayout.JAVA_BYTE, i, patternAt(i));
             }
-            assertThat(engine.cache(SCOPE)
+            assertThat(stack.cache(SCOPE)
                             .store(prompt, new HostKvTensor(LAYOUT, memory, prompt.length))
                             .published()
                             .orTimeout(30, TimeUnit.SECONDS)
@@ -43,11 +43,11 @@ final class StoredPrompt {
     }
 
     /** Checks that all of it is there, to the byte. */
-    static void requireStored(LmcacheEngine engine, int[] prompt) {
+    static void requireStored(LmcacheStack stack, int[] prompt) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(bytes(prompt.length));
             HostKvTensor kv = new HostKvTensor(LAYOUT, memory, prompt.length);
-            assertThat(engine.cache(SCOPE).retrieve(prompt, kv).tokens()).isEqualTo(prompt.length);
+            assertThat(stack.cache(SCOPE).retrieve(prompt, kv).tokens()).isEqualTo(prompt.length);
             for (long i = 0; i < memory.byteSize(); i++) {
                 assertThat(memory.get(ValueLayout.JAVA_BYTE, i))
                         .as("byte %d", i)

@@ -2,8 +2,8 @@ package io.lmcache.core;
 
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.StackDiagnosis;
-import io.lmcache.core.engine.LmcacheEngine;
-import io.lmcache.core.wiring.EngineModule;
+import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.core.wiring.StackModule;
 import io.lmcache.core.wiring.TierDoctor;
 import io.lmcache.core.wiring.Wiring;
 import java.time.Duration;
@@ -20,7 +20,7 @@ public final class Lmcache {
      *
      * @throws io.lmcache.api.LmcacheException when the configuration is wrong or a tier cannot start; nothing stays open
      */
-    public static LmcacheEngine open() {
+    public static LmcacheStack open() {
         return open(LmcacheConfig.load());
     }
 
@@ -29,8 +29,8 @@ public final class Lmcache {
      *
      * @throws io.lmcache.api.LmcacheException when a tier cannot start; nothing stays open
      */
-    public static LmcacheEngine open(LmcacheConfig config) {
-        return Wiring.create(new EngineModule(config), LmcacheEngine.class);
+    public static LmcacheStack open(LmcacheConfig config) {
+        return Wiring.create(new StackModule(config), LmcacheStack.class);
     }
 
     /**
@@ -40,7 +40,7 @@ public final class Lmcache {
      * @throws io.lmcache.api.LmcacheException when a backend is unknown or cannot read its settings
      */
     public static StackDiagnosis diagnose(LmcacheConfig config) {
-        EngineModule module = new EngineModule(config);
+        StackModule module = new StackModule(config);
         return new TierDoctor(config, module.registry(), module.context(), DIAGNOSIS_LIMIT).diagnose();
     }
 }

@@ -7,7 +7,7 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,40 +30,40 @@ class ConfiguredStackTest {
 
     @Test
     void theHostTierAlone() {
-        try (LmcacheEngine engine = open(Map.of("max_local_cpu_size", "16 MiB"))) {
-            assertThat(engine.tiers()).containsExactly("cpu");
-            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 300));
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("cpu", 300));
+        try (LmcacheStack stack = open(Map.of("max_local_cpu_size", "16 MiB"))) {
+            assertThat(stack.tiers()).containsExactly("cpu");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("cpu", 300));
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("cpu", 300));
         }
     }
 
     @Test
     void theFileTierAlone() {
-        try (LmcacheEngine engine = open(Map.of("local_cpu", false, "gds_path", directory))) {
-            assertThat(engine.tiers()).containsExactly("posix");
-            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("posix", 300));
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 300));
+        try (LmcacheStack stack = open(Map.of("local_cpu", false, "gds_path", directory))) {
+            assertThat(stack.tiers()).containsExactly("posix");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("posix", 300));
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 300));
         }
     }
 
     @Test
     void theHostTierStandsAboveTheFileTier() {
         Map<String, ?> settings = Map.of("max_local_cpu_size", "16 MiB", "gds_path", directory);
-        try (LmcacheEngine engine = open(settings)) {
-            assertThat(engine.tiers()).containsExactly("cpu", "posix");
-            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 300, "posix", 300));
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("cpu", 300));
+        try (LmcacheStack stack = open(settings)) {
+            assertThat(stack.tiers()).containsExactly("cpu", "posix");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("cpu", 300, "posix", 300));
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("cpu", 300));
         }
-        try (LmcacheEngine engine = open(settings)) {
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 300));
+        try (LmcacheStack stack = open(settings)) {
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 300));
         }
     }
 
     @Test
     void severalPathsSpreadTheChunks() throws IOException {
         List<Path> paths = List.of(directory.resolve("one"), directory.resolve("two"));
-        try (LmcacheEngine engine = open(Map.of("local_cpu", false, "gds_path", paths, "chunk_size", 16))) {
-            TestEngine.store(engine, TestEngine.prompt(1024));
+        try (LmcacheStack stack = open(Map.of("local_cpu", false, "gds_path", paths, "chunk_size", 16))) {
+            TestEngine.store(stack, TestEngine.prompt(1024));
         }
         for (Path path : paths) {
             assertThat(chunkFiles(path)).as("files in %s", path).isPositive();
@@ -93,8 +93,8 @@ class ConfiguredStackTest {
                 "hash_seed",
                 0);
         int[] prompt = IntStream.range(0, 512).toArray();
-        try (LmcacheEngine engine = open(settings)) {
-            TestEngine.store(engine, prompt);
+        try (LmcacheStack stack = open(settings)) {
+            TestEngine.store(stack, prompt);
         }
         try (Stream<Path> files = Files.walk(directory)) {
             List<String> names = files.map(file -> directory.relativize(file).toString())
@@ -104,8 +104,8 @@ class ConfiguredStackTest {
                     .toList();
             assertThat(names).containsExactlyInAnyOrder(first, first + ".metadata", second, second + ".metadata");
         }
-        try (LmcacheEngine engine = open(settings)) {
-            assertThat(TestEngine.retrieveAll(engine, prompt)).isEqualTo(Map.of("posix", 512));
+        try (LmcacheStack stack = open(settings)) {
+            assertThat(TestEngine.retrieveAll(stack, prompt)).isEqualTo(Map.of("posix", 512));
         }
     }
 
@@ -155,7 +155,7 @@ class ConfiguredStackTest {
                         LmcacheException.class, e -> assertThat(e.code()).isEqualTo(code));
     }
 
-    private static LmcacheEngine open(Map<String, ?> settings) {
+    private static LmcacheStack open(Map<String, ?> settings) {
         return Lmcache.open(LmcacheConfig.of(settings));
     }
 }

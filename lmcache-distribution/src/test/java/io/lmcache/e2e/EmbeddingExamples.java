@@ -8,7 +8,7 @@ import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Map;
@@ -29,8 +29,8 @@ final class EmbeddingExamples {
     static int answer(Path directory, Model model, KvLayout layout, int[] prompt, MemorySegment kvMemory) {
         // snippet: embedding
         LmcacheConfig config = LmcacheConfig.of(Map.of("gds_path", directory, "max_local_cpu_size", "512 MiB"));
-        try (LmcacheEngine engine = Lmcache.open(config)) {
-            KvCache cache = engine.cache(KeyScope.of("meta-llama/Llama-3.1-8B-Instruct", layout));
+        try (LmcacheStack stack = Lmcache.open(config)) {
+            KvCache cache = stack.cache(KeyScope.of("meta-llama/Llama-3.1-8B-Instruct", layout));
 
             HostKvTensor kv = new HostKvTensor(layout, kvMemory, prompt.length);
             int cached = cache.retrieve(prompt, kv).tokens(); // loads the longest prefix that is cached
@@ -42,9 +42,9 @@ final class EmbeddingExamples {
         // end
     }
 
-    static LmcacheEngine customStack(Path firstDrive, Path secondDrive, StorageBackend ownBackend) {
+    static LmcacheStack customStack(Path firstDrive, Path secondDrive, StorageBackend ownBackend) {
         // snippet: builder
-        return LmcacheEngine.builder()
+        return LmcacheStack.builder()
                 .chunkSize(512)
                 .tier("cpu", Map.of("capacity_bytes", "536870912", "cache_policy", "lfu"))
                 .tier("posix", Map.of("path", firstDrive + "," + secondDrive, "fsync", "data"))

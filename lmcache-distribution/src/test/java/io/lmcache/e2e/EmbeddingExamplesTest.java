@@ -6,7 +6,7 @@ import com.example.scratch.ScratchBackendProvider;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -46,11 +46,11 @@ class EmbeddingExamplesTest {
 
     @Test
     void theCustomStackHasItsTiersInOrder() {
-        try (LmcacheEngine engine =
+        try (LmcacheStack stack =
                 EmbeddingExamples.customStack(directory.resolve("nvme0"), directory.resolve("nvme1"), scratch())) {
-            assertThat(engine.tiers()).containsExactly("cpu", "posix", "scratch");
-            assertThat(engine.chunkSize()).isEqualTo(512);
-            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 600, "posix", 600, "scratch", 600));
+            assertThat(stack.tiers()).containsExactly("cpu", "posix", "scratch");
+            assertThat(stack.chunkSize()).isEqualTo(512);
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("cpu", 600, "posix", 600, "scratch", 600));
         }
     }
 

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
@@ -45,18 +45,18 @@ class PluginTest {
     void itStandsBelowTheBuiltInTiersAndServes() {
         Map<String, ?> settings =
                 Map.of("max_local_cpu_size", "16 MiB", "storage_plugins", "scratch", "scratch", SETTINGS);
-        try (LmcacheEngine engine = Lmcache.open(LmcacheConfig.of(settings))) {
-            assertThat(engine.tiers()).containsExactly("cpu", "scratch");
-            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 300, "scratch", 300));
+        try (LmcacheStack stack = Lmcache.open(LmcacheConfig.of(settings))) {
+            assertThat(stack.tiers()).containsExactly("cpu", "scratch");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("cpu", 300, "scratch", 300));
         }
     }
 
     @Test
     void itServesAlone() {
         Map<String, ?> settings = Map.of("local_cpu", false, "storage_plugins", "scratch");
-        try (LmcacheEngine engine = Lmcache.open(LmcacheConfig.of(settings))) {
-            TestEngine.store(engine, PROMPT);
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("scratch", 300));
+        try (LmcacheStack stack = Lmcache.open(LmcacheConfig.of(settings))) {
+            TestEngine.store(stack, PROMPT);
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("scratch", 300));
         }
     }
 
@@ -71,8 +71,8 @@ class PluginTest {
         Map<String, Object> settings = new HashMap<>(own);
         settings.put("local_cpu", false);
         settings.put("storage_plugins", "scratch");
-        try (LmcacheEngine engine = Lmcache.open(LmcacheConfig.of(settings))) {
-            return requireNonNull(engine.stats().tiers().get("scratch")).limitBytes();
+        try (LmcacheStack stack = Lmcache.open(LmcacheConfig.of(settings))) {
+            return requireNonNull(stack.stats().tiers().get("scratch")).limitBytes();
         }
     }
 }

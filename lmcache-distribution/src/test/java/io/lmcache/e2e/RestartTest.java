@@ -3,7 +3,7 @@ package io.lmcache.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.core.engine.HostKvTensor;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.e2e.Processes.Finished;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,33 +21,33 @@ class RestartTest {
 
     @Test
     void aNewEngineFindsTheChunksInTheFileTier() {
-        try (LmcacheEngine engine = open(directory)) {
-            assertThat(TestEngine.store(engine, PROMPT)).isEqualTo(Map.of("cpu", 700, "posix", 700));
+        try (LmcacheStack stack = open(directory)) {
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("cpu", 700, "posix", 700));
         }
-        try (LmcacheEngine engine = open(directory)) {
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 700));
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).as("promoted").isEqualTo(Map.of("cpu", 700));
+        try (LmcacheStack stack = open(directory)) {
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 700));
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).as("promoted").isEqualTo(Map.of("cpu", 700));
         }
     }
 
     @Test
     void closingTheEngineFinishesItsWrites() {
-        try (LmcacheEngine engine = open(directory);
+        try (LmcacheStack stack = open(directory);
                 Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(TestEngine.LAYOUT.chunkBytes(PROMPT.length));
             TestEngine.fill(memory);
-            var _ = engine.cache(TestEngine.SCOPE)
+            var _ = stack.cache(TestEngine.SCOPE)
                     .store(PROMPT, new HostKvTensor(TestEngine.LAYOUT, memory, PROMPT.length));
         }
-        try (LmcacheEngine engine = open(directory)) {
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 700));
+        try (LmcacheStack stack = open(directory)) {
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 700));
         }
     }
 
     @Test
     void aNewProcessFindsTheChunks() throws Exception {
-        try (LmcacheEngine engine = open(directory)) {
-            TestEngine.store(engine, PROMPT);
+        try (LmcacheStack stack = open(directory)) {
+            TestEngine.store(stack, PROMPT);
         }
         Finished reader = Processes.java(OtherProcess.class, "read", directory.toString());
         assertThat(reader.out()).as(reader.err()).isEqualTo("{posix=700}");
@@ -56,11 +56,11 @@ class RestartTest {
 
     @Test
     void twoProcessesShareADirectoryAtTheSameTime() throws Exception {
-        try (LmcacheEngine engine = open(directory)) {
-            assertThat(engine.cache(TestEngine.SCOPE).lookup(PROMPT)).isZero();
+        try (LmcacheStack stack = open(directory)) {
+            assertThat(stack.cache(TestEngine.SCOPE).lookup(PROMPT)).isZero();
             Finished writer = Processes.java(OtherProcess.class, "write", directory.toString());
             assertThat(writer.status()).as(writer.err()).isZero();
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 700));
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 700));
         }
     }
 
@@ -68,13 +68,13 @@ class RestartTest {
     void whatWasPublishedSurvivesAProcessThatIsKilled() throws Exception {
         Finished writer = Processes.java(OtherProcess.class, "write-and-halt", directory.toString());
         assertThat(writer.status()).as(writer.err()).isEqualTo(OtherProcess.HALTED);
-        try (LmcacheEngine engine = open(directory)) {
-            assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 700));
+        try (LmcacheStack stack = open(directory)) {
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 700));
         }
     }
 
-    private static LmcacheEngine open(Path directory) {
-        return LmcacheEngine.builder()
+    private static LmcacheStack open(Path directory) {
+        return LmcacheStack.builder()
                 .tier("cpu", Map.of("capacity_bytes", "16777216"))
                 .tier("posix", Map.of("path", directory.toString()))
                 .build();
@@ -87,12 +87,12 @@ class RestartTest {
         private OtherProcess() {}
 
         public static void main(String[] arguments) {
-            try (LmcacheEngine engine = open(Path.of(arguments[1]))) {
+            try (LmcacheStack stack = open(Path.of(arguments[1]))) {
                 switch (arguments[0]) {
-                    case "read" -> System.out.print(TestEngine.retrieveAll(engine, PROMPT));
-                    case "write" -> TestEngine.store(engine, PROMPT);
+                    case "read" -> System.out.print(TestEngine.retrieveAll(stack, PROMPT));
+                    case "write" -> TestEngine.store(stack, PROMPT);
                     case "write-and-halt" -> {
-                        TestEngine.store(engine, PROMPT);
+                        TestEngine.store(stack, PROMPT);
                         Runtime.getRuntime().halt(HALTED);
                     }
                     default -> throw new IllegalArgumentException(arguments[0]);

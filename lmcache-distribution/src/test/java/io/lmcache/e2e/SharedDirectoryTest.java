@@ -2,7 +2,7 @@ package io.lmcache.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Blake3ChunkHasher;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.HashSeed;
@@ -23,8 +23,8 @@ class SharedDirectoryTest {
 
     @Test
     void storeWritesAgainWhatAnotherEngineRemoved() {
-        try (LmcacheEngine one = builder().build();
-                LmcacheEngine other = builder().build()) {
+        try (LmcacheStack one = builder().build();
+                LmcacheStack other = builder().build()) {
             assertThat(TestEngine.store(one, PROMPT)).isEqualTo(Map.of("posix", 1024));
             assertThat(other.cache(TestEngine.SCOPE).remove(PROMPT)).isEqualTo(1024);
             assertThat(TestEngine.store(one, PROMPT)).isEqualTo(Map.of("posix", 1024));
@@ -34,8 +34,8 @@ class SharedDirectoryTest {
 
     @Test
     void enginesOfDifferentChunkSizesSeeTheirOwnOnly() {
-        try (LmcacheEngine large = builder().chunkSize(256).build();
-                LmcacheEngine small = builder().chunkSize(64).build()) {
+        try (LmcacheStack large = builder().chunkSize(256).build();
+                LmcacheStack small = builder().chunkSize(64).build()) {
             TestEngine.store(large, PROMPT);
             assertThat(small.cache(TestEngine.SCOPE).lookup(PROMPT)).isZero();
             TestEngine.store(small, PROMPT);
@@ -52,15 +52,15 @@ class SharedDirectoryTest {
                 new Sha256CborChunkHasher(new HashSeed.Fixed(0)),
                 new Sha256CborChunkHasher(new HashSeed.Fixed(1)));
         for (ChunkHasher hasher : hashers) {
-            try (LmcacheEngine engine = builder().hasher(hasher).build()) {
-                assertThat(engine.cache(TestEngine.SCOPE).lookup(PROMPT)).isZero();
-                TestEngine.store(engine, PROMPT);
-                assertThat(TestEngine.retrieveAll(engine, PROMPT)).isEqualTo(Map.of("posix", 1024));
+            try (LmcacheStack stack = builder().hasher(hasher).build()) {
+                assertThat(stack.cache(TestEngine.SCOPE).lookup(PROMPT)).isZero();
+                TestEngine.store(stack, PROMPT);
+                assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("posix", 1024));
             }
         }
     }
 
-    private LmcacheEngine.Builder builder() {
-        return LmcacheEngine.builder().tier("posix", Map.of("path", directory.toString()));
+    private LmcacheStack.Builder builder() {
+        return LmcacheStack.builder().tier("posix", Map.of("path", directory.toString()));
     }
 }

@@ -6,7 +6,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvLayout;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.storage.RetrieveResult;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,11 +27,11 @@ final class TestEngine {
     }
 
     /** Stores the KV of the prompt and waits until every tier has it; for each tier, the tokens that it holds. */
-    static SortedMap<String, Integer> store(LmcacheEngine engine, int[] prompt) {
+    static SortedMap<String, Integer> store(LmcacheStack stack, int[] prompt) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(LAYOUT.chunkBytes(prompt.length));
             fill(memory);
-            return engine.cache(SCOPE)
+            return stack.cache(SCOPE)
                     .store(prompt, new HostKvTensor(LAYOUT, memory, prompt.length))
                     .published()
                     .orTimeout(30, TimeUnit.SECONDS)
@@ -40,10 +40,10 @@ final class TestEngine {
     }
 
     /** Retrieves the prompt, all of which has to be there, and checks every byte; the tokens by tier. */
-    static SortedMap<String, Integer> retrieveAll(LmcacheEngine engine, int[] prompt) {
+    static SortedMap<String, Integer> retrieveAll(LmcacheStack stack, int[] prompt) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(LAYOUT.chunkBytes(prompt.length));
-            KvCache cache = engine.cache(SCOPE);
+            KvCache cache = stack.cache(SCOPE);
             RetrieveResult result = cache.retrieve(prompt, new HostKvTensor(LAYOUT, memory, prompt.length));
             assertThat(result.tokens()).isEqualTo(prompt.length);
             requireIntact(memory);

@@ -4,7 +4,7 @@ import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -48,7 +48,7 @@ public final class CacheServer implements AutoCloseable {
     /** For what is left when the time for draining is over: calls are cancelled, which they see at their next chunk. */
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(2);
 
-    private final LmcacheEngine engine;
+    private final LmcacheStack stack;
     private final ServerOptions options;
     private final SocketFile socketFile;
     private final Sessions sessions = new Sessions();
@@ -62,11 +62,11 @@ public final class CacheServer implements AutoCloseable {
             Executors.newSingleThreadScheduledExecutor(daemons("lmcache-server-pins"));
     private final List<Server> servers = new ArrayList<>();
 
-    private CacheServer(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
-        this.engine = engine;
+    private CacheServer(LmcacheStack stack, ServerOptions options, SocketFile socketFile) {
+        this.stack = stack;
         this.options = options;
         this.socketFile = socketFile;
-        this.service = new KvCacheCalls(engine, options.version(), sessions, gpus, calls);
+        this.service = new KvCacheCalls(stack, options.version(), sessions, gpus, calls);
     }
 
     private static ExecutorService callThreads() {
@@ -86,18 +86,18 @@ public final class CacheServer implements AutoCloseable {
     }
 
     /**
-     * A server over this engine, which takes calls when this returns. The engine stays the caller's, who closes it after the
+     * A server over this stack, which takes calls when this returns. The stack stays the caller's, who closes it after the
      * server.
      *
      * @throws LmcacheException with {@link ErrorCode#START_FAILED} when it cannot listen; nothing stays open
      */
-    public static CacheServer start(LmcacheEngine engine, ServerOptions options) {
-        return start(engine, options, SocketFile.claim(options.socket()));
+    public static CacheServer start(LmcacheStack stack, ServerOptions options) {
+        return start(stack, options, SocketFile.claim(options.socket()));
     }
 
-    /** As {@link #start(LmcacheEngine, ServerOptions)}, in a place that was claimed before; it is the server's from here on. */
-    static CacheServer start(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
-        CacheServer server = new CacheServer(engine, options, socketFile);
+    /** As {@link #start(LmcacheStack, ServerOptions)}, in a place that was claimed before; it is the server's from here on. */
+    static CacheServer start(LmcacheStack stack, ServerOptions options, SocketFile socketFile) {
+        CacheServer server = new CacheServer(stack, options, socketFile);
         try {
             server.listen();
             return server;
@@ -160,7 +160,7 @@ public final class CacheServer implements AutoCloseable {
 
     /** The names of the tiers that are served, fastest first. */
     public List<String> tiers() {
-        return engine.tiers();
+        return stack.tiers();
     }
 
     /**

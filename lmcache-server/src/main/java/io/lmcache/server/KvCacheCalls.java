@@ -5,9 +5,9 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.core.engine.EngineStats;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.core.engine.StackStats;
 import io.lmcache.core.storage.PinnedPrefix;
 import io.lmcache.core.storage.RateLimitedLog;
 import io.lmcache.server.protocol.ClearRequest;
@@ -59,7 +59,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private static final Duration UNMAP_PATIENCE = Duration.ofSeconds(30);
 
     private final RateLimitedLog failures = RateLimitedLog.of(KvCacheCalls.class);
-    private final LmcacheEngine engine;
+    private final LmcacheStack stack;
     private final String serverVersion;
     private final Sessions sessions;
     private final Engines engines;
@@ -68,14 +68,14 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private final Transfers transfers;
     private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
 
-    KvCacheCalls(LmcacheEngine engine, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
-        this.engine = engine;
+    KvCacheCalls(LmcacheStack stack, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
+        this.stack = stack;
         this.serverVersion = serverVersion;
         this.sessions = sessions;
         this.engines = new Engines(sessions);
         this.calls = calls;
-        this.registrations = new Registrations(gpus, engine.chunkSize());
-        this.transfers = new Transfers(engine);
+        this.registrations = new Registrations(gpus, stack.chunkSize());
+        this.transfers = new Transfers(stack);
     }
 
     @Override
@@ -113,9 +113,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                 .setSessionId(sessionId)
                 .setProtocolVersion(PROTOCOL_VERSION)
                 .setServerVersion(serverVersion)
-                .setChunkTokens(engine.chunkSize())
-                .setPartialChunks(engine.savesUnfullChunks())
-                .addAllTiers(engine.tiers())
+                .setChunkTokens(stack.chunkSize())
+                .setPartialChunks(stack.savesUnfullChunks())
+                .addAllTiers(stack.tiers())
                 .setPinSeconds((int) Pins.LIFETIME.toSeconds())
                 .setServerPid(ProcessHandle.current().pid())
                 .build();
@@ -173,7 +173,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private int shortest(Set<KeyScope> scopes, IntBuffer tokens) {
         int shortest = tokens.remaining();
         for (KeyScope scope : scopes) {
-            shortest = Math.min(shortest, engine.cache(scope).lookup(tokens));
+            shortest = Math.min(shortest, stack.cache(scope).lookup(tokens));
         }
         return shortest;
     }
@@ -183,7 +183,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         try {
             int shortest = tokens.remaining();
             for (KeyScope scope : scopes) {
-                PinnedPrefix prefix = engine.cache(scope).pin(tokens);
+                PinnedPrefix prefix = stack.cache(scope).pin(tokens);
                 pinned.add(prefix);
                 shortest = Math.min(shortest, prefix.tokens());
             }
@@ -226,7 +226,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             sessions.session(request.getSessionId());
             IntBuffer tokens = IntBuffer.wrap(Packed.ints("tokens", request.getTokens()));
             for (KeyScope scope : engines.scopes(request.getEngineId(), request.getTagsMap())) {
-                prefetch(engine.cache(scope), tokens);
+                prefetch(stack.cache(scope), tokens);
             }
             return PrefetchResponse.getDefaultInstance();
         });
@@ -251,7 +251,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     public void clear(ClearRequest request, StreamObserver<ClearResponse> observer) {
         answer(observer, () -> {
             LOG.info("{} clears the cache", sessions.session(request.getSessionId()));
-            engine.clear();
+            stack.clear();
             return ClearResponse.getDefaultInstance();
         });
     }
@@ -262,12 +262,12 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     }
 
     private StatsResponse stats() {
-        EngineStats stats = engine.stats();
+        StackStats stats = stack.stats();
         StatsResponse.Builder response = StatsResponse.newBuilder()
                 .setRequestedTokens(stats.requestedTokens())
                 .setHitTokens(stats.hitTokens())
                 .setStoredTokens(stats.storedTokens());
-        for (String name : engine.tiers()) {
+        for (String name : stack.tiers()) {
             var tier = stats.tiers().get(name);
             if (tier != null) {
                 response.addTiers(TierStats.newBuilder()

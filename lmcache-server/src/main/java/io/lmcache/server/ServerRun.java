@@ -2,7 +2,7 @@ package io.lmcache.server;
 
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
@@ -21,20 +21,20 @@ public final class ServerRun {
             throws InterruptedException {
         // Before the stack takes its memory: where a server runs already, there is none to spare.
         SocketFile socketFile = SocketFile.claim(options.socket());
-        LmcacheEngine engine = open(config, socketFile);
-        CacheServer server = start(engine, options, socketFile);
+        LmcacheStack stack = open(config, socketFile);
+        CacheServer server = start(stack, options, socketFile);
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
                             server.close();
-                            engine.close();
+                            stack.close();
                         },
                         "lmcache-server-end"));
         ready.accept(server);
         new CountDownLatch(1).await();
     }
 
-    private static LmcacheEngine open(LmcacheConfig config, SocketFile socketFile) {
+    private static LmcacheStack open(LmcacheConfig config, SocketFile socketFile) {
         try {
             return Lmcache.open(config);
         } catch (RuntimeException e) {
@@ -47,11 +47,11 @@ public final class ServerRun {
         }
     }
 
-    private static CacheServer start(LmcacheEngine engine, ServerOptions options, SocketFile socketFile) {
+    private static CacheServer start(LmcacheStack stack, ServerOptions options, SocketFile socketFile) {
         try {
-            return CacheServer.start(engine, options, socketFile);
+            return CacheServer.start(stack, options, socketFile);
         } catch (RuntimeException e) {
-            engine.close();
+            stack.close();
             throw e;
         }
     }

@@ -4,7 +4,7 @@ import com.google.protobuf.ByteString;
 import io.grpc.Context;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.storage.RetrieveResult;
 import io.lmcache.core.storage.StoreResult;
 import io.lmcache.server.protocol.Reason;
@@ -23,11 +23,11 @@ final class Transfers {
     /** More do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
 
-    private final LmcacheEngine engine;
+    private final LmcacheStack stack;
     private final Semaphore permits = new Semaphore(MAX_UNDER_WAY);
 
-    Transfers(LmcacheEngine engine) {
-        this.engine = engine;
+    Transfers(LmcacheStack stack) {
+        this.stack = stack;
     }
 
     RetrieveResponse retrieve(RegisteredCache cache, RetrieveRequest request) {
@@ -44,9 +44,9 @@ final class Transfers {
         }
         int[] blocks = blocks(cache, request.getBlockIds(), first, end);
         TokenRange wanted = new TokenRange(first, end);
-        KvCache kv = engine.cache(cache.scope(request.getTagsMap()));
+        KvCache kv = stack.cache(cache.scope(request.getTagsMap()));
         // Up to the end of the chunk that the last wanted token is in: it is named by all of its tokens.
-        int needed = Math.min(tokens.length, Math.ceilDiv(end, engine.chunkSize()) * engine.chunkSize());
+        int needed = Math.min(tokens.length, Math.ceilDiv(end, stack.chunkSize()) * stack.chunkSize());
         IntBuffer prompt = IntBuffer.wrap(tokens, 0, needed);
         return transfer(cache, blocks, wanted, request.getDeadline(), transfer -> {
             RetrieveResponse.Builder response = RetrieveResponse.newBuilder();
@@ -79,7 +79,7 @@ final class Transfers {
             return StoreResponse.getDefaultInstance();
         }
         int[] blocks = blocks(cache, request.getBlockIds(), 0, tokens.length);
-        KvCache kv = engine.cache(cache.scope(request.getTagsMap()));
+        KvCache kv = stack.cache(cache.scope(request.getTagsMap()));
         return transfer(cache, blocks, new TokenRange(0, tokens.length), request.getDeadline(), transfer -> {
             try {
                 StoreResult result = kv.store(tokens, transfer.source());

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.server.Shape.Sizes;
 import io.lmcache.server.protocol.CudaIpc;
 import io.lmcache.server.protocol.Region;
@@ -38,7 +38,7 @@ class CudaIpcEngineTest {
     private static Path directory;
 
     private static StandInCuda cuda;
-    private static LmcacheEngine cache;
+    private static LmcacheStack cache;
     private static CacheServer server;
 
     @BeforeAll
@@ -64,39 +64,38 @@ class CudaIpcEngineTest {
         return TestClient.connect(directory.resolve("run").resolve("s.sock"));
     }
 
-    private static RegisterKvCacheRequest.Builder registration(TestEngine engine) {
-        byte[] handle =
-                Arrays.copyOf(String.valueOf(engine.file().getFileName()).getBytes(StandardCharsets.UTF_8), 64);
+    private static RegisterKvCacheRequest.Builder registration(TestEngine stack) {
+        byte[] handle = Arrays.copyOf(String.valueOf(stack.file().getFileName()).getBytes(StandardCharsets.UTF_8), 64);
         byte[] uuid = new byte[16];
         Arrays.fill(uuid, (byte) 0xa0);
-        RegisterKvCacheRequest.Builder request = engine.registration(0, 1);
+        RegisterKvCacheRequest.Builder request = stack.registration(0, 1);
         return request.setRegions(
                 0,
                 Region.newBuilder()
                         .setCudaIpc(CudaIpc.newBuilder()
                                 .setHandle(ByteString.copyFrom(handle))
                                 .setDeviceUuid(ByteString.copyFrom(uuid))
-                                .setSize(engine.memory().byteSize())));
+                                .setSize(stack.memory().byteSize())));
     }
 
     @ParameterizedTest
     @EnumSource
     void whatWasStoredComesBackAsFarAsItIsWanted(Shape shape) throws Exception {
         try (TestClient client = connect();
-                TestEngine engine = new TestEngine(client, shape, SIZES, "e")) {
-            engine.register(registration(engine).build());
-            engine.compute(7, PROMPT.length, FROM);
-            assertThat(engine.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+                TestEngine stack = new TestEngine(client, shape, SIZES, "e")) {
+            stack.register(registration(stack).build());
+            stack.compute(7, PROMPT.length, FROM);
+            assertThat(stack.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
             // Chunks end at 64, 128 and 192: whole ones, and parts of one or two.
             for (int[] wanted : new int[][] {{0, 200}, {0, 199}, {70, 100}, {63, 129}, {16, 64}}) {
-                engine.wipe(WIPED);
+                stack.wipe(WIPED);
                 RetrieveResponse retrieved = client.calls()
-                        .retrieve(engine.retrieving(PROMPT, TO)
+                        .retrieve(stack.retrieving(PROMPT, TO)
                                 .setFirstToken(wanted[0])
                                 .setEndToken(wanted[1])
                                 .build());
                 assertThat(retrieved.getTokens()).isEqualTo(wanted[1]);
-                engine.requireOnly(7, wanted[0], wanted[1], TO, WIPED);
+                stack.requireOnly(7, wanted[0], wanted[1], TO, WIPED);
             }
         }
         ServerProcess.await("the engine's memory is unmapped", () -> cuda.importedBytes() == 0);
@@ -105,13 +104,13 @@ class CudaIpcEngineTest {
     @Test
     void unregisteringUnmapsTheMemory() throws Exception {
         try (TestClient client = connect();
-                TestEngine engine = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
-            engine.register(registration(engine).build());
-            assertThat(cuda.importedBytes()).isEqualTo(engine.memory().byteSize());
+                TestEngine stack = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
+            stack.register(registration(stack).build());
+            assertThat(cuda.importedBytes()).isEqualTo(stack.memory().byteSize());
             var _ = client.calls()
                     .unregisterKvCache(UnregisterKvCacheRequest.newBuilder()
                             .setSessionId(client.sessionId())
-                            .setKvCacheId(engine.cacheId())
+                            .setKvCacheId(stack.cacheId())
                             .build());
             assertThat(cuda.importedBytes()).isZero();
         }
@@ -120,19 +119,19 @@ class CudaIpcEngineTest {
     @Test
     void memoryThatCannotBeMappedIsRefusedAndNothingStays() throws Exception {
         try (TestClient client = connect();
-                TestEngine engine = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
-            RegisterKvCacheRequest.Builder unknownHandle = registration(engine);
+                TestEngine stack = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
+            RegisterKvCacheRequest.Builder unknownHandle = registration(stack);
             ipc(unknownHandle).setHandle(ByteString.copyFrom(new byte[64]));
-            assertThat(Reasons.of(() -> engine.register(unknownHandle.build()))).isEqualTo("BAD_REGION");
-            RegisterKvCacheRequest.Builder longHandle = registration(engine);
+            assertThat(Reasons.of(() -> stack.register(unknownHandle.build()))).isEqualTo("BAD_REGION");
+            RegisterKvCacheRequest.Builder longHandle = registration(stack);
             ipc(longHandle).setHandle(ByteString.copyFrom(new byte[66]));
-            assertThat(Reasons.of(() -> engine.register(longHandle.build()))).isEqualTo("BAD_ARGUMENT");
-            RegisterKvCacheRequest.Builder tooLong = registration(engine);
-            ipc(tooLong).setSize(engine.memory().byteSize() + 1);
-            assertThat(Reasons.of(() -> engine.register(tooLong.build()))).isEqualTo("BAD_REGION");
-            RegisterKvCacheRequest.Builder unknownDevice = registration(engine);
+            assertThat(Reasons.of(() -> stack.register(longHandle.build()))).isEqualTo("BAD_ARGUMENT");
+            RegisterKvCacheRequest.Builder tooLong = registration(stack);
+            ipc(tooLong).setSize(stack.memory().byteSize() + 1);
+            assertThat(Reasons.of(() -> stack.register(tooLong.build()))).isEqualTo("BAD_REGION");
+            RegisterKvCacheRequest.Builder unknownDevice = registration(stack);
             ipc(unknownDevice).setDeviceUuid(ByteString.copyFrom(new byte[16]));
-            assertThat(Reasons.of(() -> engine.register(unknownDevice.build()))).isEqualTo("NO_DEVICE");
+            assertThat(Reasons.of(() -> stack.register(unknownDevice.build()))).isEqualTo("NO_DEVICE");
             assertThat(cuda.importedBytes()).isZero();
         }
     }
@@ -151,24 +150,24 @@ class CudaIpcEngineTest {
                 64);
         ServerOptions options = new ServerOptions(
                 directory.resolve("gds").resolve("s.sock"), Optional.empty(), Duration.ofSeconds(5), "test");
-        try (LmcacheEngine gds = Lmcache.open(LmcacheConfig.of(settings));
+        try (LmcacheStack gds = Lmcache.open(LmcacheConfig.of(settings));
                 CacheServer gdsServer = CacheServer.start(gds, options);
                 TestClient client = TestClient.connect(options.socket());
-                TestEngine engine = new TestEngine(client, Shape.BLOCKS_FIRST_HND, SIZES, "e")) {
+                TestEngine stack = new TestEngine(client, Shape.BLOCKS_FIRST_HND, SIZES, "e")) {
             assertThat(gdsServer.tiers()).containsExactly("gds");
-            engine.register(registration(engine).build());
-            engine.compute(9, PROMPT.length, FROM);
-            assertThat(engine.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+            stack.register(registration(stack).build());
+            stack.compute(9, PROMPT.length, FROM);
+            assertThat(stack.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
             ServerProcess.await("all of it is in files", () -> client.lookup("e", PROMPT) == 200);
             for (int[] wanted : new int[][] {{0, 199}, {70, 100}, {63, 129}}) {
-                engine.wipe(WIPED);
+                stack.wipe(WIPED);
                 RetrieveResponse retrieved = client.calls()
-                        .retrieve(engine.retrieving(PROMPT, TO)
+                        .retrieve(stack.retrieving(PROMPT, TO)
                                 .setFirstToken(wanted[0])
                                 .setEndToken(wanted[1])
                                 .build());
                 assertThat(retrieved.getTokens()).isEqualTo(wanted[1]);
-                engine.requireOnly(9, wanted[0], wanted[1], TO, WIPED);
+                stack.requireOnly(9, wanted[0], wanted[1], TO, WIPED);
             }
             assertThat(cuda.calls("cuMemcpyDtoDAsync"))
                     .as("parts of chunks that were in device memory")

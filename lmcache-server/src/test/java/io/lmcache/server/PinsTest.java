@@ -6,7 +6,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -20,11 +20,11 @@ class PinsTest {
     private static final int[] PROMPT = IntStream.range(0, 64).toArray();
     private static final long SINCE = Long.MAX_VALUE - 1;
 
-    private final LmcacheEngine engine = LmcacheEngine.builder()
+    private final LmcacheStack stack = LmcacheStack.builder()
             .chunkSize(64)
             .tier("cpu", Map.of("capacity_bytes", "1048576"))
             .build();
-    private final KvCache cache = engine.cache(KeyScope.of("model", KvLayout.kv(KvDtype.UINT8, 1, 1, 8)));
+    private final KvCache cache = stack.cache(KeyScope.of("model", KvLayout.kv(KvDtype.UINT8, 1, 1, 8)));
     private final Pins pins = new Pins();
 
     @BeforeEach
@@ -36,11 +36,11 @@ class PinsTest {
 
     @AfterEach
     void close() {
-        engine.close();
+        stack.close();
     }
 
     private int leftByClear() {
-        engine.clear();
+        stack.clear();
         return cache.lookup(PROMPT);
     }
 

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.server.Shape.Sizes;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -31,20 +31,20 @@ class TcpTest {
                 "test");
         int[] prompt = IntStream.range(0, 256).toArray();
         int[] blocks = IntStream.range(0, 16).toArray();
-        try (LmcacheEngine cache = Lmcache.open(LmcacheConfig.of(Map.of("max_local_cpu_size", "16 MiB")));
+        try (LmcacheStack cache = Lmcache.open(LmcacheConfig.of(Map.of("max_local_cpu_size", "16 MiB")));
                 CacheServer server = CacheServer.start(cache, options)) {
             assertThat(server.addresses()).hasSize(2).first().isEqualTo("unix:" + socket);
             try (TestClient client = TestClient.connect(server.addresses().getLast());
-                    TestEngine engine = new TestEngine(client, Shape.BLOCKS_FIRST_NHD, new Sizes(2, 16, 16, 2, 8), "e")
+                    TestEngine stack = new TestEngine(client, Shape.BLOCKS_FIRST_NHD, new Sizes(2, 16, 16, 2, 8), "e")
                             .register(0, 1)) {
-                engine.compute(1, 256, blocks);
-                assertThat(engine.store(prompt, blocks).getStoredTokens()).isEqualTo(256);
-                engine.wipe((byte) 7);
+                stack.compute(1, 256, blocks);
+                assertThat(stack.store(prompt, blocks).getStoredTokens()).isEqualTo(256);
+                stack.wipe((byte) 7);
                 assertThat(client.calls()
-                                .retrieve(engine.retrieving(prompt, blocks).build())
+                                .retrieve(stack.retrieving(prompt, blocks).build())
                                 .getTokens())
                         .isEqualTo(256);
-                engine.requireOnly(1, 0, 256, blocks, (byte) 7);
+                stack.requireOnly(1, 0, 256, blocks, (byte) 7);
                 client.endSession();
                 ServerProcess.await("its session is closed", () -> cacheIsFree(socket));
             }

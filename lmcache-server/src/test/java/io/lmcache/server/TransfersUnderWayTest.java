@@ -7,7 +7,7 @@ import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.StatusRuntimeException;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.server.Shape.Sizes;
 import io.lmcache.server.protocol.HealthRequest;
@@ -49,10 +49,10 @@ class TransfersUnderWayTest {
     private Path directory;
 
     private FaultyBackend tier;
-    private LmcacheEngine cache;
+    private LmcacheStack cache;
     private CacheServer server;
     private TestClient client;
-    private TestEngine engine;
+    private TestEngine stack;
 
     @BeforeEach
     void storeOneChunk() throws Exception {
@@ -65,20 +65,20 @@ class TransfersUnderWayTest {
                         "cpu",
                         BackendSettings.of("cpu", Map.of("capacity_bytes", "1048576")),
                         new BackendContext("test", Clock.systemUTC())));
-        cache = LmcacheEngine.builder().chunkSize(64).tier(tier).build();
+        cache = LmcacheStack.builder().chunkSize(64).tier(tier).build();
         Path socket = directory.resolve("run").resolve("s.sock");
         server = CacheServer.start(cache, new ServerOptions(socket, Optional.empty(), drainLimit, "test"));
         client = TestClient.connect(socket);
-        engine = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e").register(0, 1);
-        engine.compute(1, PROMPT.length, FROM);
-        assertThat(engine.store(PROMPT, FROM).getStoredTokens()).isEqualTo(64);
-        engine.wipe(WIPED);
+        stack = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e").register(0, 1);
+        stack.compute(1, PROMPT.length, FROM);
+        assertThat(stack.store(PROMPT, FROM).getStoredTokens()).isEqualTo(64);
+        stack.wipe(WIPED);
     }
 
     @AfterEach
     void end() throws Exception {
         tier.on(Operation.GET).release();
-        engine.close();
+        stack.close();
         client.close();
         server.close();
         // Fails when a lease is open.
@@ -90,7 +90,7 @@ class TransfersUnderWayTest {
         List<ListenableFuture<RetrieveResponse>> retrieves = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             retrieves.add(
-                    client.startedCalls().retrieve(engine.retrieving(PROMPT, TO).build()));
+                    client.startedCalls().retrieve(stack.retrieving(PROMPT, TO).build()));
         }
         ServerProcess.await(
                 count + " retrieves wait", () -> tier.on(Operation.GET).hanging() == count);
@@ -116,7 +116,7 @@ class TransfersUnderWayTest {
         var retrieves = hangingRetrieves(Transfers.MAX_UNDER_WAY);
         for (int i = 0; i < 136; i++) {
             assertThat(refusal(client.startedCalls()
-                            .retrieve(engine.retrieving(PROMPT, TO).build())))
+                            .retrieve(stack.retrieving(PROMPT, TO).build())))
                     .isEqualTo("BUSY");
         }
         assertThat(client.lookup("e", PROMPT)).isEqualTo(64);
@@ -124,9 +124,9 @@ class TransfersUnderWayTest {
         for (var retrieve : retrieves) {
             assertThat(answer(retrieve).getTokens()).isEqualTo(64);
         }
-        engine.requireOnly(1, 0, 64, TO, WIPED);
+        stack.requireOnly(1, 0, 64, TO, WIPED);
         assertThat(answer(client.startedCalls()
-                                .retrieve(engine.retrieving(PROMPT, TO).build()))
+                                .retrieve(stack.retrieving(PROMPT, TO).build()))
                         .getTokens())
                 .isEqualTo(64);
     }
@@ -143,7 +143,7 @@ class TransfersUnderWayTest {
         tier.on(Operation.GET).release();
         assertThat(answer(retrieve).getTokens()).isEqualTo(64);
         closing.get(30, TimeUnit.SECONDS);
-        engine.requireOnly(1, 0, 64, TO, WIPED);
+        stack.requireOnly(1, 0, 64, TO, WIPED);
     }
 
     @Test
@@ -155,7 +155,7 @@ class TransfersUnderWayTest {
         assertThatThrownBy(() -> answer(retrieve)).hasCauseInstanceOf(StatusRuntimeException.class);
         tier.on(Operation.GET).release();
         ServerProcess.await("the engine's memory is unmapped", () -> mappings() == 1);
-        engine.requireOnly(1, 0, 0, TO, WIPED);
+        stack.requireOnly(1, 0, 0, TO, WIPED);
     }
 
     @Test
@@ -168,7 +168,7 @@ class TransfersUnderWayTest {
             tier.on(Operation.GET).release();
             ServerProcess.await("the engine's memory is unmapped", () -> mappings() == 1);
         }
-        engine.requireOnly(1, 0, 0, TO, WIPED);
+        stack.requireOnly(1, 0, 0, TO, WIPED);
     }
 
     @Test
@@ -177,7 +177,7 @@ class TransfersUnderWayTest {
         ListenableFuture<UnregisterKvCacheResponse> unregistered = client.startedCalls()
                 .unregisterKvCache(UnregisterKvCacheRequest.newBuilder()
                         .setSessionId(client.sessionId())
-                        .setKvCacheId(engine.cacheId())
+                        .setKvCacheId(stack.cacheId())
                         .build());
         ServerProcess.await(
                 "the KV cache is on its way out", () -> client.stats().getKvCaches() == 0);
@@ -187,7 +187,7 @@ class TransfersUnderWayTest {
         answer(unregistered);
         assertThat(mappings()).isEqualTo(1);
         assertThat(answer(retrieve).getTokens()).isZero();
-        engine.requireOnly(1, 0, 0, TO, WIPED);
+        stack.requireOnly(1, 0, 0, TO, WIPED);
     }
 
     /** How often the engine's memory is mapped in this process, in which the engine lives, too. */
@@ -195,7 +195,7 @@ class TransfersUnderWayTest {
         try {
             return Files.readString(Path.of("/proc/self/maps"))
                     .lines()
-                    .filter(line -> line.endsWith(engine.file().toString()))
+                    .filter(line -> line.endsWith(stack.file().toString()))
                     .count();
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -11,7 +11,7 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.RetrieveResult;
 import io.lmcache.core.storage.StoreResult;
@@ -157,16 +157,16 @@ final class EngineBenchmark implements AutoCloseable {
                         BackendSettings.of("cpu", hostSettings()),
                         new BackendContext("bench", Clock.systemUTC()));
         HostBuffer region = (HostBuffer) tier.allocator().region().orElseThrow();
-        try (LmcacheEngine engine = LmcacheEngine.builder().tier(tier).build();
+        try (LmcacheStack stack = LmcacheStack.builder().tier(tier).build();
                 HostPageLocks locks = HostPageLocks.start(gpu.device(), List.of(region))) {
             awaitLocked(locks::lockedBytes, region.byteSize());
-            KvCache kv = engine.cache(KeyScope.of("bench", layout));
+            KvCache kv = stack.cache(KeyScope.of("bench", layout));
             Ceilings ceilings = new Ceilings(gpu.device());
             store(kv);
             retrieve(kv, WARM_UP, "cpu");
             for (int round = 0; round < rounds; round++) {
                 ceilings.measureCopies(rates, bytes);
-                engine.clear();
+                stack.clear();
                 rates.note("paged cache to host tier", bytes, () -> store(kv));
                 retrieve(kv, "host tier to paged cache", "cpu");
             }
@@ -175,9 +175,9 @@ final class EngineBenchmark implements AutoCloseable {
 
     /** A stack of the file tier alone: chunks go to its own memory on the GPU. */
     void fileTier(int rounds) throws Exception {
-        try (LmcacheEngine engine =
-                LmcacheEngine.builder().tier("gds", fileSettings()).build()) {
-            KvCache kv = engine.cache(KeyScope.of("bench", layout));
+        try (LmcacheStack stack =
+                LmcacheStack.builder().tier("gds", fileSettings()).build()) {
+            KvCache kv = stack.cache(KeyScope.of("bench", layout));
             store(kv).published().get(2, TimeUnit.MINUTES);
             Ceilings ceilings = new Ceilings(gpu.device());
             retrieve(kv, WARM_UP, "gds");
@@ -192,16 +192,16 @@ final class EngineBenchmark implements AutoCloseable {
     /** The default stack: hits in the file tier go through the page-locked host tier and stay there. */
     void bothTiers(int rounds) throws Exception {
         for (int round = 0; round < rounds; round++) {
-            try (LmcacheEngine engine = LmcacheEngine.builder()
+            try (LmcacheStack stack = LmcacheStack.builder()
                     .tier("cpu", hostSettings())
                     .tier("gds", fileSettings())
                     .build()) {
                 awaitLocked(
-                        () -> Objects.requireNonNull(engine.stats().tiers().get("gds"))
+                        () -> Objects.requireNonNull(stack.stats().tiers().get("gds"))
                                 .counters()
                                 .getOrDefault("page_locked_bytes", 0L),
                         hostBytes());
-                KvCache kv = engine.cache(KeyScope.of("bench", layout));
+                KvCache kv = stack.cache(KeyScope.of("bench", layout));
                 retrieve(kv, "page cache to host tier and paged cache", "gds");
                 retrieve(kv, "host tier of two to paged cache", "cpu");
             }

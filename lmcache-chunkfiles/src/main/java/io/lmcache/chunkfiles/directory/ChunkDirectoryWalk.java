@@ -1,5 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.posix.PosixException;
+import io.lmcache.api.posix.PosixFile;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -12,7 +14,6 @@ import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
-import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -255,7 +256,14 @@ public final class ChunkDirectoryWalk {
 
     /** What a file of that length takes of the disk, as far as that can be found out; at most its length. */
     static long bytesOnDisk(Path file, long length) {
-        OptionalLong allocated = CLibrary.allocatedBytes(file);
-        return allocated.isPresent() ? Math.min(length, allocated.getAsLong()) : length;
+        if (!PosixFile.class.getModule().isNativeAccessEnabled()) {
+            return length;
+        }
+        try {
+            return Math.min(length, PosixFile.status(file).allocatedBytes());
+        } catch (PosixException e) {
+            // Gone meanwhile, most likely; it counts until the next look.
+            return length;
+        }
     }
 }

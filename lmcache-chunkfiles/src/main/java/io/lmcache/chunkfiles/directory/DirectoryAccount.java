@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -11,7 +11,7 @@ import io.lmcache.cli.bench.PlainReads.Mode;
 import io.lmcache.cli.bench.Report.Row;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -69,8 +69,8 @@ final class FileTierBench {
         int[] prompt = Models.prompt(1, WARM_UP_CHUNKS * Models.CHUNK_TOKENS);
         Path root = store(Models.TINY, prompt);
         for (boolean isDirect : new boolean[] {false, true}) {
-            try (LmcacheEngine engine = open(root, isDirect)) {
-                KvCache cache = engine.cache(Models.TINY);
+            try (LmcacheStack stack = open(root, isDirect)) {
+                KvCache cache = stack.cache(Models.TINY);
                 for (int round = 0; round < scale.computeRounds(); round++) {
                     cache.retrieve(prompt, NOTHING);
                 }
@@ -80,9 +80,9 @@ final class FileTierBench {
 
     private Path store(KeyScope scope, int[] prompt) throws IOException {
         Path root = Files.createDirectory(directory.resolve(scope.model()));
-        try (LmcacheEngine engine = open(root, false);
+        try (LmcacheStack stack = open(root, false);
                 Arena arena = Arena.ofConfined()) {
-            Map<String, Integer> stored = engine.cache(scope)
+            Map<String, Integer> stored = stack.cache(scope)
                     .store(prompt, noise(scope, arena))
                     .published()
                     .join();
@@ -127,9 +127,9 @@ final class FileTierBench {
 
     private Row row(Path root, KeyScope scope, int[] prompt, List<Path> files, Mode mode) throws IOException {
         long bytes = scope.layout().chunkBytes(prompt.length);
-        try (LmcacheEngine engine = open(root, mode == Mode.DIRECT);
+        try (LmcacheStack stack = open(root, mode == Mode.DIRECT);
                 PlainReads plain = new PlainReads(files, Models.chunkBytes(scope), THREADS, mode)) {
-            KvCache cache = engine.cache(scope);
+            KvCache cache = stack.cache(scope);
             Medians seconds = contest.hold(
                     bytes,
                     scale.warmUps(),
@@ -162,8 +162,8 @@ final class FileTierBench {
         };
     }
 
-    private static LmcacheEngine open(Path root, boolean isDirect) {
-        return LmcacheEngine.builder()
+    private static LmcacheStack open(Path root, boolean isDirect) {
+        return LmcacheStack.builder()
                 .tier(
                         TIER,
                         Map.of(

@@ -6,7 +6,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -80,10 +80,10 @@ public final class HeapWorker {
     private static Answer storeAndRetrieve(long bytes) {
         int chunks = Math.toIntExact(bytes / Models.chunkBytes(Models.SMALL));
         int[] prompt = Models.prompt(1, chunks * Models.CHUNK_TOKENS);
-        try (LmcacheEngine engine = LmcacheEngine.builder()
+        try (LmcacheStack stack = LmcacheStack.builder()
                 .tier("cpu", Map.of("capacity_bytes", bytes(bytes)))
                 .build()) {
-            KvCache cache = engine.cache(Models.SMALL);
+            KvCache cache = stack.cache(Models.SMALL);
             cache.store(prompt, HeapWorker::write);
             int tokens = cache.retrieve(prompt, HeapWorker::check).tokens();
             return new Answer(Models.SMALL.layout().chunkBytes(tokens), peakHeap());
@@ -128,28 +128,28 @@ public final class HeapWorker {
     }
 
     private static Answer index(String tier, Map<String, String> settings, long chunks) {
-        try (LmcacheEngine engine =
-                LmcacheEngine.builder().chunkSize(1).tier(tier, settings).build()) {
+        try (LmcacheStack stack =
+                LmcacheStack.builder().chunkSize(1).tier(tier, settings).build()) {
             // The first prompt loads classes and the like, which no chunk answers for.
-            fill(engine, 0);
+            fill(stack, 0);
             long heapBefore = usedHeap();
-            long chunksBefore = chunks(engine);
+            long chunksBefore = chunks(stack);
             for (int prompt = 1; prompt < chunks / CHUNKS_PER_PROMPT; prompt++) {
-                fill(engine, prompt);
+                fill(stack, prompt);
             }
-            return new Answer(chunks(engine) - chunksBefore, usedHeap() - heapBefore);
+            return new Answer(chunks(stack) - chunksBefore, usedHeap() - heapBefore);
         }
     }
 
-    private static void fill(LmcacheEngine engine, int prompt) {
-        engine.cache(Models.TINY)
+    private static void fill(LmcacheStack stack, int prompt) {
+        stack.cache(Models.TINY)
                 .store(Models.prompt(prompt, CHUNKS_PER_PROMPT), (range, destination) -> {})
                 .published()
                 .join();
     }
 
-    private static long chunks(LmcacheEngine engine) {
-        return engine.stats().tiers().values().stream()
+    private static long chunks(LmcacheStack stack) {
+        return stack.stats().tiers().values().stream()
                 .mapToLong(BackendStats::chunks)
                 .sum();
     }

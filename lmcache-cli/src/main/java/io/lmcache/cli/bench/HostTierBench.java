@@ -7,7 +7,7 @@ import io.lmcache.cli.bench.Contest.Medians;
 import io.lmcache.cli.bench.Report.Row;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -42,8 +42,8 @@ final class HostTierBench {
     }
 
     private Row retrieve(HostKvTensor tensor, BareCopy bare) throws IOException {
-        try (LmcacheEngine engine = open(1)) {
-            KvCache cache = engine.cache(Models.LARGE);
+        try (LmcacheStack stack = open(1)) {
+            KvCache cache = stack.cache(Models.LARGE);
             int[] prompt = Models.prompt(1, tokens);
             cache.store(prompt, tensor);
             Medians seconds = hold(() -> handled(cache.retrieve(prompt, tensor).tokens()), bare::chunksToTensor);
@@ -58,8 +58,8 @@ final class HostTierBench {
 
     /** Into memory that is committed already, by evicting what was there. */
     private Row store(HostKvTensor tensor, BareCopy bare) throws IOException {
-        try (LmcacheEngine engine = open(2)) {
-            Medians seconds = hold(new StoreOfNewPrompt(engine, tensor), bare::tensorToChunks);
+        try (LmcacheStack stack = open(2)) {
+            Medians seconds = hold(new StoreOfNewPrompt(stack, tensor), bare::tensorToChunks);
             return storeRow("host tier: store %d chunks of 32 MiB", seconds, new Target.RatioAtMost(1.3));
         }
     }
@@ -92,8 +92,8 @@ final class HostTierBench {
     }
 
     /** An engine with room for so many prompts in its host tier. */
-    private LmcacheEngine open(int prompts) {
-        return LmcacheEngine.builder()
+    private LmcacheStack open(int prompts) {
+        return LmcacheStack.builder()
                 .tier("cpu", Map.of("capacity_bytes", Long.toString(prompts * bytes)))
                 .build();
     }
@@ -105,8 +105,8 @@ final class HostTierBench {
         private int[] prompt = {};
         private int prompts;
 
-        private StoreOfNewPrompt(LmcacheEngine engine, HostKvTensor tensor) {
-            this.cache = engine.cache(Models.LARGE);
+        private StoreOfNewPrompt(LmcacheStack stack, HostKvTensor tensor) {
+            this.cache = stack.cache(Models.LARGE);
             this.tensor = tensor;
         }
 
@@ -126,7 +126,7 @@ final class HostTierBench {
     private final class FirstStore implements Contender, AutoCloseable {
         private final int[] prompt = Models.prompt(1, tokens);
         private final HostKvTensor tensor;
-        private LmcacheEngine engine = open(1);
+        private LmcacheStack stack = open(1);
 
         private FirstStore(HostKvTensor tensor) {
             this.tensor = tensor;
@@ -134,18 +134,18 @@ final class HostTierBench {
 
         @Override
         public void prepare() {
-            engine.close();
-            engine = open(1);
+            stack.close();
+            stack = open(1);
         }
 
         @Override
         public long run() {
-            return handled(engine.cache(Models.LARGE).store(prompt, tensor).storedTokens());
+            return handled(stack.cache(Models.LARGE).store(prompt, tensor).storedTokens());
         }
 
         @Override
         public void close() {
-            engine.close();
+            stack.close();
         }
     }
 }

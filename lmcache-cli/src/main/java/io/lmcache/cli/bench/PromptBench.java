@@ -4,7 +4,7 @@ import io.lmcache.cli.bench.Contest.Contender;
 import io.lmcache.cli.bench.Contest.Medians;
 import io.lmcache.cli.bench.Report.Row;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import java.io.IOException;
@@ -53,10 +53,10 @@ final class PromptBench {
 
     private Row lookup() throws IOException {
         long slab = scale.promptChunks() * Models.chunkBytes(Models.TINY);
-        try (LmcacheEngine engine = LmcacheEngine.builder()
+        try (LmcacheStack stack = LmcacheStack.builder()
                 .tier("cpu", Map.of("capacity_bytes", Long.toString(slab)))
                 .build()) {
-            KvCache cache = engine.cache(Models.TINY);
+            KvCache cache = stack.cache(Models.TINY);
             cache.store(prompt, (range, destination) -> {});
             Medians seconds = hold(() -> handled(cache.lookup(prompt)));
             return new Row(

@@ -1,7 +1,7 @@
 package io.lmcache.cli.demo;
 
 import io.lmcache.core.Lmcache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
@@ -25,12 +25,12 @@ final class CacheStack {
                 .anyMatch(name -> !LAUNCHER_VARIABLES.contains(name));
     }
 
-    static LmcacheEngine openConfigured() {
+    static LmcacheStack openConfigured() {
         return Lmcache.open();
     }
 
-    static LmcacheEngine openAt(Path directory) {
-        return LmcacheEngine.builder()
+    static LmcacheStack openAt(Path directory) {
+        return LmcacheStack.builder()
                 .tier("cpu", Map.of("capacity_bytes", HOST_TIER_BYTES))
                 .tier("posix", Map.of("path", directory.toString()))
                 .build();

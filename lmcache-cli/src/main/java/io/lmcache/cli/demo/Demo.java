@@ -5,7 +5,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.cli.process.TemporaryDirectory;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -68,31 +68,31 @@ public final class Demo {
      */
     public Report run(String text) throws IOException {
         if (CacheStack.isConfigured(System.getenv())) {
-            try (LmcacheEngine engine = CacheStack.openConfigured()) {
-                return run(text, engine, null);
+            try (LmcacheStack stack = CacheStack.openConfigured()) {
+                return run(text, stack, null);
             }
         }
         try (TemporaryDirectory directory = new TemporaryDirectory(TemporaryDirectory.systemFolder());
-                LmcacheEngine engine = CacheStack.openAt(directory.path())) {
-            return run(text, engine, directory.path());
+                LmcacheStack stack = CacheStack.openAt(directory.path())) {
+            return run(text, stack, directory.path());
         }
     }
 
-    private Report run(String text, LmcacheEngine engine, @Nullable Path directory) {
+    private Report run(String text, LmcacheStack stack, @Nullable Path directory) {
         try (Workers workers = Workers.ofThisMachine()) {
             Transformer model = new Transformer(config, workers);
-            runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, engine, run), engine, directory);
-            return new Report(config.modelId(), engine.tiers(), engine.persistentTiers(), rows);
+            runAll(text.getBytes(StandardCharsets.UTF_8), inference(model, stack, run), stack, directory);
+            return new Report(config.modelId(), stack.tiers(), stack.persistentTiers(), rows);
         }
     }
 
-    private void runAll(byte[] text, InferenceEngine inference, LmcacheEngine engine, @Nullable Path directory) {
+    private void runAll(byte[] text, InferenceEngine inference, LmcacheStack stack, @Nullable Path directory) {
         int[] prompt = tokens(text, Math.min(text.length, PROMPT_TOKENS));
         int[] followUp = tokens(text, prompt.length + FOLLOW_UP_TOKENS);
         int[] unrelated = unrelatedTo(prompt);
         try {
             warmUp(inference, step("warming up"));
-            requireRoom(engine);
+            requireRoom(stack);
             runPrompts(inference, prompt, followUp, unrelated, directory);
         } finally {
             // On a configured stack too: nobody else can ever hit what carries this run's tag.
@@ -102,9 +102,9 @@ public final class Demo {
     }
 
     /** A tier that takes nothing is no failure for an engine, but a demo of it would show nothing. */
-    private static void requireRoom(LmcacheEngine engine) {
-        SortedMap<String, BackendStats> tiers = engine.stats().tiers();
-        for (String tier : engine.persistentTiers()) {
+    private static void requireRoom(LmcacheStack stack) {
+        SortedMap<String, BackendStats> tiers = stack.stats().tiers();
+        for (String tier : stack.persistentTiers()) {
             BackendStats stats = tiers.get(tier);
             if (stats != null && stats.counters().getOrDefault("tier_stored", 0L) == 0) {
                 throw new LmcacheException(
@@ -154,10 +154,10 @@ public final class Demo {
                 cached.logitBits().equals(alone.logitBits())));
     }
 
-    static InferenceEngine inference(Transformer model, LmcacheEngine engine, String run) {
+    static InferenceEngine inference(Transformer model, LmcacheStack stack, String run) {
         ModelConfig config = model.config();
         KeyScope scope = KeyScope.of(config.modelId(), config.kvLayout()).withTags(Map.of("run", run));
-        return new InferenceEngine(model, engine.cache(scope));
+        return new InferenceEngine(model, stack.cache(scope));
     }
 
     /**

@@ -2,7 +2,7 @@ package io.lmcache.cli.demo;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lmcache.cli.process.ChildJvm;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -26,17 +26,17 @@ public final class FreshProcess {
     /** The new process's side: answers one request. */
     public static void serve(InputStream in, PrintStream out) throws IOException {
         Request request = JSON.readValue(in, Request.class);
-        try (LmcacheEngine engine = open(request.directory());
+        try (LmcacheStack stack = open(request.directory());
                 Workers workers = Workers.ofThisMachine()) {
             Transformer model = new Transformer(request.model(), workers);
-            InferenceEngine inference = Demo.inference(model, engine, request.run());
+            InferenceEngine inference = Demo.inference(model, stack, request.run());
             Demo.warmUp(inference, () -> {});
             int[] prompt = request.prompt().stream().mapToInt(Integer::intValue).toArray();
             out.println(JSON.writeValueAsString(inference.run(prompt, () -> {})));
         }
     }
 
-    private static LmcacheEngine open(@Nullable String directory) {
+    private static LmcacheStack open(@Nullable String directory) {
         return directory == null ? CacheStack.openConfigured() : CacheStack.openAt(Path.of(directory));
     }
 

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -15,15 +15,15 @@ class InferenceEngineTest {
 
     private final Workers workers = new Workers(2);
     private final Transformer model = new Transformer(TinyModel.CONFIG, workers);
-    private final LmcacheEngine engine = LmcacheEngine.builder()
+    private final LmcacheStack stack = LmcacheStack.builder()
             .tier("cpu", Map.of("capacity_bytes", "16777216"))
             .build();
-    private final KvCache cache = engine.cache(SCOPE);
+    private final KvCache cache = stack.cache(SCOPE);
     private final InferenceEngine inference = new InferenceEngine(model, cache);
 
     @AfterEach
     void close() {
-        engine.close();
+        stack.close();
         workers.close();
     }
 

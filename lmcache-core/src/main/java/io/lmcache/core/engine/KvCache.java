@@ -20,21 +20,21 @@ import java.util.concurrent.CompletableFuture;
  * <p>Token ids are 0 and above; the prompt runs from the buffer's position to its limit, which are left as they are. Any
  * prompt that begins with the same tokens finds the chunks it shares. Trouble with storage is a miss.
  *
- * <p>Thread-safe. Belongs to its {@link LmcacheEngine}, needs no close, and costs nothing to make: a handle for each
+ * <p>Thread-safe. Belongs to its {@link LmcacheStack}, needs no close, and costs nothing to make: a handle for each
  * request with tags of its own is fine.
  */
 public final class KvCache {
     private final KeyScope scope;
     private final Chunker chunker;
     private final TieredStorageManager storage;
-    private final EngineCounters counters;
+    private final StackCounters counters;
     private final int minRetrieveTokens;
 
     KvCache(
             KeyScope scope,
             Chunker chunker,
             TieredStorageManager storage,
-            EngineCounters counters,
+            StackCounters counters,
             int minRetrieveTokens) {
         this.scope = scope;
         this.chunker = chunker;
@@ -62,7 +62,7 @@ public final class KvCache {
      * Delivers the KV of the longest cached prefix to the sink, on this thread, in order.
      *
      * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} for a negative token id,
-     *     {@link ErrorCode#CLOSED} after the engine was closed; what the sink throws comes through as it is
+     *     {@link ErrorCode#CLOSED} after the stack was closed; what the sink throws comes through as it is
      */
     public RetrieveResult retrieve(IntBuffer tokens, KvSink sink) {
         return retrieve(tokens, 0, sink);
@@ -94,7 +94,7 @@ public final class KvCache {
      * read and the engine's memory may change; {@link StoreResult#published()} tells when the slowest tier is done.
      *
      * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} for a negative token id,
-     *     {@link ErrorCode#CLOSED} after the engine was closed; what the source throws comes through as it is, chunks
+     *     {@link ErrorCode#CLOSED} after the stack was closed; what the source throws comes through as it is, chunks
      *     read before stay stored
      */
     public StoreResult store(IntBuffer tokens, KvSource source) {

@@ -19,7 +19,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.core.config.PromotionPolicy;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.hash.Sha256ChunkHasher;
@@ -54,11 +54,11 @@ class StackTest {
     private final MemoryTier fastTier = MemoryTier.memory(64 * CHUNK_BYTES);
     private final MemoryTier slowTier = MemoryTier.persistent(64 * CHUNK_BYTES, 4 * CHUNK_BYTES);
     private final FaultyBackend slow = new FaultyBackend(slowTier);
-    private final List<LmcacheEngine> engines = new ArrayList<>();
+    private final List<LmcacheStack> stacks = new ArrayList<>();
 
     @AfterEach
     void everyEngineClosesWithoutALeak() {
-        engines.forEach(LmcacheEngine::close);
+        stacks.forEach(LmcacheStack::close);
     }
 
     @Nested
@@ -90,7 +90,7 @@ class StackTest {
 
         @Test
         void continuesOverChunksThatAlternateBetweenTheTiers() {
-            KvCache cache = engine(options(PromotionPolicy.NEVER)).cache(SCOPE);
+            KvCache cache = stack(options(PromotionPolicy.NEVER)).cache(SCOPE);
             int[] prompt = prompt(8 * CHUNK_TOKENS);
             store(cache, prompt);
             for (int i = 0; i < 8; i++) {
@@ -137,7 +137,7 @@ class StackTest {
 
         @Test
         void doesNotPromoteWhenToldNotTo() {
-            KvCache cache = engine(options(PromotionPolicy.NEVER)).cache(SCOPE);
+            KvCache cache = stack(options(PromotionPolicy.NEVER)).cache(SCOPE);
             int[] prompt = prompt(4 * CHUNK_TOKENS);
             store(cache, prompt);
             fastTier.clear();
@@ -164,7 +164,7 @@ class StackTest {
 
         @Test
         void asksForNoMoreBytesAheadThanAllowed() throws Exception {
-            LmcacheEngine engine = engine(new StackOptions(
+            LmcacheStack stack = stack(new StackOptions(
                     Duration.ofSeconds(20),
                     Duration.ofSeconds(20),
                     3 * CHUNK_BYTES,
@@ -173,7 +173,7 @@ class StackTest {
                     SHORT,
                     100,
                     SHORT));
-            KvCache cache = engine.cache(SCOPE);
+            KvCache cache = stack.cache(SCOPE);
             int[] prompt = prompt(10 * CHUNK_TOKENS);
             store(cache, prompt);
             fastTier.clear();
@@ -191,7 +191,7 @@ class StackTest {
 
         @Test
         void waitsForAWriteToGiveTheMemoryBackThatAChunkNeeds() throws Exception {
-            KvCache cache = engine(
+            KvCache cache = stack(
                             null,
                             slow,
                             new StackOptions(
@@ -230,14 +230,14 @@ class StackTest {
 
         @Test
         void aHitShorterThanWorthwhileIsNone() {
-            LmcacheEngine engine = LmcacheEngine.builder()
+            LmcacheStack stack = LmcacheStack.builder()
                     .chunkSize(CHUNK_TOKENS)
                     .minRetrieveTokens(3 * CHUNK_TOKENS)
                     .tier(fastTier)
                     .tier(slow)
                     .build();
-            engines.add(engine);
-            KvCache cache = engine.cache(SCOPE);
+            stacks.add(stack);
+            KvCache cache = stack.cache(SCOPE);
             store(cache, prompt(2 * CHUNK_TOKENS));
             assertThat(cache.lookup(prompt(1000))).isZero();
             assertThat(retrieve(cache, prompt(1000))).isEmpty();
@@ -265,7 +265,7 @@ class StackTest {
 
         @Test
         void aReadThatHangsIsAMissAfterTheDeadlineAndItsLateBytesAreGivenBack() {
-            KvCache cache = engine(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
+            KvCache cache = stack(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
             int[] prompt = prompt(2 * CHUNK_TOKENS);
             store(cache, prompt);
             fastTier.clear();
@@ -294,7 +294,7 @@ class StackTest {
                     throw new IllegalStateException("a bug");
                 }
             };
-            KvCache cache = engine(fastTier, buggy, StackOptions.DEFAULTS).cache(SCOPE);
+            KvCache cache = stack(fastTier, buggy, StackOptions.DEFAULTS).cache(SCOPE);
             store(cache, prompt(CHUNK_TOKENS));
             fastTier.clear();
             assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
@@ -315,7 +315,7 @@ class StackTest {
 
         @Test
         void aTierThatFailsAgainAndAgainIsLeftAloneForAWhile() {
-            KvCache cache = engine(new StackOptions(
+            KvCache cache = stack(new StackOptions(
                             SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 1, SHORT, 3, SHORT))
                     .cache(SCOPE);
             store(cache, prompt(CHUNK_TOKENS));
@@ -331,7 +331,7 @@ class StackTest {
 
         @Test
         void lookupsThatMemoryAnswersDoNotHideThatEveryReadFails() {
-            KvCache cache = engine(new StackOptions(
+            KvCache cache = stack(new StackOptions(
                             SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 1, SHORT, 3, Duration.ofMinutes(1)))
                     .cache(SCOPE);
             store(cache, prompt(CHUNK_TOKENS));
@@ -351,8 +351,7 @@ class StackTest {
                     throw new NoSuchMethodError("built against another API");
                 }
             };
-            KvCache cache =
-                    engine(fastTier, incompatible, StackOptions.DEFAULTS).cache(SCOPE);
+            KvCache cache = stack(fastTier, incompatible, StackOptions.DEFAULTS).cache(SCOPE);
             store(cache, prompt(CHUNK_TOKENS));
             fastTier.clear();
             assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
@@ -369,12 +368,12 @@ class StackTest {
 
         @Test
         void failuresAreCounted() {
-            LmcacheEngine engine = engine(options(PromotionPolicy.ALWAYS));
-            store(engine.cache(SCOPE), prompt(CHUNK_TOKENS));
+            LmcacheStack stack = stack(options(PromotionPolicy.ALWAYS));
+            store(stack.cache(SCOPE), prompt(CHUNK_TOKENS));
             fastTier.clear();
             slow.on(Operation.GET).fail(2, () -> new IOException("EIO"));
-            retrieve(engine.cache(SCOPE), prompt(CHUNK_TOKENS));
-            assertThat(engine.stats().tiers())
+            retrieve(stack.cache(SCOPE), prompt(CHUNK_TOKENS));
+            assertThat(stack.stats().tiers())
                     .hasEntrySatisfying(
                             "slow", stats -> assertThat(stats.counters()).containsEntry("tier_failures", 2L));
         }
@@ -461,7 +460,7 @@ class StackTest {
         void whatAFillingHoldsIsGivenBackWhenTheNextChunkNeedsIt() {
             // Room for eight chunks, of which seven are somebody else's, and one attempt to get any.
             MemoryTier small = MemoryTier.persistent(64 * CHUNK_BYTES, 8 * CHUNK_BYTES);
-            KvCache cache = engine(
+            KvCache cache = stack(
                             null,
                             small,
                             new StackOptions(
@@ -508,7 +507,7 @@ class StackTest {
         @Test
         void waitsForAWriteToGiveItsBufferBack() throws Exception {
             // Without a memory tier the staging memory of the slow tier holds four chunks.
-            KvCache cache = engine(
+            KvCache cache = stack(
                             null,
                             slow,
                             new StackOptions(
@@ -546,7 +545,7 @@ class StackTest {
 
         @Test
         void declinesTheRestWhenMemoryStaysFull() {
-            KvCache cache = engine(null, slow, options(PromotionPolicy.ALWAYS)).cache(SCOPE);
+            KvCache cache = stack(null, slow, options(PromotionPolicy.ALWAYS)).cache(SCOPE);
             slow.on(Operation.PUT).hang(4);
             StoreResult result = cache.store(prompt(10 * CHUNK_TOKENS), StackTest::fill);
             assertThat(result.storedTokens()).isEqualTo(4 * CHUNK_TOKENS);
@@ -556,7 +555,7 @@ class StackTest {
 
         @Test
         void aWriteThatHangsIsGivenUpAndCanBeRepeated() throws Exception {
-            KvCache cache = engine(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
+            KvCache cache = stack(options(PromotionPolicy.ALWAYS)).cache(SCOPE);
             slow.on(Operation.PUT).hang(1);
             StoreResult result = cache.store(prompt(CHUNK_TOKENS), StackTest::fill);
             assertThat(result.published().get(10, TimeUnit.SECONDS)).isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", 0));
@@ -583,7 +582,7 @@ class StackTest {
     class OtherCalls {
         @Test
         void prefetchMovesThePrefixToTheFirstTier() throws Exception {
-            KvCache cache = engine(options(PromotionPolicy.NEVER)).cache(SCOPE);
+            KvCache cache = stack(options(PromotionPolicy.NEVER)).cache(SCOPE);
             int[] prompt = prompt(8 * CHUNK_TOKENS);
             store(cache, prompt);
             forget(fastTier, prompt, 2, 7);
@@ -624,28 +623,28 @@ class StackTest {
 
         @Test
         void clearEmptiesEveryTier() {
-            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
-            store(engine.cache(SCOPE), prompt(100));
-            engine.clear();
-            assertThat(engine.cache(SCOPE).lookup(prompt(100))).isZero();
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            store(stack.cache(SCOPE), prompt(100));
+            stack.clear();
+            assertThat(stack.cache(SCOPE).lookup(prompt(100))).isZero();
         }
 
         @Test
         void scopesThatDifferInATagDoNotMeet() {
-            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
-            store(engine.cache(SCOPE), prompt(100));
-            assertThat(engine.cache(SCOPE.withTags(Map.of("salt", "x"))).lookup(prompt(100)))
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            store(stack.cache(SCOPE), prompt(100));
+            assertThat(stack.cache(SCOPE.withTags(Map.of("salt", "x"))).lookup(prompt(100)))
                     .isZero();
         }
 
         @Test
         void statsTellRequestedAndHitTokens() {
-            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
-            store(engine.cache(SCOPE), prompt(2 * CHUNK_TOKENS));
-            retrieve(engine.cache(SCOPE), prompt(100));
-            assertThat(engine.stats().requestedTokens()).isEqualTo(100);
-            assertThat(engine.stats().hitTokens()).isEqualTo(2 * CHUNK_TOKENS);
-            assertThat(engine.stats().storedTokens()).isEqualTo(2 * CHUNK_TOKENS);
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            store(stack.cache(SCOPE), prompt(2 * CHUNK_TOKENS));
+            retrieve(stack.cache(SCOPE), prompt(100));
+            assertThat(stack.stats().requestedTokens()).isEqualTo(100);
+            assertThat(stack.stats().hitTokens()).isEqualTo(2 * CHUNK_TOKENS);
+            assertThat(stack.stats().storedTokens()).isEqualTo(2 * CHUNK_TOKENS);
         }
     }
 
@@ -666,11 +665,11 @@ class StackTest {
     class Lifetime {
         @Test
         void closeWaitsForWritesUnderWay() throws Exception {
-            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
             slow.on(Operation.PUT).hang(1);
-            StoreResult result = engine.cache(SCOPE).store(prompt(CHUNK_TOKENS), StackTest::fill);
-            CompletableFuture<Void> closed = CompletableFuture.runAsync(engine::close);
-            await(() -> isClosed(engine));
+            StoreResult result = stack.cache(SCOPE).store(prompt(CHUNK_TOKENS), StackTest::fill);
+            CompletableFuture<Void> closed = CompletableFuture.runAsync(stack::close);
+            await(() -> isClosed(stack));
             assertThat(closed).isNotDone();
             slow.on(Operation.PUT).release();
             assertThat(result.published().get(10, TimeUnit.SECONDS)).containsEntry("slow", CHUNK_TOKENS);
@@ -679,14 +678,14 @@ class StackTest {
 
         @Test
         void afterCloseEveryCallSaysSo() {
-            LmcacheEngine engine = engine(StackOptions.DEFAULTS);
-            engine.close();
-            assertThat(isClosed(engine)).isTrue();
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            stack.close();
+            assertThat(isClosed(stack)).isTrue();
         }
 
         @Test
         void aStackWithoutTiersIsRefused() {
-            assertThatThrownBy(() -> LmcacheEngine.builder().build())
+            assertThatThrownBy(() -> LmcacheStack.builder().build())
                     .hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_CONFIGURATION)
                     .hasMessageContaining("gds_path");
         }
@@ -695,16 +694,16 @@ class StackTest {
         void twoTiersOfOneNameAreRefusedAndClosed() {
             MemoryTier twin = MemoryTier.memory(CHUNK_BYTES);
             assertThatThrownBy(() ->
-                            LmcacheEngine.builder().tier(fastTier).tier(twin).build())
+                            LmcacheStack.builder().tier(fastTier).tier(twin).build())
                     .hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_CONFIGURATION)
                     .hasMessageContaining("'fast'");
             assertThatThrownBy(() -> twin.allocator().tryAllocate(1))
                     .hasFieldOrPropertyWithValue("code", ErrorCode.CLOSED);
         }
 
-        private boolean isClosed(LmcacheEngine engine) {
+        private boolean isClosed(LmcacheStack stack) {
             try {
-                engine.cache(SCOPE).lookup(prompt(1));
+                stack.cache(SCOPE).lookup(prompt(1));
                 return false;
             } catch (LmcacheException e) {
                 assertThat(e.code()).isEqualTo(ErrorCode.CLOSED);
@@ -742,22 +741,22 @@ class StackTest {
     }
 
     private KvCache twoTiers() {
-        return engine(StackOptions.DEFAULTS).cache(SCOPE);
+        return stack(StackOptions.DEFAULTS).cache(SCOPE);
     }
 
-    private LmcacheEngine engine(StackOptions options) {
-        return engine(fastTier, slow, options);
+    private LmcacheStack stack(StackOptions options) {
+        return stack(fastTier, slow, options);
     }
 
-    private LmcacheEngine engine(@Nullable StorageBackend first, StorageBackend second, StackOptions options) {
-        LmcacheEngine.Builder builder =
-                LmcacheEngine.builder().chunkSize(CHUNK_TOKENS).options(options);
+    private LmcacheStack stack(@Nullable StorageBackend first, StorageBackend second, StackOptions options) {
+        LmcacheStack.Builder builder =
+                LmcacheStack.builder().chunkSize(CHUNK_TOKENS).options(options);
         if (first != null) {
             builder.tier(first);
         }
-        LmcacheEngine engine = builder.tier(second).build();
-        engines.add(engine);
-        return engine;
+        LmcacheStack stack = builder.tier(second).build();
+        stacks.add(stack);
+        return stack;
     }
 
     /** Short deadlines, and a breaker that stays out of the way. */

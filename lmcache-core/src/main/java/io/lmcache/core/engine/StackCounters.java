@@ -2,8 +2,8 @@ package io.lmcache.core.engine;
 
 import java.util.concurrent.atomic.LongAdder;
 
-/** What all handles of an engine did together. Thread-safe. */
-final class EngineCounters {
+/** What all handles of a stack did together. Thread-safe. */
+final class StackCounters {
     private final LongAdder requestedTokens = new LongAdder();
     private final LongAdder hitTokens = new LongAdder();
     private final LongAdder storedTokens = new LongAdder();

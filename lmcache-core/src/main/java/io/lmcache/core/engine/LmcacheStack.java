@@ -24,20 +24,20 @@ import java.util.function.Function;
  * <p>Opened from configuration by {@link io.lmcache.core.Lmcache#open}, or put together in code by {@link #builder()}.
  * Thread-safe. Owns its tiers and their memory until {@link #close()}.
  */
-public final class LmcacheEngine implements AutoCloseable {
+public final class LmcacheStack implements AutoCloseable {
     private final Chunker chunker;
     private final TieredStorageManager storage;
     private final int minRetrieveTokens;
-    private final EngineCounters counters = new EngineCounters();
+    private final StackCounters counters = new StackCounters();
 
     /**
-     * An engine over this stack, which belongs to the engine from here on.
+     * A cache over these tiers, which belong to it from here on.
      *
      * @param chunker cuts prompts and names the chunks
      * @param storage the tiers
      * @param minRetrieveTokens shorter hits count as none; 0 for any
      */
-    public LmcacheEngine(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
+    public LmcacheStack(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
         this.chunker = chunker;
         this.storage = storage;
         this.minRetrieveTokens = minRetrieveTokens;
@@ -79,8 +79,8 @@ public final class LmcacheEngine implements AutoCloseable {
     }
 
     /** What was asked for and found, and what each tier holds. */
-    public EngineStats stats() {
-        return new EngineStats(
+    public StackStats stats() {
+        return new StackStats(
                 counters.requestedTokens(), counters.hitTokens(), counters.storedTokens(), storage.stats());
     }
 
@@ -95,7 +95,7 @@ public final class LmcacheEngine implements AutoCloseable {
         storage.close();
     }
 
-    /** Puts an engine together, tier by tier. Not thread-safe. */
+    /** Puts a stack together, tier by tier. Not thread-safe. */
     public static final class Builder {
         private final List<Function<List<StorageBackend>, StorageBackend>> tiers = new ArrayList<>();
         private String instanceId = "lmcache_default_instance";
@@ -159,7 +159,7 @@ public final class LmcacheEngine implements AutoCloseable {
             return this;
         }
 
-        /** Adds a tier below those added before. From {@link #build()} on the backend is the engine's, which closes it. */
+        /** Adds a tier below those added before. From {@link #build()} on the backend is the stack's, which closes it. */
         public Builder tier(StorageBackend backend) {
             tiers.add(_ -> backend);
             return this;
@@ -171,12 +171,12 @@ public final class LmcacheEngine implements AutoCloseable {
          * @throws io.lmcache.api.LmcacheException when a tier cannot start or the stack makes no sense; nothing stays
          *     open then
          */
-        public LmcacheEngine build() {
+        public LmcacheStack build() {
             List<StorageBackend> started = new ArrayList<>();
             try {
                 Chunker chunker = new Chunker(hasher, chunkSize, saveUnfullChunk);
                 tiers.forEach(tier -> started.add(tier.apply(started)));
-                return new LmcacheEngine(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
+                return new LmcacheStack(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
             } catch (RuntimeException e) {
                 Closing.afterFailure(started.reversed(), e);
                 throw e;

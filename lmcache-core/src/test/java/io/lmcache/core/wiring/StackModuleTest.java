@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class EngineModuleTest {
+class StackModuleTest {
     private static final KeyScope SCOPE = KeyScope.of("model", KvLayout.kv(KvDtype.HALF, 2, 2, 8));
 
     @ParameterizedTest
@@ -27,7 +27,7 @@ class EngineModuleTest {
     void chunksAreNamedByTheConfiguredHash(String algorithm, String seed, String hash) {
         LmcacheConfig config = LmcacheConfig.of(Map.of("pre_caching_hash_algorithm", algorithm, "hash_seed", seed));
         IntBuffer tokens = IntBuffer.wrap(IntStream.range(0, 256).toArray());
-        assertThat(new EngineModule(config).chunker().chunks(SCOPE, tokens).keys())
+        assertThat(new StackModule(config).chunker().chunks(SCOPE, tokens).keys())
                 .singleElement()
                 .satisfies(key -> assertThat(key.hash().hex()).isEqualTo(hash));
     }

@@ -7,7 +7,7 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.engine.LmcacheEngine;
+import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Blake3ChunkHasher;
 import io.lmcache.core.hash.BuiltinChunkHasher;
 import io.lmcache.core.hash.ChunkHasher;
@@ -21,12 +21,12 @@ import io.lmcache.core.storage.TieredStorageManager;
 import java.time.Clock;
 import java.util.List;
 
-/** An engine and its stack, from a configuration. Immutable and thread-safe. */
-public final class EngineModule extends AbstractModule {
+/** A stack from a configuration. Immutable and thread-safe. */
+public final class StackModule extends AbstractModule {
     private final LmcacheConfig config;
 
     /** The module of that configuration. */
-    public EngineModule(LmcacheConfig config) {
+    public StackModule(LmcacheConfig config) {
         this.config = config;
     }
 
@@ -76,14 +76,13 @@ public final class EngineModule extends AbstractModule {
                 config.value(ConfigOptions.CIRCUIT_BREAKER_OPEN_SECS));
     }
 
-    /** The engine with its started tiers; the only provider that holds resources, so nothing can be left open. */
+    /** The stack with its started tiers; the only provider that holds resources, so nothing can be left open. */
     @Provides
     @Singleton
-    public LmcacheEngine engine(
-            Chunker chunker, BackendRegistry registry, BackendContext context, StackOptions options) {
+    public LmcacheStack stack(Chunker chunker, BackendRegistry registry, BackendContext context, StackOptions options) {
         List<StorageBackend> tiers = new TierStarter(config, registry, context).start();
         try {
-            return new LmcacheEngine(
+            return new LmcacheStack(
                     chunker, new TieredStorageManager(tiers, options), config.value(ConfigOptions.MIN_RETRIEVE_TOKENS));
         } catch (RuntimeException e) {
             Closing.afterFailure(tiers.reversed(), e);

@@ -11,5 +11,5 @@ import java.util.SortedMap;
  * @param storedTokens tokens that were handed to the tiers
  * @param tiers what each tier holds and did, by name
  */
-public record EngineStats(
+public record StackStats(
         long requestedTokens, long hitTokens, long storedTokens, SortedMap<String, BackendStats> tiers) {}
