@@ -34,8 +34,7 @@ final class EvictionQueue {
 
     /** A queue that takes a small share of the heap. */
     EvictionQueue() {
-        this(
-                Math.clamp(Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP / BYTES_PER_CHUNK, MIN_CHUNKS, MAX_CHUNKS));
+        this(Math.clamp(Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP / BYTES_PER_CHUNK, MIN_CHUNKS, MAX_CHUNKS));
     }
 
     EvictionQueue(int capacity) {
