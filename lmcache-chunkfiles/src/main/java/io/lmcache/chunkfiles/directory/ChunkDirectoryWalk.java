@@ -158,12 +158,12 @@ public final class ChunkDirectoryWalk {
     }
 
     private void visitControl(String name, Level level, Visitor visitor) throws IOException {
-        try (SecureDirectoryStream<Path> directory = open(root);
-                SecureDirectoryStream<Path> control = openBelow(directory, ChunkRoot.CONTROL)) {
-            visitDirectory(control, name, level, ChunkRoot.CONTROL + "/" + name, visitor);
-        } catch (NoSuchFileException e) {
-            // Nothing there, nothing to visit.
+        Path control = root.resolve(ChunkRoot.CONTROL);
+        if (!Files.isDirectory(control, LinkOption.NOFOLLOW_LINKS)) {
             return;
+        }
+        try (SecureDirectoryStream<Path> directory = open(control)) {
+            visitDirectory(directory, name, level, ChunkRoot.CONTROL + "/" + name, visitor);
         }
     }
 
