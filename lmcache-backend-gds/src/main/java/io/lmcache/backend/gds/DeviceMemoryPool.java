@@ -160,12 +160,12 @@ final class DeviceMemoryPool implements AutoCloseable {
     }
 
     /** Probes each root, and chooses its path to device memory. */
-    IoPaths paths(List<Path> roots, boolean isDirectIo, PathCounters counters) {
+    IoPaths paths(int device, List<Path> roots, boolean isDirectIo, PathCounters counters) {
         Map<Path, IoPath> pathOfRoot = new HashMap<>();
         for (Path root : roots) {
             pathOfRoot.put(root, cufile.map(io -> probe(io, root)).orElse(IoPath.STAGED));
         }
-        return new IoPaths(stagings, cufile, isDirectIo, pathOfRoot, counters);
+        return new IoPaths(device, stagings, cufile, isDirectIo, pathOfRoot, counters);
     }
 
     private IoPath probe(CufileIo io, Path root) {

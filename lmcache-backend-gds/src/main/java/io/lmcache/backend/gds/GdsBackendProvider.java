@@ -1,12 +1,19 @@
 package io.lmcache.backend.gds;
 
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.backend.gds.diagnosis.Machine;
+import io.lmcache.chunkfiles.ChunkFileBackend;
+import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FileFormat;
+import io.lmcache.chunkfiles.io.DirectIo;
 import java.util.List;
 
 /**
@@ -61,7 +68,43 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return GdsBackend.open(GdsSettings.from(settings), FileFormat.chosenIn(settings), context);
+        return open(GdsSettings.from(settings), FileFormat.chosenIn(settings), context);
+    }
+
+    /**
+     * A new backend over files of that format.
+     *
+     * @throws LmcacheException with {@link ErrorCode#START_FAILED} when the device, libcufile where it is required, or the
+     *     directory cannot be used
+     */
+    static StorageBackend open(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
+        DeviceMemoryPool memory = DeviceMemoryPool.open(settings, context.hostMemory());
+        try {
+            return open(settings, format, context, memory);
+        } catch (RuntimeException e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    private static StorageBackend open(
+            GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
+        Counters counters = new Counters();
+        ChunkDirectory directory = ChunkDirectory.open(
+                settings.directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
+        try {
+            boolean isDirectIo = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
+            return new ChunkFileBackend(
+                    NAME,
+                    settings.directory().maxBytes(),
+                    counters,
+                    directory,
+                    new DeviceTransport(settings, memory, directory, isDirectIo),
+                    new ChunkFileBackend.Threads(settings.ioThreads(), settings.writeThreads()));
+        } catch (RuntimeException e) {
+            directory.close();
+            throw e;
+        }
     }
 
     /** Without a path: what the driver, the devices and libcufile have to say. */

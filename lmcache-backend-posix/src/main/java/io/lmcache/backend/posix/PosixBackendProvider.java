@@ -5,7 +5,12 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.chunkfiles.ChunkFileBackend;
+import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FileFormat;
+import io.lmcache.chunkfiles.io.DirectIo;
 import java.util.List;
 
 /**
@@ -40,6 +45,7 @@ import java.util.List;
  */
 public final class PosixBackendProvider implements StorageBackendProvider {
     static final String NAME = "posix";
+    private static final int READERS_PER_WRITER = 4;
 
     /** For {@link java.util.ServiceLoader}. */
     public PosixBackendProvider() {}
@@ -51,7 +57,27 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return PosixBackend.open(PosixSettings.from(settings), FileFormat.chosenIn(settings), context);
+        return open(PosixSettings.from(settings), FileFormat.chosenIn(settings), context);
+    }
+
+    /** A new backend over files of that format. */
+    static StorageBackend open(PosixSettings settings, ChunkFileFormat format, BackendContext context) {
+        Counters counters = new Counters();
+        ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
+        try {
+            boolean isDirect = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
+            return new ChunkFileBackend(
+                    NAME,
+                    settings.directory().maxBytes(),
+                    counters,
+                    directory,
+                    new HostTransport(directory, isDirect, settings.stagingBytes()),
+                    new ChunkFileBackend.Threads(
+                            settings.ioThreads(), Math.max(1, settings.ioThreads() / READERS_PER_WRITER)));
+        } catch (RuntimeException e) {
+            directory.close();
+            throw e;
+        }
     }
 
     @Override

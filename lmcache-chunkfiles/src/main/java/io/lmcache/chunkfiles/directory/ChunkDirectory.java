@@ -110,46 +110,37 @@ public final class ChunkDirectory implements AutoCloseable {
         };
     }
 
-    /** The path of the chunk's file below its root; empty for one that can never be here. */
-    private Optional<String> name(ChunkKey key) {
+    /** Where the chunk's file is, or would be; empty for one that can never be here, as {@link #objectionTo} says. */
+    public Optional<ChunkLocation> locate(ChunkKey key) {
         return switch (format.name(key)) {
-            case ChunkName.Below(String path) -> Optional.of(path);
+            case ChunkName.Below(String path) -> Optional.of(new ChunkLocation(key, path));
             case ChunkName.Inexpressible _ -> Optional.empty();
         };
     }
 
     /** Whether the chunk was seen before and not found missing since; without a system call. */
-    public boolean isKnown(ChunkKey key) {
-        return name(key).filter(index::contains).isPresent();
+    public boolean isKnown(ChunkLocation chunk) {
+        return index.contains(chunk.name());
     }
 
     /** The chunk's file as far as memory goes: it was seen there. Empty when only {@link #find} can tell. */
-    public Optional<Path> known(ChunkKey key) {
-        return name(key).flatMap(this::known);
-    }
-
-    private Optional<Path> known(String name) {
-        OptionalInt root = index.rootOf(name);
+    public Optional<Path> known(ChunkLocation chunk) {
+        OptionalInt root = index.rootOf(chunk.name());
         return root.isEmpty()
                 ? Optional.empty()
-                : Optional.of(roots.get(root.getAsInt()).resolve(name));
+                : Optional.of(roots.get(root.getAsInt()).resolve(chunk.name()));
     }
 
     /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
-    public Optional<Path> find(ChunkKey key) throws IOException {
-        Optional<String> name = name(key);
-        return name.isEmpty() ? Optional.empty() : find(key, name.get());
-    }
-
-    private Optional<Path> find(ChunkKey key, String name) throws IOException {
-        for (ChunkRoot root : homeFirst(key)) {
-            Optional<BasicFileAttributes> file = root.attributes(name);
+    public Optional<Path> find(ChunkLocation chunk) throws IOException {
+        for (ChunkRoot root : homeFirst(chunk.key())) {
+            Optional<BasicFileAttributes> file = root.attributes(chunk.name());
             if (file.isPresent()) {
-                noteSeen(root, name, file.get());
-                return Optional.of(root.resolve(name));
+                noteSeen(root, chunk.name(), file.get());
+                return Optional.of(root.resolve(chunk.name()));
             }
         }
-        index.remove(name);
+        index.remove(chunk.name());
         return Optional.empty();
     }
 
@@ -184,10 +175,10 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** Notes that the chunk was read from that file and passed its check; now and then, on the disk too. */
-    public void noteHit(ChunkKey key, Path file) {
-        name(key)
-                .filter(this::isTouchDue)
-                .ifPresent(name -> rootOf(file).ifPresent(root -> root.setLastUse(name, clock.instant())));
+    public void noteHit(ChunkLocation chunk, Path file) {
+        if (isTouchDue(chunk.name())) {
+            rootOf(file).ifPresent(root -> root.setLastUse(chunk.name(), clock.instant()));
+        }
     }
 
     private boolean isTouchDue(String name) {
@@ -202,20 +193,20 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** Notes that the chunk is not there any more. */
-    public void noteMissing(ChunkKey key) {
-        name(key).ifPresent(index::remove);
+    public void noteMissing(ChunkLocation chunk) {
+        index.remove(chunk.name());
     }
 
     /**
      * Whether a read failed because a peer has taken the file away meanwhile. Then it is forgotten, and another read finds
      * what is there now.
      */
-    public boolean noteVanished(ChunkKey key, Exception failure) {
+    public boolean noteVanished(ChunkLocation chunk, Exception failure) {
         boolean hasVanished = failure instanceof NoSuchFileException
                 || Errno.ENOENT.isCauseOf(failure)
                 || Errno.ESTALE.isCauseOf(failure);
         if (hasVanished) {
-            noteMissing(key);
+            noteMissing(chunk);
         }
         return hasVanished;
     }
@@ -238,9 +229,9 @@ public final class ChunkDirectory implements AutoCloseable {
      *
      * @param reason what is wrong with it, as the predicate of a sentence about the file
      */
-    public void quarantine(ChunkKey key, Path file, String reason) {
-        noteMissing(key);
-        rootOf(file).ifPresent(root -> quarantine(root, key, file, reason));
+    public void quarantine(ChunkLocation chunk, Path file, String reason) {
+        noteMissing(chunk);
+        rootOf(file).ifPresent(root -> quarantine(root, chunk.key(), file, reason));
     }
 
     private void quarantine(ChunkRoot root, ChunkKey key, Path file, String reason) {
@@ -309,20 +300,16 @@ public final class ChunkDirectory implements AutoCloseable {
      * A new file for the chunk, in its home root; empty when there is no room now. Then {@link #makeRoom} may help.
      *
      * <p>The caller closes it.
-     *
-     * @param key a key to which there is no {@linkplain #objectionTo objection}
      */
-    public Optional<NewChunkFile> tryCreate(ChunkKey key, ChunkMeta meta) throws IOException {
-        String name = name(key)
-                .orElseThrow(() -> new IllegalArgumentException("there is no file for " + key + " in this format"));
-        ChunkRoot root = home(key);
+    public Optional<NewChunkFile> tryCreate(ChunkLocation chunk, ChunkMeta meta) throws IOException {
+        ChunkRoot root = home(chunk.key());
         long bytes = format.bytesOnDisk(meta);
         if (root.freeSpaceDeficit(bytes) > 0 || !root.budget().tryReserve(bytes)) {
             return Optional.empty();
         }
         boolean created = false;
         try {
-            NewChunkFile file = NewChunkFile.create(this, root, name, key, meta);
+            NewChunkFile file = NewChunkFile.create(this, root, chunk.name(), chunk.key(), meta);
             created = true;
             return Optional.of(file);
         } finally {
@@ -337,16 +324,16 @@ public final class ChunkDirectory implements AutoCloseable {
      *
      * @return whether there was room then; peers may have taken it since
      */
-    public CompletableFuture<Boolean> makeRoom(ChunkKey key, ChunkMeta meta) {
-        DiskBudget budget = home(key).budget();
+    public CompletableFuture<Boolean> makeRoom(ChunkLocation chunk, ChunkMeta meta) {
+        DiskBudget budget = home(chunk.key()).budget();
         long bytes = format.bytesOnDisk(meta);
         budget.want(bytes);
         return janitor.requestRoom().whenComplete((_, _) -> budget.unwant(bytes));
     }
 
     /** Whether the file system of the chunk's home root has no room for it, which tells a full disk from a broken one. */
-    public boolean isDiskFull(ChunkKey key, ChunkMeta meta) throws IOException {
-        return home(key).isFull(format.bytesOnDisk(meta));
+    public boolean isDiskFull(ChunkLocation chunk, ChunkMeta meta) throws IOException {
+        return home(chunk.key()).isFull(format.bytesOnDisk(meta));
     }
 
     void published(ChunkRoot root, String name, ChunkMeta meta) {
@@ -363,14 +350,10 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** A pin on a chunk that is known to be here. */
-    public Optional<ChunkPin> tryPin(ChunkKey key) {
-        return name(key).flatMap(this::tryPin);
-    }
-
-    private Optional<ChunkPin> tryPin(String name) {
-        Optional<ChunkPin> pin = pins.tryPin(name);
+    public Optional<ChunkPin> tryPin(ChunkLocation chunk) {
+        Optional<ChunkPin> pin = pins.tryPin(chunk.name());
         // Asked under the pin: a removal forgets the chunk before it lets go of the name.
-        if (pin.isPresent() && !index.contains(name)) {
+        if (pin.isPresent() && !index.contains(chunk.name())) {
             pin.get().close();
             return Optional.empty();
         }
@@ -378,11 +361,10 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** Removes the chunk from every root, unless it is pinned; says whether there was one. */
-    public boolean remove(ChunkKey key) throws IOException {
-        Optional<String> name = name(key);
+    public boolean remove(ChunkLocation chunk) throws IOException {
         boolean removed = false;
-        for (ChunkRoot root : name.isEmpty() ? List.<ChunkRoot>of() : homeFirst(key)) {
-            removed |= removal.remove(root, name.get()) == ChunkRemoval.Outcome.REMOVED;
+        for (ChunkRoot root : homeFirst(chunk.key())) {
+            removed |= removal.remove(root, chunk.name()) == ChunkRemoval.Outcome.REMOVED;
         }
         return removed;
     }

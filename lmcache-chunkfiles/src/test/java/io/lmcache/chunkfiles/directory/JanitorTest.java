@@ -88,8 +88,8 @@ class JanitorTest {
         try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
             fillAgingFrom(fixture, 0, 9);
             Path oldest = fixture.file(TestChunks.key(0));
-            fixture.directory.find(TestChunks.key(0));
-            fixture.directory.noteHit(TestChunks.key(0), oldest);
+            fixture.directory.find(fixture.at(TestChunks.key(0)));
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), oldest);
             // The entry dates from the put a moment ago, so the hit does not touch the file; a later one would.
             Files.setLastModifiedTime(oldest, FileTime.from(Instant.now()));
             for (int number = 9; number < 14; number++) {
@@ -106,8 +106,8 @@ class JanitorTest {
             fixture.store(TestChunks.key(0), Duration.ofHours(5));
         }
         try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
-            Path file = fixture.directory.find(TestChunks.key(0)).orElseThrow();
-            fixture.directory.noteHit(TestChunks.key(0), file);
+            Path file = fixture.directory.find(fixture.at(TestChunks.key(0))).orElseThrow();
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), file);
             assertThat(Files.getLastModifiedTime(file).toInstant())
                     .isAfter(Instant.now().minus(Duration.ofMinutes(1)));
         }
@@ -119,11 +119,18 @@ class JanitorTest {
             for (int number = 0; number < 3; number++) {
                 fixture.store(TestChunks.key(number), Duration.ofHours(3));
             }
-            try (ChunkPin zero = fixture.directory.tryPin(TestChunks.key(0)).orElseThrow();
-                    ChunkPin one = fixture.directory.tryPin(TestChunks.key(1)).orElseThrow();
-                    ChunkPin two = fixture.directory.tryPin(TestChunks.key(2)).orElseThrow()) {
+            try (ChunkPin zero = fixture.directory
+                            .tryPin(fixture.at(TestChunks.key(0)))
+                            .orElseThrow();
+                    ChunkPin one = fixture.directory
+                            .tryPin(fixture.at(TestChunks.key(1)))
+                            .orElseThrow();
+                    ChunkPin two = fixture.directory
+                            .tryPin(fixture.at(TestChunks.key(2)))
+                            .orElseThrow()) {
                 assertThat(fixture.store(TestChunks.key(3))).isTrue();
-                ChunkPin three = fixture.directory.tryPin(TestChunks.key(3)).orElseThrow();
+                ChunkPin three =
+                        fixture.directory.tryPin(fixture.at(TestChunks.key(3))).orElseThrow();
                 assertThat(fixture.store(TestChunks.key(4)))
                         .as("all pinned: %s %s %s", zero, one, two)
                         .isFalse();
@@ -211,7 +218,7 @@ class JanitorTest {
             assertThat(fixture.exists(1)).isTrue();
             assertThat(fixture.exists(2)).isTrue();
             assertThat(fixture.count(Event.EXPIRED)).isEqualTo(1);
-            assertThat(fixture.directory.isKnown(TestChunks.key(0))).isFalse();
+            assertThat(fixture.directory.isKnown(fixture.at(TestChunks.key(0)))).isFalse();
         }
     }
 
@@ -221,8 +228,8 @@ class JanitorTest {
             fixture.store(TestChunks.key(0), Duration.ofSeconds(20));
         }
         try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ofSeconds(30), 0)) {
-            Path file = fixture.directory.find(TestChunks.key(0)).orElseThrow();
-            fixture.directory.noteHit(TestChunks.key(0), file);
+            Path file = fixture.directory.find(fixture.at(TestChunks.key(0))).orElseThrow();
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), file);
             assertThat(Files.getLastModifiedTime(file).toInstant())
                     .isAfter(Instant.now().minus(Duration.ofSeconds(19)));
         }
@@ -285,7 +292,7 @@ class JanitorTest {
     void temporaryFilesOfDeadWritersAreCollectedAndThoseOfTheLivingAreNot() throws Exception {
         try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ZERO, 0);
                 NewChunkFile own = fixture.directory
-                        .tryCreate(TestChunks.key(0), TestChunks.META)
+                        .tryCreate(fixture.at(TestChunks.key(0)), TestChunks.META)
                         .orElseThrow()) {
             Path dead = Files.writeString(own.path().resolveSibling("." + DEAD_WRITER + ".1.tmp"), "x");
             Path lock = Files.writeString(root.resolve(".lmcache/writers/" + DEAD_WRITER + ".lock"), "");
@@ -413,7 +420,9 @@ class JanitorTest {
             fillAgingFrom(fixture, 0, 50);
             List<ChunkPin> pins = new ArrayList<>();
             for (int number = 0; number < 30; number++) {
-                pins.add(fixture.directory.tryPin(TestChunks.key(number)).orElseThrow());
+                pins.add(fixture.directory
+                        .tryPin(fixture.at(TestChunks.key(number)))
+                        .orElseThrow());
             }
             for (int number = 50; number < 90; number++) {
                 assertThat(fixture.store(TestChunks.key(number)))
@@ -476,11 +485,11 @@ class JanitorTest {
             String level =
                     outside.relativize(other.file(TestChunks.key(0))).getName(0).toString();
             Files.createSymbolicLink(inside.resolve(level), outside.resolve(level));
-            assertThat(fixture.directory.find(TestChunks.key(0))).isEmpty();
-            assertThat(fixture.directory.remove(TestChunks.key(0))).isFalse();
+            assertThat(fixture.directory.find(fixture.at(TestChunks.key(0)))).isEmpty();
+            assertThat(fixture.directory.remove(fixture.at(TestChunks.key(0)))).isFalse();
             assertThat(other.exists(0)).isTrue();
             fixture.clean();
-            assertThatThrownBy(() -> fixture.directory.tryCreate(TestChunks.key(0), TestChunks.META))
+            assertThatThrownBy(() -> fixture.directory.tryCreate(fixture.at(TestChunks.key(0)), TestChunks.META))
                     .isInstanceOf(NotDirectoryException.class)
                     .hasMessageContaining("links are not followed");
         }

@@ -1,9 +1,12 @@
-package io.lmcache.chunkfiles.io;
+package io.lmcache.chunkfiles;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkLocation;
+import io.lmcache.chunkfiles.io.IoThreads;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 
@@ -12,28 +15,29 @@ import java.util.function.Predicate;
  * batches of 1, 2, 4 and so on at a time: a miss costs few system calls, and a long hit waits for a slow file system only
  * a few times. Thread-safe.
  */
-public final class PrefixProbe {
-    /** How many threads it takes: enough that a thousand chunks of a file system across a network are found in no time. */
-    public static final int THREADS = 64;
-
+final class PrefixProbe {
     private final ChunkDirectory directory;
     private final IoThreads threads;
 
     /** A probe that asks on these threads. */
-    public PrefixProbe(ChunkDirectory directory, IoThreads threads) {
+    PrefixProbe(ChunkDirectory directory, IoThreads threads) {
         this.directory = directory;
         this.threads = threads;
     }
 
     /** As far as memory goes; beyond that, the directory is asked. */
-    public CompletableFuture<Integer> length(List<ChunkKey> keys) {
-        return length(keys, directory::isKnown, 0, 1);
+    CompletableFuture<Integer> length(List<ChunkKey> keys) {
+        return length(keys, this::isKnown, 0, 1);
     }
 
     /** By the directory alone. As many chunks as memory knows are asked for at once: most likely all of them are there. */
-    public CompletableFuture<Integer> confirmedLength(List<ChunkKey> keys) {
-        int known = firstOther(keys, directory::isKnown, 0);
+    CompletableFuture<Integer> confirmedLength(List<ChunkKey> keys) {
+        int known = firstOther(keys, this::isKnown, 0);
         return length(keys, _ -> false, 0, Math.clamp(known, 1, threads.threads()));
+    }
+
+    private boolean isKnown(ChunkKey key) {
+        return directory.locate(key).filter(directory::isKnown).isPresent();
     }
 
     private CompletableFuture<Integer> length(List<ChunkKey> keys, Predicate<ChunkKey> isKnown, int done, int batch) {
@@ -88,7 +92,9 @@ public final class PrefixProbe {
         @Override
         public void run() {
             try {
-                isPresent.complete(isKnown.test(key) || directory.find(key).isPresent());
+                Optional<ChunkLocation> chunk = directory.locate(key);
+                isPresent.complete(chunk.isPresent()
+                        && (isKnown.test(key) || directory.find(chunk.get()).isPresent()));
             } catch (IOException | RuntimeException e) {
                 isPresent.completeExceptionally(e);
             }

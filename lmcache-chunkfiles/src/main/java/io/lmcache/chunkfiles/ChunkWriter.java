@@ -1,4 +1,4 @@
-package io.lmcache.chunkfiles.io;
+package io.lmcache.chunkfiles;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
@@ -7,9 +7,13 @@ import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
+import io.lmcache.chunkfiles.io.IoThreads;
+import io.lmcache.chunkfiles.io.PayloadRoute;
+import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -17,7 +21,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Writes chunks to the directory. Thread-safe. */
-public final class ChunkWriter {
+final class ChunkWriter {
     /** How many puts may be accepted and not finished; the memory that they hold is bounded by its allocators. */
     private static final int MAX_ACCEPTED = 1024;
 
@@ -27,31 +31,32 @@ public final class ChunkWriter {
     private final ChunkDirectory directory;
     private final IoThreads threads;
     private final Counters counters;
-    private final WriteRoutes routes;
+    private final PayloadTransport transport;
     private final AtomicInteger accepted = new AtomicInteger();
     private final ConcurrentHashMap<ChunkKey, CompletableFuture<PutOutcome>> writing = new ConcurrentHashMap<>();
 
-    /** A writer that works on these threads, and moves payload by these routes. */
-    public ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, WriteRoutes routes) {
+    /** A writer that works on these threads, and moves payload by this transport. */
+    ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, PayloadTransport transport) {
         this.directory = directory;
         this.threads = threads;
         this.counters = counters;
-        this.routes = routes;
+        this.transport = transport;
     }
 
-    /** Stores the chunk. The caller keeps its lease, which is on memory that the routes serve. */
-    public CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
-        Optional<String> objection = directory.objectionTo(key);
-        if (objection.isPresent()) {
+    /** Stores the chunk. The caller keeps its lease, which is on memory that the transport serves. */
+    CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+        Optional<ChunkLocation> chunk = directory.locate(key);
+        if (chunk.isEmpty()) {
             counters.increment(Event.INEXPRESSIBLE);
-            return declined(DeclineReason.UNSUPPORTED, objection.get());
+            return declined(
+                    DeclineReason.UNSUPPORTED, directory.objectionTo(key).orElseThrow());
         }
         if (!directory.canEverHold(meta)) {
             return declined(
                     DeclineReason.TOO_LARGE,
                     "A chunk of " + meta.byteSize() + " bytes exceeds the limit; raise max_bytes");
         }
-        Write write = new Write(key, meta, lease.share());
+        Write write = new Write(chunk.get(), meta, lease.share());
         if (accepted.incrementAndGet() > MAX_ACCEPTED) {
             write.release();
             return declined(DeclineReason.BUSY, MAX_ACCEPTED + " chunks are waiting to be written");
@@ -80,14 +85,14 @@ public final class ChunkWriter {
     }
 
     /** The answer to a put that is refused. */
-    public CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
+    CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
         counters.increment(Event.DECLINED);
         return CompletableFuture.completedFuture(PutOutcome.declined(reason, message));
     }
 
     /** One put. */
     private final class Write implements IoThreads.Task {
-        private final ChunkKey key;
+        private final ChunkLocation chunk;
         private final ChunkMeta meta;
         private final BufferLease lease;
         private final CompletableFuture<PutOutcome> result = new CompletableFuture<>();
@@ -96,8 +101,8 @@ public final class ChunkWriter {
         private boolean isHopeless;
 
         /** Takes over the lease. */
-        private Write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
-            this.key = key;
+        private Write(ChunkLocation chunk, ChunkMeta meta, BufferLease lease) {
+            this.chunk = chunk;
             this.meta = meta;
             this.lease = lease;
         }
@@ -105,7 +110,7 @@ public final class ChunkWriter {
         @Override
         public void run() {
             try {
-                if (directory.find(key).isPresent()) {
+                if (directory.find(chunk).isPresent()) {
                     counters.increment(Event.ALREADY_PRESENT);
                     finish(PutOutcome.alreadyPresent());
                 } else {
@@ -117,14 +122,14 @@ public final class ChunkWriter {
         }
 
         private void createAndWrite() throws IOException {
-            Optional<NewChunkFile> file = directory.tryCreate(key, meta);
+            Optional<NewChunkFile> file = directory.tryCreate(chunk, meta);
             if (file.isPresent()) {
                 write(file.get());
             } else if (isHopeless || requestsForRoom == MAX_REQUESTS_FOR_ROOM) {
                 decline(DeclineReason.FULL, "The chunk directory is at its limit, and no chunk could be evicted");
             } else {
                 requestsForRoom++;
-                var _ = directory.makeRoom(key, meta).thenAccept(this::retry);
+                var _ = directory.makeRoom(chunk, meta).thenAccept(this::retry);
             }
         }
 
@@ -137,7 +142,7 @@ public final class ChunkWriter {
         private void write(NewChunkFile file) {
             PayloadRoute route;
             try {
-                route = routes.open(file, lease.buffer());
+                route = transport.open(file, lease.buffer());
             } catch (IOException | RuntimeException e) {
                 abandon(file, e);
                 return;
@@ -157,7 +162,7 @@ public final class ChunkWriter {
                     route.noteMoved(meta.byteSize());
                     publish(file, crc);
                 }
-                case PieceTransfer.Failed(Exception cause) when routes.hasOther(file, cause) -> write(file);
+                case PieceTransfer.Failed(Exception cause) when transport.hasOther(file, cause) -> write(file);
                 case PieceTransfer.Failed(Exception cause) -> abandon(file, cause);
             }
         }
@@ -180,7 +185,7 @@ public final class ChunkWriter {
             try (file) {
                 // Asked while the file still takes its space; the exception does not tell why.
                 isDiskFull = cause instanceof IOException
-                        && (Errno.EDQUOT.isCauseOf(cause) || directory.isDiskFull(key, meta));
+                        && (Errno.EDQUOT.isCauseOf(cause) || directory.isDiskFull(chunk, meta));
             } catch (IOException e) {
                 cause.addSuppressed(e);
             }
@@ -213,7 +218,7 @@ public final class ChunkWriter {
 
         private void release() {
             lease.close();
-            writing.remove(key, result);
+            writing.remove(chunk.key(), result);
             accepted.decrementAndGet();
         }
 
