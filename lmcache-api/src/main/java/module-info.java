@@ -11,5 +11,6 @@ module io.lmcache.api {
     exports io.lmcache.api;
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
+    exports io.lmcache.api.option;
     exports io.lmcache.api.spi;
 }
