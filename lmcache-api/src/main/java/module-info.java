@@ -5,6 +5,7 @@
  * in the value types of {@link io.lmcache.api} and the memory types of {@link io.lmcache.api.memory}.
  */
 @org.jspecify.annotations.NullMarked
+@SuppressWarnings("module") // The modules named below are built after this one.
 module io.lmcache.api {
     requires static transitive org.jspecify;
 
@@ -12,5 +13,10 @@ module io.lmcache.api {
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
     exports io.lmcache.api.option;
+    exports io.lmcache.api.posix to
+            io.lmcache.backend.gds,
+            io.lmcache.backend.posix,
+            io.lmcache.chunkfiles,
+            io.lmcache.server;
     exports io.lmcache.api.spi;
 }
