@@ -60,7 +60,9 @@ record ShownSetting(
         boolean isGiven = given.containsKey(name);
         return new ShownSetting(
                 plugin + "." + name,
-                isGiven ? given.getOrDefault(name, "") : option.map(Option::defaultText).orElse(""),
+                isGiven
+                        ? given.getOrDefault(name, "")
+                        : option.map(Option::defaultText).orElse(""),
                 isGiven ? config.pluginOrigin(plugin, name) : new ConfigOrigin.Default(),
                 option,
                 List.of(plugin),

@@ -26,8 +26,7 @@ class DocumentsTest {
 
     private static final String TABLE_HEAD =
             "| setting, environment variable | for | default | values | what it does |\n|---|---|---|---|---|\n";
-    private static final Pattern TABLE =
-            Pattern.compile("\\| setting, environment variable .*?\n(\\|.*\n)+");
+    private static final Pattern TABLE = Pattern.compile("\\| setting, environment variable .*?\n(\\|.*\n)+");
 
     @TempDir
     private Path directory;

@@ -82,7 +82,10 @@ public final class Option<T> {
 
     /** Further names in a configuration; those with a dot are entries of the map before the dot. */
     public List<String> aliases() {
-        return aliases.stream().filter(alias -> !alias.former()).map(Alias::name).toList();
+        return aliases.stream()
+                .filter(alias -> !alias.former())
+                .map(Alias::name)
+                .toList();
     }
 
     /** All names among a backend's own settings, the main one first. */
@@ -112,8 +115,8 @@ public final class Option<T> {
         return defaultHere != null
                 ? defaultHere.get()
                 : parse(defaultText)
-                        .orElseThrow(() -> new IllegalStateException(
-                                name + " cannot have its default: " + problem(defaultText).orElse("")));
+                        .orElseThrow(() -> new IllegalStateException(name + " cannot have its default: "
+                                + problem(defaultText).orElse("")));
     }
 
     /** What the option does, in a sentence or two. */

@@ -53,11 +53,7 @@ public final class OptionType<T> {
 
     /** Directories or files, none or several, all different; {@code ~} is the user's home. */
     public static final OptionType<List<Path>> PATHS = new OptionType<>(
-            "paths",
-            "paths, comma separated or as a list",
-            PathTexts::paths,
-            OptionType::joined,
-            PathTexts::remark);
+            "paths", "paths, comma separated or as a list", PathTexts::paths, OptionType::joined, PathTexts::remark);
 
     private final String name;
     private final String allowed;
@@ -124,7 +120,8 @@ public final class OptionType<T> {
         return of(
                 "size, " + unitName,
                 "numbers of " + unitName + " " + bound + ", or a size with its unit such as 512 MiB",
-                text -> ByteSize.parse(text, bareUnit).filter(size -> size.bytes() >= minBytes && size.bytes() <= MAX_BYTES),
+                text -> ByteSize.parse(text, bareUnit)
+                        .filter(size -> size.bytes() >= minBytes && size.bytes() <= MAX_BYTES),
                 ByteSize::toString);
     }
 
@@ -197,7 +194,8 @@ public final class OptionType<T> {
 
     /** What to say of a text that is not allowed. */
     String complaint(String text) {
-        return "allowed are " + allowed + remark.apply(text).map(sentence -> "; " + sentence).orElse("");
+        return "allowed are " + allowed
+                + remark.apply(text).map(sentence -> "; " + sentence).orElse("");
     }
 
     private static Optional<Boolean> booleanOf(String text) {

@@ -21,7 +21,8 @@ final class PathTexts {
     static Optional<List<Path>> paths(String text) {
         return remark(text).isPresent()
                 ? Optional.empty()
-                : Optional.of(OptionType.entries(text).stream().map(PathTexts::path).toList());
+                : Optional.of(
+                        OptionType.entries(text).stream().map(PathTexts::path).toList());
     }
 
     /** Why a comma separated text is not one of paths; empty when it is. */
@@ -58,7 +59,8 @@ final class PathTexts {
             return Optional.of("'" + entry + "' has a variable in it, which only a shell replaces: write its value");
         }
         if (HOME_OF_ANOTHER.matcher(entry).matches()) {
-            return Optional.of("'" + entry + "' is in the home of another user, which only a shell finds: write it out");
+            return Optional.of(
+                    "'" + entry + "' is in the home of another user, which only a shell finds: write it out");
         }
         try {
             path(entry);

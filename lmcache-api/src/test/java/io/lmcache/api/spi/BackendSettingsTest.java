@@ -49,7 +49,8 @@ class BackendSettingsTest {
                 () -> settings(Map.of("threads", "9")).value(THREADS),
                 "Backend 'disk': setting 'threads' is '9', allowed are whole numbers from 1 to 8");
         assertInvalid(
-                () -> settings(Map.of("size_bytes", "much")).value(SIZE), "Backend 'disk': setting 'size_bytes' is 'much', allowed");
+                () -> settings(Map.of("size_bytes", "much")).value(SIZE),
+                "Backend 'disk': setting 'size_bytes' is 'much', allowed");
         assertInvalid(() -> settings(Map.of("paths", ",")).required(PATHS), "Backend 'disk' needs the setting 'paths'");
     }
 

@@ -1,9 +1,9 @@
 package io.lmcache.backend.gds;
 
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.Finding;
-import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.backend.gds.cufile.CufileDriver;
 import io.lmcache.backend.gds.diagnosis.BufferCheck;
 import io.lmcache.backend.gds.diagnosis.CufileCheck;

@@ -1,10 +1,10 @@
 package io.lmcache.cli.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
@@ -67,8 +67,10 @@ public final class HeapWorker {
                 index(
                         "posix",
                         Map.of(
-                                "gds_path", Path.of(request.directory(), "index"),
-                                "staging_size", new ByteSize(512 * Models.chunkBytes(Models.TINY))),
+                                "gds_path",
+                                Path.of(request.directory(), "index"),
+                                "staging_size",
+                                new ByteSize(512 * Models.chunkBytes(Models.TINY))),
                         request.amount());
         };
         out.println(JSON.writeValueAsString(answer));

@@ -1,8 +1,8 @@
 package io.lmcache.cli.bench;
 
-import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.memory.HostRegion;
+import io.lmcache.api.option.ByteSize;
 import io.lmcache.cli.bench.Contest.Contender;
 import io.lmcache.cli.bench.Contest.Medians;
 import io.lmcache.cli.bench.Report.Row;

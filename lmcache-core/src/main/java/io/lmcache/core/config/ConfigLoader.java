@@ -6,8 +6,8 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.hash.HashSeed;
+import io.lmcache.core.storage.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -212,7 +212,9 @@ public final class ConfigLoader {
     }
 
     private void checkChecksum(Map<String, Setting> settings) {
-        boolean isUnchecked = text(TierOptions.FILE_CHECKSUM, settings).orElse("true").equals("false")
+        boolean isUnchecked = text(TierOptions.FILE_CHECKSUM, settings)
+                        .orElse("true")
+                        .equals("false")
                 && !text(TierOptions.FILE_FORMAT, settings).orElse("native").equals("native");
         if (isUnchecked && text(TierOptions.FSYNC, settings).orElse("none").equals("none")) {
             findings.warning(

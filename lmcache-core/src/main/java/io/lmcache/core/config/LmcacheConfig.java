@@ -82,9 +82,7 @@ public final class LmcacheConfig {
 
     /** Where the value of the option of that name came from. */
     public ConfigOrigin origin(String name) {
-        return Optional.ofNullable(settings.get(name))
-                .map(Setting::origin)
-                .orElseGet(ConfigOrigin.Default::new);
+        return Optional.ofNullable(settings.get(name)).map(Setting::origin).orElseGet(ConfigOrigin.Default::new);
     }
 
     /** The own settings of a backend in {@code storage_plugins}, by name; empty when it has none. */

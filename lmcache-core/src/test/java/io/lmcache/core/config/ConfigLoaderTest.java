@@ -46,8 +46,7 @@ class ConfigLoaderTest {
         assertThat(config.value(ConfigOptions.MIN_RETRIEVE_TOKENS)).isEqualTo(1);
         assertThat(config.value(SharedOptions.MAX_ALLOC_ATTEMPTS)).isEqualTo(10);
         assertThat(config.origin(ConfigOptions.CHUNK_SIZE)).hasToString("code");
-        assertThat(config.origin("disk_io_threads"))
-                .hasToString("environment variable LMCACHE_DISK_IO_THREADS");
+        assertThat(config.origin("disk_io_threads")).hasToString("environment variable LMCACHE_DISK_IO_THREADS");
         assertThat(config.origin(ConfigOptions.MIN_RETRIEVE_TOKENS)).hasToString("file " + file());
         assertThat(config.origin(SharedOptions.MAX_ALLOC_ATTEMPTS)).hasToString("default");
     }
@@ -73,8 +72,7 @@ class ConfigLoaderTest {
                 """, Map.of("LMCACHE_EXTRA_CONFIG", "{\"gds_io_threads\": 2}"));
         assertThat(config.value(SharedOptions.USE_CUFILE)).isEqualTo(CufileUse.FALSE);
         assertThat(config.text("disk_io_threads")).isEqualTo("2");
-        assertThat(config.origin("disk_io_threads"))
-                .isEqualTo(new ConfigOrigin.Environment("LMCACHE_EXTRA_CONFIG"));
+        assertThat(config.origin("disk_io_threads")).isEqualTo(new ConfigOrigin.Environment("LMCACHE_EXTRA_CONFIG"));
     }
 
     @Test
@@ -333,8 +331,10 @@ class ConfigLoaderTest {
                 .contains(
                         "  posix.max_byte (file " + file() + ") is no setting of backend 'posix'; did you mean"
                                 + " max_gds_size?",
-                        "  posix.gds_paht (file " + file() + ") is no setting of backend 'posix'; did you mean gds_path?")
-                .anyMatch(line -> line.startsWith("  posix.zzz (") && line.contains("it has gds_path, gds_path_sharding,"));
+                        "  posix.gds_paht (file " + file()
+                                + ") is no setting of backend 'posix'; did you mean gds_path?")
+                .anyMatch(line ->
+                        line.startsWith("  posix.zzz (") && line.contains("it has gds_path, gds_path_sharding,"));
     }
 
     @Test
@@ -457,8 +457,8 @@ class ConfigLoaderTest {
         assertThat(load("{disk_io_threads: 64, gds_io_threads: 64}").text("disk_io_threads"))
                 .isEqualTo("64");
         assertThat(problemOf("{disk_io_threads: 64, gds_io_threads: 32}", Map.of()))
-                .contains("disk_io_threads is '64' (file " + file() + "), but gds_io_threads is '32' (file "
-                        + file() + "); they are the same setting: keep one");
+                .contains("disk_io_threads is '64' (file " + file() + "), but gds_io_threads is '32' (file " + file()
+                        + "); they are the same setting: keep one");
     }
 
     // Problems

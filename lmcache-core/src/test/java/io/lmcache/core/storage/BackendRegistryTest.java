@@ -57,7 +57,8 @@ class BackendRegistryTest {
     }
 
     private record Provider(String name) implements StorageBackendProvider {
-        private static final Option<ByteSize> CAPACITY = Option.of("capacity", "4096", OptionType.bytes(1), "The size.");
+        private static final Option<ByteSize> CAPACITY =
+                Option.of("capacity", "4096", OptionType.bytes(1), "The size.");
 
         @Override
         public List<Option<?>> options() {

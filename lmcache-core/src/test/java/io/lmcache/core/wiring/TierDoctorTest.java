@@ -233,7 +233,9 @@ class TierDoctorTest {
             implements StorageBackendProvider {
         @Override
         public List<Option<?>> options() {
-            return BackendRegistry.discover().options(name.equals("cpu") ? "cpu" : "posix").orElseThrow();
+            return BackendRegistry.discover()
+                    .options(name.equals("cpu") ? "cpu" : "posix")
+                    .orElseThrow();
         }
 
         @Override
