@@ -67,7 +67,8 @@ final class DeviceTransport implements PayloadTransport {
     @Override
     public Optional<String> objectionTo(KvBuffer buffer) {
         return buffer instanceof DeviceBuffer there && there.ordinal() != device
-                ? Optional.of("The bytes are on device " + there.ordinal() + ", this backend works for device " + device)
+                ? Optional.of(
+                        "The bytes are on device " + there.ordinal() + ", this backend works for device " + device)
                 : Optional.empty();
     }
 

@@ -7,6 +7,7 @@ import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.Finding;
+import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.gds.cufile.DirectTarget;
 import io.lmcache.backend.gds.diagnosis.DriverCheck;
 import io.lmcache.backend.gds.diagnosis.Machine;
@@ -164,7 +165,7 @@ final class PathDiagnosis {
     }
 
     private Trial trial(GdsSettings moved) {
-        try (GdsBackend backend = GdsBackend.open(moved, new NativeChunkFormat(), context)) {
+        try (StorageBackend backend = GdsBackendProvider.open(moved, new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
             return new Trial.Passed(way(backend.stats().counters()), speeds);
         } catch (LmcacheException e) {
