@@ -282,7 +282,6 @@ class PosixBackendTest {
 
     @ParameterizedTest
     @CsvSource({
-        "path, ' , '",
         "path, '/a,/a'",
         "sharding, by_luck",
         "io_threads, 0",
@@ -301,6 +300,8 @@ class PosixBackendTest {
 
     @Test
     void missingPathIsAnInvalidConfiguration() {
+        assertThatThrownBy(() -> TestBackends.open(root, "path", " , ").close())
+                .hasMessageContaining("needs the setting 'gds_path'");
         assertThatThrownBy(() -> new PosixBackendProvider()
                         .create(BackendSettings.of("posix", Map.of()), TestBackends.CONTEXT)
                         .close())
