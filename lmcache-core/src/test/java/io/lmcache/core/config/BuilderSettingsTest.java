@@ -24,7 +24,8 @@ class BuilderSettingsTest {
                         .build())
                 .isInstanceOfSatisfying(
                         LmcacheException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_CONFIGURATION))
-                .hasMessageContaining("posix.max_byte (code) is no setting of backend 'posix'; did you mean max_gds_size?")
+                .hasMessageContaining(
+                        "posix.max_byte (code) is no setting of backend 'posix'; did you mean max_gds_size?")
                 .hasMessageContaining("posix.fsync is 'sometimes' (code), allowed are none, data, full");
         assertThat(directory).isEmptyDirectory();
     }
@@ -37,8 +38,10 @@ class BuilderSettingsTest {
                 .tier("posix", Map.of("gds_path", drives, "max_gds_size", "64 MiB", "staging_size", 4))
                 .build()) {
             assertThat(stack.stats().tiers())
-                    .hasEntrySatisfying("cpu", tier -> assertThat(tier.limitBytes()).isEqualTo(1 << 20))
-                    .hasEntrySatisfying("posix", tier -> assertThat(tier.limitBytes()).isEqualTo(64 << 20));
+                    .hasEntrySatisfying(
+                            "cpu", tier -> assertThat(tier.limitBytes()).isEqualTo(1 << 20))
+                    .hasEntrySatisfying(
+                            "posix", tier -> assertThat(tier.limitBytes()).isEqualTo(64 << 20));
             assertThat(drives).allSatisfy(drive -> assertThat(drive).isDirectory());
         }
     }
