@@ -22,8 +22,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** Writes chunks to the directory. Thread-safe. */
 final class ChunkWriter {
-    /** How many puts may be accepted and not finished; the memory that they hold is bounded by its allocators. */
-    private static final int MAX_ACCEPTED = 1024;
+    /** How many puts may be accepted and not finished, by the heap that they take; their payload is bounded by its allocators. */
+    private static final long MAX_ACCEPTED = Math.max(4096, Runtime.getRuntime().maxMemory() / 16 / 1024);
 
     /** Peers may take room that was made here, but not always. */
     private static final int MAX_REQUESTS_FOR_ROOM = 10;

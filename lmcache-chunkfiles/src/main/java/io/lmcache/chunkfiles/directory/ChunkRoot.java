@@ -22,7 +22,6 @@ import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,7 +40,7 @@ import org.slf4j.LoggerFactory;
  *   {root}/.lmcache/quarantine/{millis}-{name}    a file that failed its check
  * </pre>
  *
- * <p>Thread-safe. Symbolic links below the root are never followed.
+ * <p>Thread-safe. Nothing is created, moved, changed or removed by way of a symbolic link below the root.
  */
 final class ChunkRoot implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ChunkRoot.class);
@@ -57,8 +56,6 @@ final class ChunkRoot implements AutoCloseable {
     private final DiskBudget budget;
     private final long minFreeBytes;
     private final AtomicLong temporaries = new AtomicLong();
-    // Directories for chunks that are no links: names of four characters that hashes have, so not many.
-    private final Set<String> realDirectories = ConcurrentHashMap.newKeySet();
 
     private ChunkRoot(Path path, WriterLock writer, DirectorySettings settings) throws IOException {
         this.path = path;
@@ -186,34 +183,15 @@ final class ChunkRoot implements AutoCloseable {
     /** The attributes of a chunk's file, by one system call; empty when there is no such regular file. */
     Optional<BasicFileAttributes> attributes(String name) throws IOException {
         try {
-            return withoutLinks(name, attributes(resolve(name)));
+            return attributes(resolve(name));
         } catch (IOException e) {
             if (!Errno.ESTALE.isCauseOf(e)) {
                 throw e;
             }
             // A directory on the way is no longer the one that the client of a network file system remembers; now it
             // asks.
-            return withoutLinks(name, attributes(resolve(name)));
+            return attributes(resolve(name));
         }
-    }
-
-    /** The answer, unless a directory on the way is a link, which takes two more system calls once per directory. */
-    private Optional<BasicFileAttributes> withoutLinks(String name, Optional<BasicFileAttributes> file)
-            throws IOException {
-        if (file.isEmpty()) {
-            return file;
-        }
-        String directory = name.substring(0, name.lastIndexOf('/') + 1);
-        if (!realDirectories.contains(directory)) {
-            try {
-                requireNoLinks(resolve(name));
-            } catch (NotDirectoryException e) {
-                LOG.debug("Chunk file {} is not looked at", name, e);
-                return Optional.empty();
-            }
-            realDirectories.add(directory);
-        }
-        return file;
     }
 
     private static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
@@ -354,8 +332,15 @@ final class ChunkRoot implements AutoCloseable {
     /** Signs the writer off. */
     @Override
     public void close() throws IOException {
-        account.close();
-        writer.close();
+        try (writer) {
+            account.close();
+            if (account.isShared() && !account.hasOthers()) {
+                // Who opens it this very moment counts for itself, and learns of the others by scans.
+                Path file = DirectoryAccount.file(path.resolve(CONTROL));
+                requireNoLinks(file);
+                Files.deleteIfExists(file);
+            }
+        }
     }
 
     @Override

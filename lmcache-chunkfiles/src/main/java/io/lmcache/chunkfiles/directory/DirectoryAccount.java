@@ -85,8 +85,13 @@ final class DirectoryAccount {
         return new DirectoryAccount(Arena.ofAuto().allocate(BYTES, Long.BYTES), owner, false);
     }
 
+    /** The file of the account, on this machine since its last start. */
+    static Path file(Path control) throws IOException {
+        return control.resolve("account-" + Files.readString(BOOT_ID).strip());
+    }
+
     private static MemorySegment map(Path control) throws IOException {
-        Path file = control.resolve("account-" + Files.readString(BOOT_ID).strip());
+        Path file = file(control);
         try (FileChannel channel = FileChannel.open(
                 file,
                 Set.of(

@@ -177,8 +177,10 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
             return ofAnotherForm(header, bytes);
         }
         if (!header.version().equals(LmcacheHeader.VERSION)) {
-            // Another version would have something else to say, too.
-            throw new IOException(versionObjection(header));
+            if (isOneBitOff(header.version())) {
+                throw new IOException(versionObjection(header));
+            }
+            return new HeaderCheck.Other(versionObjection(header));
         }
         if (!header.isConsistent()) {
             throw new IOException("has a dtype, shape, fmt and data_offsets that do not go with each other: "
@@ -205,6 +207,11 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
             return new HeaderCheck.Other("has a header of several groups, which are no chunk here");
         }
         throw new IOException("is not written as LMCache writes it");
+    }
+
+    /** Whether one flipped bit makes that of the known version; in a header like ours it is rather that than a new one. */
+    private static boolean isOneBitOff(String version) {
+        return version.length() == 1 && Integer.bitCount(version.charAt(0) ^ LmcacheHeader.VERSION.charAt(0)) == 1;
     }
 
     private static String versionObjection(LmcacheHeader header) {

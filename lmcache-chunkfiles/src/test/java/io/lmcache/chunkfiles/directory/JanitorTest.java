@@ -476,7 +476,7 @@ class JanitorTest {
     }
 
     @Test
-    void chunkIsNeitherFoundNorWrittenBehindALinkedDirectory() throws Exception {
+    void chunkIsNeitherRemovedNorTouchedNorWrittenBehindALinkedDirectory() throws Exception {
         Path outside = root.resolve("outside");
         Path inside = root.resolve("inside");
         try (DirectoryFixture other = DirectoryFixture.ofChunks(outside, 10);
@@ -485,8 +485,13 @@ class JanitorTest {
             String level =
                     outside.relativize(other.file(TestChunks.key(0))).getName(0).toString();
             Files.createSymbolicLink(inside.resolve(level), outside.resolve(level));
-            assertThat(fixture.directory.find(fixture.at(TestChunks.key(0)))).isEmpty();
-            assertThat(fixture.directory.remove(fixture.at(TestChunks.key(0)))).isFalse();
+            FileTime old = FileTime.from(Instant.now().minus(Duration.ofHours(1)));
+            Files.setLastModifiedTime(other.file(TestChunks.key(0)), old);
+            fixture.directory.find(TestChunks.key(0));
+            fixture.directory.noteHit(TestChunks.key(0), fixture.file(TestChunks.key(0)));
+            fixture.directory.quarantine(TestChunks.key(0), fixture.file(TestChunks.key(0)), "is judged wrongly");
+            assertThat(Files.getLastModifiedTime(other.file(TestChunks.key(0)))).isEqualTo(old);
+            assertThat(fixture.directory.remove(TestChunks.key(0))).isFalse();
             assertThat(other.exists(0)).isTrue();
             fixture.clean();
             assertThatThrownBy(() -> fixture.directory.tryCreate(fixture.at(TestChunks.key(0)), TestChunks.META))

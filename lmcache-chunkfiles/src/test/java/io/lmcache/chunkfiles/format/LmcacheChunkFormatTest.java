@@ -71,6 +71,8 @@ class LmcacheChunkFormatTest {
 
     @Test
     void headerOfAVersionOrAKindThatIsNotKnownIsAnothers() {
+        assertThat(checkWith("\"lmcache_version\": \"1\"", "\"lmcache_version\": \"2\""))
+                .isInstanceOf(HeaderCheck.Other.class);
         assertThat(checkWith("\"1\", \"crc32c\"", "\"2\", \"more\": \"x\", \"crc32c\""))
                 .isInstanceOf(HeaderCheck.Other.class);
         assertThat(checkWith("}}}", "}, \"shapes\": [[1, 2]], \"dtypes\": [\"BF16\"]}}"))
