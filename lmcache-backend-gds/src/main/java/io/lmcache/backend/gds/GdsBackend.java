@@ -125,7 +125,7 @@ final class GdsBackend implements StorageBackend {
 
     @Override
     public Set<BackendCapability> capabilities() {
-        return Set.of(BackendCapability.PERSISTENT, BackendCapability.SHARED, BackendCapability.DEVICE_MEMORY);
+        return Set.of(BackendCapability.PERSISTENT, BackendCapability.SHARED);
     }
 
     @Override

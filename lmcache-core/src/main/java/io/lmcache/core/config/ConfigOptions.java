@@ -264,10 +264,7 @@ public final class ConfigOptions {
 
     /** The name of this cache. */
     public static final ConfigOption<String> LMCACHE_INSTANCE_ID = ConfigOption.of(
-            "lmcache_instance_id",
-            "lmcache_default_instance",
-            ValueType.TEXT,
-            "The name of this cache in logs and metrics.");
+            "lmcache_instance_id", "lmcache_default_instance", ValueType.TEXT, "The name of this cache in logs.");
 
     private static final List<ConfigOption<?>> ALL = List.of(
             CHUNK_SIZE,
