@@ -15,6 +15,7 @@ module io.lmcache.api {
             io.lmcache.cuda;
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
+    exports io.lmcache.api.option;
     exports io.lmcache.api.posix to
             io.lmcache.backend.gds,
             io.lmcache.backend.posix,
