@@ -10,6 +10,9 @@ module io.lmcache.api {
     requires static transitive org.jspecify;
 
     exports io.lmcache.api;
+    exports io.lmcache.api.crc to
+            io.lmcache.chunkfiles,
+            io.lmcache.cuda;
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
     exports io.lmcache.api.option;

@@ -20,7 +20,6 @@ import io.lmcache.chunkfiles.io.IoThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -96,11 +95,7 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public Set<BackendCapability> capabilities() {
-        Set<BackendCapability> facts = EnumSet.of(BackendCapability.PERSISTENT, BackendCapability.SHARED);
-        if (transport.allocator(MemoryDomain.DEVICE).isPresent()) {
-            facts.add(BackendCapability.DEVICE_MEMORY);
-        }
-        return facts;
+        return Set.of(BackendCapability.PERSISTENT, BackendCapability.SHARED);
     }
 
     @Override

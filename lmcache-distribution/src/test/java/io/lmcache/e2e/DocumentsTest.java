@@ -35,11 +35,32 @@ class DocumentsTest {
     void javaInDocumentsIsCompiledCode() throws IOException {
         List<String> quoted = new ArrayList<>();
         for (Path document : Documents.all()) {
-            quoted.addAll(Documents.blocks(document, "java"));
+            for (String block : Documents.blocks(document, "java")) {
+                quoted.add(block.replaceFirst("^(import .*\n)+\n", ""));
+            }
         }
         assertThat(quoted)
                 .as("the blocks of Java in the documents, and the snippets in the test sources")
                 .containsExactlyInAnyOrderElementsOf(Documents.snippets());
+    }
+
+    @Test
+    void javaInTheReadmeShowsTheImportsThatItNeeds() throws IOException {
+        List<String> imports = Files.readAllLines(Documents.embeddingExamples()).stream()
+                .filter(line -> line.startsWith("import "))
+                .toList();
+        for (String block : Documents.blocks(Documents.readme(), "java")) {
+            String code = block.replaceAll("(?m)^import .*$", "");
+            assertThat(block.lines().filter(line -> line.startsWith("import ")))
+                    .as(block)
+                    .containsExactlyElementsOf(imports.stream()
+                            .filter(line -> code.matches("(?s).*\\b" + simpleName(line) + "\\b.*"))
+                            .toList());
+        }
+    }
+
+    private static String simpleName(String imported) {
+        return imported.substring(imported.lastIndexOf('.') + 1, imported.length() - 1);
     }
 
     @Test

@@ -10,10 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The launcher in a distribution, laid out here as the assembly does it, in folders with spaces. */
+@Tag("slow")
 class LauncherTest {
     @TempDir
     private static Path directory;

@@ -12,10 +12,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code lmcache serve} as a process: says when it is ready, and ends when it is told to. */
+@Tag("slow")
 class ServeTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 

@@ -21,10 +21,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the calls of a backend cost in system calls, and in time where each takes a millisecond. */
+@Tag("slow")
 class DirectorySpeedTest {
     private static final int PROMPT = 512;
     private static final List<ChunkKey> KEYS = TestChunks.keys(PROMPT);

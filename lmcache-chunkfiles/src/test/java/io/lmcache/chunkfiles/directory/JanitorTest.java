@@ -487,11 +487,11 @@ class JanitorTest {
             Files.createSymbolicLink(inside.resolve(level), outside.resolve(level));
             FileTime old = FileTime.from(Instant.now().minus(Duration.ofHours(1)));
             Files.setLastModifiedTime(other.file(TestChunks.key(0)), old);
-            fixture.directory.find(TestChunks.key(0));
-            fixture.directory.noteHit(TestChunks.key(0), fixture.file(TestChunks.key(0)));
-            fixture.directory.quarantine(TestChunks.key(0), fixture.file(TestChunks.key(0)), "is judged wrongly");
+            fixture.directory.find(fixture.at(TestChunks.key(0)));
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)));
+            fixture.directory.quarantine(fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)), "is judged wrongly");
             assertThat(Files.getLastModifiedTime(other.file(TestChunks.key(0)))).isEqualTo(old);
-            assertThat(fixture.directory.remove(TestChunks.key(0))).isFalse();
+            assertThat(fixture.directory.remove(fixture.at(TestChunks.key(0)))).isFalse();
             assertThat(other.exists(0)).isTrue();
             fixture.clean();
             assertThatThrownBy(() -> fixture.directory.tryCreate(fixture.at(TestChunks.key(0)), TestChunks.META))

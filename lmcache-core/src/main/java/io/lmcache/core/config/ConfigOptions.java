@@ -140,7 +140,7 @@ public final class ConfigOptions {
             "lmcache_instance_id",
             "lmcache_default_instance",
             OptionType.TEXT,
-            "The name of this cache in logs and metrics.");
+            "The name of this cache in logs.");
 
     private static final List<Option<?>> ALL = List.of(
             CHUNK_SIZE,

@@ -36,9 +36,9 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     private final KernelStream stream;
     private final Leases leases;
     private final KvCopyKernel kernel;
-    private final Optional<HostStaging> staging;
-    private final KernelStream.Mark scattered;
-    private final Marks filling;
+    private final Optional<DeviceStaging> staging;
+    private final KernelStream.Event scattered;
+    private final Events filling;
     private boolean closed;
 
     /** The device memory of a request; staging is absent when all its chunks are in device memory. */
@@ -54,9 +54,9 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             TokenSlots slots,
             KernelStream stream,
             Leases leases,
-            Optional<HostStaging> staging,
-            KernelStream.Mark scattered,
-            Marks filling)
+            Optional<DeviceStaging> staging,
+            KernelStream.Event scattered,
+            Events filling)
             throws IOException {
         this.cache = cache;
         this.tokens = slots.tokens(cache.blockSize());
@@ -113,10 +113,10 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         ResourceStack resources = new ResourceStack();
         boolean opened = false;
         try {
-            Optional<HostStaging> staging = Optional.empty();
+            Optional<DeviceStaging> staging = Optional.empty();
             if (leases.staging.isPresent()) {
                 staging = Optional.of(
-                        resources.add(HostStaging.open(stream, device(leases.staging.get()), stagingBytes)));
+                        resources.add(DeviceStaging.open(stream, device(leases.staging.get()), stagingBytes)));
             }
             PagedKv request = new PagedKv(
                     cache,
@@ -124,8 +124,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
                     stream,
                     leases,
                     staging,
-                    resources.add(stream.newMark()),
-                    resources.add(new Marks(stream)));
+                    resources.add(stream.newEvent()),
+                    resources.add(new Events(stream)));
             opened = true;
             return request;
         } finally {
@@ -145,7 +145,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         if (tables.isEmpty() || stagingBytes == 0) {
             return tables.map(lease -> new Leases(lease, Optional.empty()));
         }
-        Optional<BufferLease> staging = memory.tryAllocate(HostStaging.deviceBytes(stagingBytes));
+        Optional<BufferLease> staging = memory.tryAllocate(DeviceStaging.deviceBytes(stagingBytes));
         if (staging.isEmpty()) {
             tables.get().close();
             return Optional.empty();
@@ -200,11 +200,11 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     public Filling beginFill(TokenRange range, KvBuffer destination) {
         requireChunk(range, destination);
         try {
-            KernelStream.Mark filled = filling.next();
+            KernelStream.Event filled = filling.next();
             switch (destination) {
                 case DeviceBuffer buffer -> {
                     kernel.gather(List.of(new ChunkBuffer(range, buffer)));
-                    stream.set(filled);
+                    stream.record(filled);
                 }
                 case HostBuffer(MemorySegment segment) ->
                     staging(segment.byteSize())
@@ -230,10 +230,10 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     public Taking beginAccept(TokenRange range, KvBuffer source) {
         requireChunk(range, source);
         try {
-            KernelStream.Mark taken = switch (source) {
+            KernelStream.Event taken = switch (source) {
                 case DeviceBuffer buffer -> {
                     kernel.scatter(List.of(new ChunkBuffer(range, buffer)));
-                    stream.set(scattered);
+                    stream.record(scattered);
                     yield scattered;
                 }
                 case HostBuffer(MemorySegment segment) ->
@@ -247,7 +247,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
-    private void await(String operation, KernelStream.Mark done) {
+    private void await(String operation, KernelStream.Event done) {
         try {
             done.await();
         } catch (IOException e) {
@@ -316,8 +316,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
-    private HostStaging staging(long bytes) {
-        HostStaging present = staging.orElseThrow(() -> noStaging(bytes, 0));
+    private DeviceStaging staging(long bytes) {
+        DeviceStaging present = staging.orElseThrow(() -> noStaging(bytes, 0));
         if (present.chunkBytes() < bytes) {
             throw noStaging(bytes, present.chunkBytes());
         }

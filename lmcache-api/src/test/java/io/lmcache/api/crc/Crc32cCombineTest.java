@@ -1,4 +1,4 @@
-package io.lmcache.chunkfiles.directory;
+package io.lmcache.api.crc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>For one thread at a time. Close it before the memory goes.
  */
-final class HostStaging implements Closeable {
+final class DeviceStaging implements Closeable {
     /** What is done with a chunk on the device: a scatter or a gather, queued on the request's stream. */
     @FunctionalInterface
     interface Work {
@@ -23,7 +23,7 @@ final class HostStaging implements Closeable {
     }
 
     /** A buffer, with the ends of the last copy and of the last work that used it. */
-    private record Slot(DeviceBuffer memory, KernelStream.Mark copied, KernelStream.Mark worked) {}
+    private record Slot(DeviceBuffer memory, KernelStream.Event copied, KernelStream.Event worked) {}
 
     private final KernelStream stream;
     private final KernelStream.Owned copies;
@@ -31,7 +31,7 @@ final class HostStaging implements Closeable {
     private final ResourceStack resources;
     private int turn;
 
-    private HostStaging(KernelStream stream, KernelStream.Owned copies, Slot[] slots, ResourceStack resources) {
+    private DeviceStaging(KernelStream stream, KernelStream.Owned copies, Slot[] slots, ResourceStack resources) {
         this.stream = stream;
         this.copies = copies;
         this.slots = slots;
@@ -49,7 +49,7 @@ final class HostStaging implements Closeable {
      * @param stream the request's stream
      * @param memory {@link #deviceBytes} of its device; stays the caller's
      */
-    static HostStaging open(KernelStream stream, DeviceBuffer memory, long chunkBytes) throws IOException {
+    static DeviceStaging open(KernelStream stream, DeviceBuffer memory, long chunkBytes) throws IOException {
         ResourceStack resources = new ResourceStack();
         boolean opened = false;
         try {
@@ -57,10 +57,10 @@ final class HostStaging implements Closeable {
             Slot[] slots = new Slot[2];
             for (int i = 0; i < slots.length; i++) {
                 DeviceBuffer half = memory.slice(i * OffsetAllocator.aligned(chunkBytes), chunkBytes);
-                slots[i] = new Slot(half, resources.add(stream.newMark()), resources.add(stream.newMark()));
+                slots[i] = new Slot(half, resources.add(stream.newEvent()), resources.add(stream.newEvent()));
             }
             opened = true;
-            return new HostStaging(stream, copies, slots, resources);
+            return new DeviceStaging(stream, copies, slots, resources);
         } finally {
             if (!opened) {
                 resources.close();
@@ -74,29 +74,29 @@ final class HostStaging implements Closeable {
     }
 
     /** Queues a copy of the chunk and its scatter then; the answer is when its host memory is not needed any more. */
-    KernelStream.Mark bring(MemorySegment chunk, Work scatter) throws IOException {
+    KernelStream.Event bring(MemorySegment chunk, Work scatter) throws IOException {
         Slot slot = nextSlot();
         DeviceBuffer staged = slot.memory.slice(0, chunk.byteSize());
         copies.waitFor(slot.worked);
         copies.copyToDevice(chunk, staged);
-        copies.set(slot.copied);
+        copies.record(slot.copied);
         stream.waitFor(slot.copied);
         scatter.with(staged);
-        stream.set(slot.worked);
+        stream.record(slot.worked);
         return slot.copied;
     }
 
-    /** Queues a gather of the chunk and its copy then, and sets the mark to where its host memory holds it. */
-    void take(MemorySegment chunk, Work gather, KernelStream.Mark taken) throws IOException {
+    /** Queues a gather of the chunk and its copy then, and records the event where its host memory holds it. */
+    void take(MemorySegment chunk, Work gather, KernelStream.Event taken) throws IOException {
         Slot slot = nextSlot();
         DeviceBuffer staged = slot.memory.slice(0, chunk.byteSize());
         stream.waitFor(slot.copied);
         gather.with(staged);
-        stream.set(slot.worked);
+        stream.record(slot.worked);
         copies.waitFor(slot.worked);
         copies.copyToHost(staged, chunk);
-        copies.set(slot.copied);
-        copies.set(taken);
+        copies.record(slot.copied);
+        copies.record(taken);
     }
 
     private Slot nextSlot() {

@@ -1,4 +1,4 @@
-package io.lmcache.chunkfiles.directory;
+package io.lmcache.api.crc;
 
 /**
  * Arithmetic on CRC-32C values: the checksum of two texts in a row from the checksums of each.
@@ -24,8 +24,11 @@ public final class Crc32cCombine {
         return both ^ shift(first, secondBytes);
     }
 
-    /** What the CRC-32C of a text contributes to the CRC-32C of that text followed by so many bytes. */
-    static int shift(int crc, long bytes) {
+    /**
+     * What the CRC-32C of a text contributes to the CRC-32C of that text followed by so many bytes. For minus one, it is what
+     * inverting the first 32 bits of a text of so many bytes adds to its remainder, as CRC-32C does.
+     */
+    public static int shift(int crc, long bytes) {
         int product = crc;
         int power = X;
         for (long bits = Math.multiplyExact(bytes, 8L); bits != 0; bits >>>= 1) {
