@@ -31,7 +31,10 @@ class ServeTest {
                 "max_local_cpu_size: 0.05\ngds_path: " + directory.resolve("files") + "\n");
         Path socket = directory.resolve("run").resolve("s.sock");
         Path err = directory.resolve("err");
-        List<String> command = serve("--socket", socket.toString(), "--config", config.toString(), "--tcp", "0");
+        Path token = Files.createTempFile(directory, "token", "");
+        Files.writeString(token, "0123456789abcdef");
+        List<String> command = serve(
+                "--socket", socket.toString(), "--config", config.toString(), "--tcp", "0", "--token-file", token.toString());
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(err.toFile());
         builder.environment().keySet().removeIf(name -> name.startsWith("LMCACHE_"));
         Process process = builder.start();
@@ -70,6 +73,9 @@ class ServeTest {
         Finished port = Processes.run(serve("--tcp", "nowhere:x"), Map.of());
         assertThat(port.status()).isEqualTo(2);
         assertThat(port.err()).contains("no [HOST:]PORT").hasLineCount(1);
+        Finished tokenless = Processes.run(serve("--tcp", "0"), Map.of());
+        assertThat(tokenless.status()).isEqualTo(2);
+        assertThat(tokenless.err()).contains("--token-file").hasLineCount(1);
     }
 
     /** As the launcher starts it. */

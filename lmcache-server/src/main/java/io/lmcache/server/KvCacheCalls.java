@@ -187,7 +187,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                 pinned.add(prefix);
                 shortest = Math.min(shortest, prefix.tokens());
             }
-            session.pins().put(pinId, pinned, System.nanoTime());
+            if (!session.pins().put(pinId, pinned, System.nanoTime())) {
+                throw new Refusal(Reason.BUSY, "This session has " + Pins.MAX + " pins; release some, or look up without");
+            }
             return shortest;
         } catch (RuntimeException e) {
             pinned.forEach(PinnedPrefix::close);

@@ -13,6 +13,7 @@ import io.lmcache.server.protocol.RetrieveResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
@@ -22,6 +23,8 @@ import java.util.function.Function;
 final class Transfers {
     /** More do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
+    /** Twice the longest that the connector can be told to wait. */
+    private static final Duration LONGEST = Duration.ofDays(2);
 
     private final LmcacheStack stack;
     private final Semaphore permits = new Semaphore(MAX_UNDER_WAY);
@@ -115,6 +118,7 @@ final class Transfers {
 
     private <R> R transfer(
             RegisteredCache cache, int[] blocks, TokenRange wanted, long deadline, Function<Transfer, R> work) {
+        requireTime(deadline);
         BooleanSupplier isOver = isOver(cache, deadline);
         if (isOver.getAsBoolean()) {
             throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
@@ -132,6 +136,17 @@ final class Transfers {
             }
         } finally {
             permits.release();
+        }
+    }
+
+    /** A time that no client can mean is one of another clock, by which the server would go on for ever, or never begin. */
+    private static void requireTime(long deadline) {
+        long ahead = deadline - System.nanoTime();
+        if (deadline < 0 || ahead > LONGEST.toNanos()) {
+            throw Refusal.badArgument(
+                    "deadline is %d, which is no time of this host's CLOCK_MONOTONIC within the next %d hours; pass one,"
+                            + " in nanoseconds, or 0 for never",
+                    deadline, LONGEST.toHours());
         }
     }
 
