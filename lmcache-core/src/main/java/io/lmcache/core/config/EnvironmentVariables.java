@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.lmcache.api.option.Option;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -36,10 +37,12 @@ final class EnvironmentVariables {
             .build();
 
     private final Map<String, String> environment;
+    private final OptionTable options;
     private final Findings findings;
 
-    EnvironmentVariables(Map<String, String> environment, Findings findings) {
+    EnvironmentVariables(Map<String, String> environment, OptionTable options, Findings findings) {
         this.environment = new TreeMap<>(environment);
+        this.options = options;
         this.findings = findings;
     }
 
@@ -53,7 +56,7 @@ final class EnvironmentVariables {
         refuseLegacyEngine();
         List<Given> settings = new ArrayList<>();
         environment.forEach((variable, text) -> {
-            if (!variable.startsWith(ConfigOption.ENVIRONMENT_PREFIX)
+            if (!variable.startsWith(OptionTable.ENVIRONMENT_PREFIX)
                     || NO_SETTINGS.contains(variable)
                     || variable.startsWith(CONNECTOR_PREFIX)
                     || text.isBlank()) {
@@ -92,9 +95,9 @@ final class EnvironmentVariables {
 
     private Given setting(String variable, String text) {
         String name =
-                variable.substring(ConfigOption.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
+                variable.substring(OptionTable.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
         ConfigOrigin origin = new ConfigOrigin.Environment(variable);
-        boolean readAsFalse = ConfigOptions.named(name)
+        boolean readAsFalse = options.named(name)
                 .map(option -> isFalseToLmcache(option, name, text))
                 .orElse(false);
         if (readAsFalse) {
@@ -105,7 +108,7 @@ final class EnvironmentVariables {
     }
 
     /** Whether the text says true in a file, but not in LMCache's environment. */
-    private static boolean isFalseToLmcache(ConfigOption<?> option, String name, String text) {
+    private static boolean isFalseToLmcache(Option<?> option, String name, String text) {
         Optional<?> value = option.parse(option.translated(name, text));
         return !LMCACHE_TRUE_WORDS.contains(text.strip().toLowerCase(Locale.ROOT))
                 && value.isPresent()

@@ -2,8 +2,8 @@ package io.lmcache.core.engine;
 
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.spi.BackendContext;
-import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.ConfigLoader;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
@@ -147,15 +147,17 @@ public final class LmcacheStack implements AutoCloseable {
          * Adds a tier below those added before: a backend of a provider that {@link java.util.ServiceLoader} finds.
          *
          * @param backend the provider's name
-         * @param settings the backend's own settings
+         * @param settings the backend's own settings by the names of its options, which are those of a configuration;
+         *     texts, numbers, booleans, paths, lists of these, and maps
          */
-        public Builder tier(String backend, Map<String, String> settings) {
-            BackendSettings ofBackend = BackendSettings.of(backend, settings);
-            tiers.add(above -> BackendRegistry.discover()
-                    .create(
-                            backend,
-                            ofBackend,
-                            HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC()))));
+        public Builder tier(String backend, Map<String, ?> settings) {
+            tiers.add(above -> {
+                BackendRegistry backends = BackendRegistry.discover();
+                return backends.create(
+                        backend,
+                        ConfigLoader.backendSettings(backend, settings, backends),
+                        HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC())));
+            });
             return this;
         }
 

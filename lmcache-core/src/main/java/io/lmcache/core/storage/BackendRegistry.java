@@ -2,12 +2,14 @@ package io.lmcache.core.storage;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.Option;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.SortedMap;
@@ -86,6 +88,11 @@ public final class BackendRegistry {
      */
     public List<Finding> diagnose(String name, BackendSettings settings, BackendContext context) {
         return provider(name).diagnose(settings, context);
+    }
+
+    /** What can be set for a backend of that name; empty when no provider has it. */
+    public Optional<List<Option<?>>> options(String name) {
+        return Optional.ofNullable(providers.get(name)).map(StorageBackendProvider::options);
     }
 
     private StorageBackendProvider provider(String name) {

@@ -3,6 +3,7 @@ package io.lmcache.core.wiring;
 import com.google.inject.AbstractModule;
 import com.google.inject.Provides;
 import com.google.inject.Singleton;
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.ConfigOptions;
@@ -70,8 +71,8 @@ public final class StackModule extends AbstractModule {
                 config.value(ConfigOptions.STORE_TIMEOUT_SECS),
                 config.value(ConfigOptions.MAX_BYTES_IN_FLIGHT).bytes(),
                 config.value(ConfigOptions.PROMOTION),
-                config.value(ConfigOptions.MAX_ALLOC_ATTEMPTS),
-                config.value(ConfigOptions.ALLOCATION_ATTEMPT_DELAY_SECS),
+                config.value(SharedOptions.MAX_ALLOC_ATTEMPTS),
+                config.value(SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS),
                 config.value(ConfigOptions.CIRCUIT_BREAKER_FAILURES),
                 config.value(ConfigOptions.CIRCUIT_BREAKER_OPEN_SECS));
     }
