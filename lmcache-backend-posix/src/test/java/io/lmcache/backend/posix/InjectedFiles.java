@@ -58,12 +58,13 @@ final class InjectedFiles extends FileSystemProvider {
         READ,
         WRITE,
         FSYNC,
+        LOCK,
         CLOSE;
 
         private boolean isMetadata() {
             return switch (this) {
                 case STAT, OPEN, LIST, CREATE_DIRECTORY, RENAME, DELETE, SET_TIME, STATFS -> true;
-                case DIRECT_SETUP, READ, WRITE, FSYNC, CLOSE -> false;
+                case DIRECT_SETUP, READ, WRITE, FSYNC, LOCK, CLOSE -> false;
             };
         }
     }

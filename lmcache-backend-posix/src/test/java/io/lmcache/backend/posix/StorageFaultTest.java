@@ -8,6 +8,7 @@ import static io.lmcache.backend.posix.TestBackends.put;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static io.lmcache.backend.posix.TestBackends.store;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.lmcache.api.ChunkKey;
@@ -112,6 +113,31 @@ class StorageFaultTest {
         keys.forEach(key -> put(backend, key, TestChunks.META));
         assertThat(regularFiles(root)).filteredOn(StorageFaultTest::isChunk).hasSizeBetween(8, 10);
         files.heal();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Function not implemented", "No locks available", "Operation not supported"})
+    void fileSystemWithoutLocksStoresEvictsAndKeepsWhatNobodyCanProveDead(String error) throws IOException {
+        backend.close();
+        files.fail(Call.LOCK, error, Integer.MAX_VALUE);
+        Path writers = root.resolve(".lmcache/writers");
+        Path unknown = Files.createFile(writers.resolve("1-00000000000000aa-00000000000000aa.lock"));
+        long limit = 10 * (ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize());
+        backend = TestBackends.open(files, root, "max_bytes", Long.toString(limit));
+        List<ChunkKey> keys = TestChunks.keys(20);
+        keys.forEach(key -> store(backend, key));
+        assertThat(holds(backend, keys.getLast())).isTrue();
+        assertThat(regularFiles(root)).filteredOn(StorageFaultTest::isChunk).hasSizeBetween(1, 10);
+        backend.close();
+        assertThat(regularFiles(writers)).containsExactly(unknown);
+    }
+
+    @Test
+    void lockThatFailsLeavesNoFileBehind() throws IOException {
+        files.fail(Call.LOCK, path -> path.toString().contains("writers"), EIO, 1);
+        assertThatThrownBy(() -> TestBackends.open(files, root)).hasMessageContaining(EIO);
+        // That of the backend that is open.
+        assertThat(regularFiles(root.resolve(".lmcache/writers"))).hasSize(1);
     }
 
     @Test

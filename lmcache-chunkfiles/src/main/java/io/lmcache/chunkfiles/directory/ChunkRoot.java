@@ -321,6 +321,12 @@ final class ChunkRoot implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             // Held by another instance in this process.
             locked = false;
+        } catch (IOException e) {
+            if (!WriterLock.areLocksMissing(e)) {
+                throw e;
+            }
+            // Nobody can have the right alone there, and several that have it do no harm.
+            locked = true;
         } finally {
             if (!locked) {
                 channel.close();
