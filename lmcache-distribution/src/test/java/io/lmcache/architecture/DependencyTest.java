@@ -135,13 +135,13 @@ class DependencyTest {
     }
 
     @Test
-    void guiceIsForTheWiringOnly() {
+    void theInternalsOfCoreAreItsOwn() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.lmcache.core.wiring..")
+                .resideOutsideOfPackage("io.lmcache.core..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("com.google.inject..", "jakarta.inject..")
+                .resideInAnyPackage("io.lmcache.core.storage..", "io.lmcache.core.wiring..")
                 .check(PRODUCT);
     }
 }

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -32,7 +33,7 @@ final class Janitor implements AutoCloseable {
     private final ChunkRemoval removal;
     private final Counters counters;
     private final Clock clock;
-    private final LogLimiter log;
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final ScheduledThreadPoolExecutor thread;
     private final Object lock = new Object();
     // Written under lock.
@@ -48,7 +49,6 @@ final class Janitor implements AutoCloseable {
         this.removal = removal;
         this.counters = counters;
         this.clock = clock;
-        this.log = new LogLimiter(clock);
         this.stuckUntilNanos = System.nanoTime();
         this.thread = new ScheduledThreadPoolExecutor(
                 1, Thread.ofPlatform().daemon().name("lmcache-janitor").factory());
@@ -129,12 +129,9 @@ final class Janitor implements AutoCloseable {
             return sweep(root);
         } catch (IOException | RuntimeException e) {
             counters.increment(Event.IO_ERRORS);
-            if (log.permits()) {
-                LOG.warn(
-                        "Chunk directory {} could not be swept; its limits may not hold until that works again",
-                        root,
-                        e);
-            }
+            log.warn(
+                    "Chunk directory " + root + " could not be swept; its limits may not hold until that works again",
+                    e);
             return false;
         }
     }

@@ -8,6 +8,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.StackOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -26,7 +27,7 @@ final class Tiers {
             if (!names.add(backend.name())) {
                 throw new LmcacheException(
                         ErrorCode.INVALID_CONFIGURATION,
-                        "The stack has two tiers called '" + backend.name() + "'; one of a kind is enough");
+                        "The stack has two tiers called '" + backend.name() + "'; give each a name of its own");
             }
         }
         if (names.isEmpty()) {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -59,13 +60,13 @@ public final class TierDoctor {
         }
         Finding fileTier = config.value(ConfigOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
         for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-            backends.add(new BackendDiagnosis(plugin, true, findings(plugin, config.pluginSettings(plugin))));
+            backends.add(new BackendDiagnosis(plugin, true, pluginFindings(plugin)));
         }
         return new StackDiagnosis(backends, fileTier);
     }
 
     private Finding noFileTier(List<BackendDiagnosis> backends) {
-        backends.add(new BackendDiagnosis("gds", false, findings("gds", settings.gds())));
+        backends.add(new BackendDiagnosis("gds", false, gdsFindings()));
         return Finding.note(
                 GDS_PATH,
                 "not set: there is no file tier, and no directory to test",
@@ -74,7 +75,7 @@ public final class TierDoctor {
 
     /** Both backends are asked also where the first works: what one tells of the directory holds for the other. */
     private Finding fileTier(List<BackendDiagnosis> backends) {
-        List<Finding> gds = findings("gds", settings.gds());
+        List<Finding> gds = gdsFindings();
         List<Finding> posix = findings("posix", settings.posix());
         boolean startsGds =
                 first(gds, finding -> finding.status() == Status.PROBLEM).isEmpty();
@@ -116,9 +117,26 @@ public final class TierDoctor {
         return findings.stream().filter(kind).findFirst();
     }
 
+    private List<Finding> pluginFindings(String tier) {
+        Map<String, String> own = new TreeMap<>(config.pluginSettings(tier));
+        String kind = own.remove(TierStarter.KIND);
+        return findings(tier, kind == null ? tier : kind, own);
+    }
+
+    /** Of a backend that embedders may leave out. */
+    private List<Finding> gdsFindings() {
+        return registry.has("gds")
+                ? findings("gds", settings.gds())
+                : List.of(Finding.problem("backend", "not on the class path", "add lmcache-backend-gds"));
+    }
+
     private List<Finding> findings(String backend, Map<String, String> own) {
+        return findings(backend, backend, own);
+    }
+
+    private List<Finding> findings(String backend, String kind, Map<String, String> own) {
         FutureTask<List<Finding>> task =
-                new FutureTask<>(() -> registry.diagnose(backend, BackendSettings.of(backend, own), context));
+                new FutureTask<>(() -> registry.diagnose(kind, BackendSettings.of(backend, own), context));
         Thread.ofPlatform().daemon().name("lmcache-diagnose-" + backend).start(task);
         try {
             return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);

@@ -14,12 +14,18 @@ import io.lmcache.core.storage.HostMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Decides from the configuration which tiers there are, and starts them: all or none. */
 final class TierStarter {
     private static final Logger LOG = LoggerFactory.getLogger(TierStarter.class);
+
+    static final String NO_GDS = "there is no backend 'gds' on the class path; add lmcache-backend-gds to move chunks"
+            + " between GPU memory and files";
+    /** In the section of a tier, the kind of its backend: what lets a stack have two of one kind. */
+    static final String KIND = "backend";
 
     private final LmcacheConfig config;
     private final TierSettings settings;
@@ -44,7 +50,7 @@ final class TierStarter {
                 started.add(fileTier(started));
             }
             for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-                started.add(create(plugin, config.pluginSettings(plugin), started));
+                started.add(plugin(plugin, started));
             }
             return started;
         } catch (RuntimeException e) {
@@ -58,15 +64,31 @@ final class TierStarter {
         try {
             return create("gds", settings.gds(), above);
         } catch (LmcacheException e) {
-            if (e.code() != ErrorCode.START_FAILED || config.value(ConfigOptions.USE_CUFILE) == CuFileUse.REQUIRED) {
+            if (!canDoWithoutGpu(e.code())) {
                 throw e;
             }
-            LOG.info("gds_path is served by tier 'posix': {}", e.getMessage());
+            LOG.info("gds_path is served by tier 'posix': {}", registry.has("gds") ? e.getMessage() : NO_GDS);
             return create("posix", settings.posix(), above);
         }
     }
 
+    private boolean canDoWithoutGpu(ErrorCode failure) {
+        boolean isMissing = failure == ErrorCode.START_FAILED || !registry.has("gds");
+        return isMissing && config.value(ConfigOptions.USE_CUFILE) != CuFileUse.REQUIRED;
+    }
+
+    /** A backend of the kind that the section names, the tier's own name unless it says another. */
+    private StorageBackend plugin(String tier, List<StorageBackend> above) {
+        Map<String, String> own = new TreeMap<>(config.pluginSettings(tier));
+        String kind = own.remove(KIND);
+        return create(tier, kind == null ? tier : kind, own, above);
+    }
+
     private StorageBackend create(String name, Map<String, String> own, List<StorageBackend> above) {
-        return registry.create(name, BackendSettings.of(name, own), HostMemory.below(above, context));
+        return create(name, name, own, above);
+    }
+
+    private StorageBackend create(String tier, String kind, Map<String, String> own, List<StorageBackend> above) {
+        return registry.create(tier, kind, BackendSettings.of(tier, own), HostMemory.below(above, context));
     }
 }

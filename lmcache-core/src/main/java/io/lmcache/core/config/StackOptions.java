@@ -1,8 +1,7 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.config;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.core.config.PromotionPolicy;
 import java.time.Duration;
 
 /**
