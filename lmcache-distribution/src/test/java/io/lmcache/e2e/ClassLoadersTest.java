@@ -27,7 +27,7 @@ class ClassLoadersTest {
         try (URLClassLoader container = container(_ -> true)) {
             List<?> tiers = CompletableFuture.supplyAsync(() -> tiersOf(container), ForkJoinPool.commonPool())
                     .get();
-            assertThat(tiers).asList().containsExactly("cpu", "posix");
+            assertThat(tiers).isEqualTo(List.of("cpu", "posix"));
         }
     }
 
@@ -37,7 +37,7 @@ class ClassLoadersTest {
         ClassLoader before = thread.getContextClassLoader();
         thread.setContextClassLoader(ClassLoader.getPlatformClassLoader());
         try (URLClassLoader container = container(_ -> true)) {
-            assertThat(tiersOf(container)).asList().containsExactly("cpu", "posix");
+            assertThat(tiersOf(container)).isEqualTo(List.of("cpu", "posix"));
         } finally {
             thread.setContextClassLoader(before);
         }
@@ -47,7 +47,7 @@ class ClassLoadersTest {
     void whoLeavesTheGpuTierOutGetsPosixForTheirPath() throws Exception {
         try (URLClassLoader container =
                 container(entry -> !entry.contains("backend-gds") && !entry.contains("jcuda"))) {
-            assertThat(tiersOf(container)).asList().containsExactly("cpu", "posix");
+            assertThat(tiersOf(container)).isEqualTo(List.of("cpu", "posix"));
         }
     }
 
