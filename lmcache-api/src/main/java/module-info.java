@@ -5,11 +5,17 @@
  * in the value types of {@link io.lmcache.api} and the memory types of {@link io.lmcache.api.memory}.
  */
 @org.jspecify.annotations.NullMarked
+@SuppressWarnings("module") // The modules named below are built after this one.
 module io.lmcache.api {
     requires static transitive org.jspecify;
 
     exports io.lmcache.api;
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
+    exports io.lmcache.api.posix to
+            io.lmcache.backend.gds,
+            io.lmcache.backend.posix,
+            io.lmcache.chunkfiles,
+            io.lmcache.server;
     exports io.lmcache.api.spi;
 }

@@ -54,7 +54,7 @@ class ClassLoadersTest {
     /** This class path, without what the application's own loader knows. */
     private static URLClassLoader container(Predicate<String> kept) throws Exception {
         List<URL> urls = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
             if (kept.test(entry)) {
                 urls.add(Path.of(entry).toUri().toURL());
             }

@@ -1,5 +1,6 @@
 package io.lmcache.server;
 
+import io.lmcache.api.posix.LocalUser;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ public record ServerOptions(Path socket, Optional<InetSocketAddress> tcp, Durati
         String runtime = System.getenv("XDG_RUNTIME_DIR");
         Path directory = runtime != null && Files.isDirectory(Path.of(runtime))
                 ? Path.of(runtime, "lmcache")
-                : Path.of("/tmp", "lmcache-" + LocalUser.uid());
+                : Path.of("/tmp", "lmcache-" + Integer.toUnsignedString(LocalUser.id()));
         return directory.resolve("server.sock");
     }
 }

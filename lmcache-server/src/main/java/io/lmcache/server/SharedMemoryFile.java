@@ -1,5 +1,6 @@
 package io.lmcache.server;
 
+import io.lmcache.api.posix.LocalUser;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.SharedMemory;
 import java.io.Closeable;
@@ -14,6 +15,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
+import java.util.Objects;
 
 /** POSIX shared memory of an engine, mapped. Thread-safe. */
 final class SharedMemoryFile implements Closeable {
@@ -70,10 +72,10 @@ final class SharedMemoryFile implements Closeable {
         if (!Boolean.TRUE.equals(attributes.get("isRegularFile"))) {
             throw refused(file, "is not a plain file");
         }
-        if (!LocalUser.uid().equals(attributes.get("uid"))) {
+        if (!Objects.equals(attributes.get("uid"), LocalUser.id())) {
             throw refused(
                     file,
-                    "belongs to user " + attributes.get("uid") + ", this server runs as user " + LocalUser.uid()
+                    "belongs to user " + attributes.get("uid") + ", this server runs as user " + LocalUser.id()
                             + "; run both as one user");
         }
     }

@@ -2,6 +2,8 @@ package io.lmcache.server;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.posix.FileModes;
+import io.lmcache.api.posix.LocalUser;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -11,9 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -64,11 +65,11 @@ final class SocketFile implements AutoCloseable {
     }
 
     private static void requirePrivate(Path directory) throws IOException {
-        Set<PosixFilePermission> ownerOnly = PosixFilePermissions.fromString("rwx------");
-        Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(ownerOnly));
+        Files.createDirectories(directory, FileModes.PRIVATE_DIRECTORY);
         Map<String, Object> attributes =
                 Files.readAttributes(directory, "unix:uid,permissions", LinkOption.NOFOLLOW_LINKS);
-        if (!LocalUser.uid().equals(attributes.get("uid")) || !ownerOnly.equals(attributes.get("permissions"))) {
+        if (!Objects.equals(attributes.get("uid"), LocalUser.id())
+                || !FileModes.PRIVATE_DIRECTORY.value().equals(attributes.get("permissions"))) {
             throw failed(
                     directory,
                     "the directory of a socket belongs to the server's user and is open to nobody else (mode 700),"
@@ -82,7 +83,7 @@ final class SocketFile implements AutoCloseable {
         FileChannel channel = FileChannel.open(
                 file,
                 Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+                FileModes.PRIVATE_FILE);
         boolean locked = false;
         try {
             FileLock lock = channel.tryLock();
@@ -116,7 +117,7 @@ final class SocketFile implements AutoCloseable {
 
     /** Keeps other users from the socket, also where the directory's mode is not looked at. */
     void restrict() throws IOException {
-        Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+        Files.setPosixFilePermissions(socket, FileModes.PRIVATE_FILE.value());
     }
 
     /** Removes the socket and lets others have the place. */

@@ -2,6 +2,8 @@ package io.lmcache.api.memory;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.posix.NativeMemory;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -26,10 +28,14 @@ public final class HostRegion implements AutoCloseable {
             throw new LmcacheException(ErrorCode.INVALID_ARGUMENT, "Cannot reserve " + bytes + " bytes of host memory");
         }
         try {
-            this.segment = NativeMemory.map(bytes, arena);
-        } catch (LmcacheException e) {
+            this.segment = NativeMemory.anonymous(bytes, arena);
+        } catch (IOException e) {
             arena.close();
-            throw e;
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED,
+                    "The operating system refused " + bytes + " bytes of host memory: " + e.getMessage()
+                            + "; ask for less, or raise the limit (ulimit -v)",
+                    e);
         }
     }
 

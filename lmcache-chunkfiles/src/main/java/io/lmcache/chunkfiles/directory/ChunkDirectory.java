@@ -1,6 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.RateLimitedLog;

@@ -2,6 +2,8 @@ package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.posix.Errno;
+import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;

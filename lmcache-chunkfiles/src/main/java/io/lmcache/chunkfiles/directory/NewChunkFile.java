@@ -1,6 +1,8 @@
 package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.posix.Errno;
+import io.lmcache.api.posix.FileModes;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;

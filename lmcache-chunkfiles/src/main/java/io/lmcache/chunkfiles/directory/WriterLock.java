@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

@@ -2,13 +2,13 @@ package io.lmcache.chunkfiles.io;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.Counters.Event;
-import io.lmcache.chunkfiles.directory.Errno;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import java.io.IOException;
 import java.util.Optional;

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.io;
 
+import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -7,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -73,11 +73,7 @@ public final class DirectIo {
     /** Writes and reads one block of a file in that directory; the answer is why it cannot be done, empty when it can. */
     public static Optional<String> probe(Path directory) {
         try {
-            Path file = Files.createTempFile(
-                    directory,
-                    ".direct-io-probe",
-                    ".tmp",
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Path file = Files.createTempFile(directory, ".direct-io-probe", ".tmp", FileModes.PRIVATE_FILE);
             try {
                 return probeFile(file);
             } finally {

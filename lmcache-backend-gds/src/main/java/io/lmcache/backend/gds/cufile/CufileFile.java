@@ -1,9 +1,13 @@
 package io.lmcache.backend.gds.cufile;
 
 import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.posix.OpenFlag;
+import io.lmcache.api.posix.PosixFile;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -15,38 +19,45 @@ public final class CufileFile implements Closeable {
     /** What a file is opened for. */
     public enum Mode {
         /** To be read. */
-        READ(NativeFiles.READ_ONLY),
+        READ(OpenFlag.READ_ONLY),
         /** To be written; libcufile also reads, where the end of a write is not aligned. */
-        WRITE(NativeFiles.READ_WRITE);
+        WRITE(OpenFlag.READ_WRITE);
 
-        private final int flags;
+        private final OpenFlag access;
 
-        Mode(int flags) {
-            this.flags = flags;
+        Mode(OpenFlag access) {
+            this.access = access;
         }
     }
 
     private final CufileLibrary library;
     private final String name;
-    private final int descriptor;
+    private final PosixFile file;
     private final long handle;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private CufileFile(CufileLibrary library, String name, int descriptor, long handle) {
+    private CufileFile(CufileLibrary library, String name, PosixFile file, long handle) {
         this.library = library;
         this.name = name;
-        this.descriptor = descriptor;
+        this.file = file;
         this.handle = handle;
     }
 
     static CufileFile open(CufileLibrary library, Path file, Mode mode, boolean direct) throws IOException {
-        int descriptor = NativeFiles.open(file, direct ? mode.flags | NativeFiles.DIRECT : mode.flags);
+        // A chunk file is never a link: one that is was put there by someone else. Not opened with NO_FOLLOW: libcufile
+        // refuses to register such a descriptor, with code 5019.
+        if (Files.isSymbolicLink(file)) {
+            throw new FileSystemException(file.toString(), null, "is a symbolic link");
+        }
+        PosixFile opened =
+                direct ? PosixFile.open(file, mode.access, OpenFlag.DIRECT) : PosixFile.open(file, mode.access);
         try {
-            long handle = library.registerHandle(descriptor, file.toString());
-            return new CufileFile(library, file.toString(), descriptor, handle);
+            long handle = library.registerHandle(opened.descriptor(), file.toString());
+            return new CufileFile(library, file.toString(), opened, handle);
         } catch (CufileException e) {
-            NativeFiles.close(descriptor);
-            throw e;
+            try (opened) {
+                throw e;
+            }
         }
     }
 
@@ -89,10 +100,11 @@ public final class CufileFile implements Closeable {
 
     /** Deregisters and closes the file. Idempotent; no read or write may be under way. */
     @Override
-    public void close() {
+    public void close() throws IOException {
         if (closed.compareAndSet(false, true)) {
-            library.deregisterHandle(handle);
-            NativeFiles.close(descriptor);
+            try (file) {
+                library.deregisterHandle(handle);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@ package io.lmcache.backend.gds.io;
 
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.api.posix.FileModes;
 import io.lmcache.backend.gds.cufile.CufileDriver;
 import io.lmcache.backend.gds.cufile.CufileFile;
 import io.lmcache.backend.gds.cufile.RegisteredBuffer;
@@ -14,7 +15,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 
 /** libcufile with the device buffer registered. Thread-safe. Close it before the buffer is freed. */
@@ -78,11 +78,7 @@ public final class CufileIo implements Closeable {
      */
     public IoPath probe(Path directory, BufferLease memory) throws IOException {
         boolean direct = driver.isDirect(directory);
-        Path file = Files.createTempFile(
-                directory,
-                ".cufile-probe",
-                ".tmp",
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Path file = Files.createTempFile(directory, ".cufile-probe", ".tmp", FileModes.PRIVATE_FILE);
         try {
             device.withContext(() -> probeFile(file, direct, (DeviceBuffer) memory.buffer()));
         } finally {

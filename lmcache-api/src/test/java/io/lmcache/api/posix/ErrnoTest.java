@@ -1,4 +1,4 @@
-package io.lmcache.chunkfiles.directory;
+package io.lmcache.api.posix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -18,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class ErrnoTest {
+    private static final int EIO = 5;
     private static final int ENOTDIR = 20;
     private static final int SECONDS = 60;
 
@@ -26,7 +27,7 @@ class ErrnoTest {
 
     @Test
     void wordsOfTheCLibraryAreThoseOfJavasExceptions() throws IOException {
-        assertThat(CLibrary.strerror(ENOTDIR)).contains(reasonOfJava(folder));
+        assertThat(NativeText.ofError(ENOTDIR)).contains(reasonOfJava(folder));
     }
 
     /** What Java says where a file stands in place of a directory. */
@@ -41,16 +42,26 @@ class ErrnoTest {
     void isKnownByTheWordsOfThisProcessAndByNoOthers(Errno errno) {
         int number = switch (errno) {
             case ENOENT -> 2;
+            case EACCES -> 13;
+            case EEXIST -> 17;
+            case ENOTDIR -> 20;
+            case EISDIR -> 21;
+            case EINVAL -> 22;
+            case ENOSPC -> 28;
+            case ENOTEMPTY -> 39;
+            case ELOOP -> 40;
             case ESTALE -> 116;
             case EDQUOT -> 122;
         };
-        String words = CLibrary.strerror(number).orElseThrow();
+        String words = NativeText.ofError(number).orElseThrow();
         assertThat(errno.isCauseOf(new IOException(words))).isTrue();
         assertThat(errno.isCauseOf(new FileSystemException("file", null, words)))
                 .isTrue();
         assertThat(errno.isCauseOf(new FileSystemException(words, null, null))).isFalse();
         assertThat(errno.isCauseOf(new IOException((String) null))).isFalse();
-        assertThat(errno.isCauseOf(new IOException(CLibrary.strerror(ENOTDIR).orElseThrow())))
+        assertThat(errno.isCauseOf(new PosixException("open", "file", number))).isTrue();
+        assertThat(errno.isCauseOf(new PosixException("open", words, EIO))).isFalse();
+        assertThat(errno.isCauseOf(new IOException(NativeText.ofError(EIO).orElseThrow())))
                 .isFalse();
     }
 
@@ -80,7 +91,7 @@ class ErrnoTest {
     static final class Speaker {
         public static void main(String[] arguments) throws IOException {
             System.out.println(reasonOfJava(Path.of(arguments[0])));
-            System.out.println(CLibrary.strerror(ENOTDIR).orElseThrow());
+            System.out.println(NativeText.ofError(ENOTDIR).orElseThrow());
         }
     }
 

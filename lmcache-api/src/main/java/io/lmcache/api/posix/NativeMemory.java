@@ -1,0 +1,55 @@
+package io.lmcache.api.posix;
+
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Mapped memory, which ends with an arena. Stateless and thread-safe. */
+public final class NativeMemory {
+    private static final int READ_WRITE = 0x1 | 0x2;
+    private static final int SHARED = 0x01;
+    private static final int PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
+    private static final int HUGE_PAGES = 14;
+
+    private NativeMemory() {}
+
+    /**
+     * New memory of zeros, whose pages are committed on first use, huge ones where the operating system has them. Used in
+     * place of {@link Arena#allocate}, which writes zeros to every byte and so commits gigabytes at start.
+     */
+    @SuppressWarnings("restricted")
+    public static MemorySegment anonymous(long bytes, Arena owner) throws PosixException {
+        long address = map("memory", bytes, PRIVATE_ANONYMOUS_NORESERVE, -1);
+        MemorySegment memory = owned(address, bytes, owner);
+        try {
+            CLibrary.call("madvise", "memory", (arena, state) ->
+                    (int) CLibrary.MADVISE.invokeExact(state, address, bytes, HUGE_PAGES));
+        } catch (PosixException e) {
+            // A refusal costs speed only: kernels without huge pages answer EINVAL.
+        }
+        return memory;
+    }
+
+    static MemorySegment shared(int descriptor, String path, long bytes, Arena owner) throws PosixException {
+        return owned(map(path, bytes, SHARED, descriptor), bytes, owner);
+    }
+
+    private static long map(String subject, long bytes, int flags, int descriptor) throws PosixException {
+        return CLibrary.call("mmap of " + bytes + " bytes", subject, (arena, state) ->
+                (long) CLibrary.MMAP.invokeExact(state, 0L, bytes, READ_WRITE, flags, descriptor, 0L));
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment owned(long address, long bytes, Arena owner) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes, owner, NativeMemory::unmap);
+    }
+
+    private static void unmap(MemorySegment region) {
+        try {
+            CLibrary.call("munmap", region.toString(), (arena, state) ->
+                    (int) CLibrary.MUNMAP.invokeExact(state, region.address(), region.byteSize()));
+        } catch (PosixException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
