@@ -16,6 +16,7 @@ import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.InjectedFiles.Call;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
@@ -92,6 +93,25 @@ class StorageFaultTest {
         assertThat(count(backend, "io_errors")).isEqualTo(1);
         store(backend, KEY);
         assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {EIO, "Too many open files"})
+    void directoriesThatCannotBeListedDoNotLetTheOthersOutgrowTheLimit(String error) throws IOException {
+        long limit = 10 * (ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize());
+        reopen("max_bytes", Long.toString(limit));
+        List<ChunkKey> keys = TestChunks.keys(30);
+        keys.subList(0, 8).forEach(key -> store(backend, key));
+        files.fail(
+                Call.LIST,
+                path -> path.startsWith(root)
+                        && path.getNameCount() == root.getNameCount() + 2
+                        && !path.toString().contains(".lmcache"),
+                error,
+                Integer.MAX_VALUE);
+        keys.forEach(key -> put(backend, key, TestChunks.META));
+        assertThat(regularFiles(root)).filteredOn(StorageFaultTest::isChunk).hasSizeBetween(8, 10);
+        files.heal();
     }
 
     @Test

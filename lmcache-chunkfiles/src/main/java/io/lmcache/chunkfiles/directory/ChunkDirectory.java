@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,7 +33,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class ChunkDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ChunkDirectory.class);
-    private static final long TOUCH_INTERVAL_MILLIS = 60_000;
+    private static final long MAX_TOUCH_INTERVAL_MILLIS = 60_000;
+    // So often within its time to live a chunk in use is touched at least.
+    private static final int TOUCHES_PER_LIFE = 4;
 
     private final DirectorySettings settings;
     private final ChunkFileFormat format;
@@ -183,18 +184,20 @@ public final class ChunkDirectory implements AutoCloseable {
 
     /** Notes that the chunk was read from that file and passed its check; now and then, on the disk too. */
     public void noteHit(ChunkKey key, Path file) {
-        if (name(key).filter(this::isTouchDue).isPresent()) {
-            try {
-                Files.setLastModifiedTime(file, FileTime.from(clock.instant()));
-            } catch (IOException e) {
-                // The chunk may be evicted a little early for it; or it is gone already.
-                LOG.debug("Time of last use of {} could not be set", file, e);
-            }
-        }
+        name(key)
+                .filter(this::isTouchDue)
+                .ifPresent(name -> rootOf(file).ifPresent(root -> root.setLastUse(name, clock.instant())));
     }
 
     private boolean isTouchDue(String name) {
-        return index.claimTouch(name, clock.millis(), TOUCH_INTERVAL_MILLIS);
+        long life = settings.timeToLive().toMillis();
+        long interval =
+                life == 0 ? MAX_TOUCH_INTERVAL_MILLIS : Math.min(MAX_TOUCH_INTERVAL_MILLIS, life / TOUCHES_PER_LIFE);
+        return index.claimTouch(name, clock.millis(), interval);
+    }
+
+    private Optional<ChunkRoot> rootOf(Path file) {
+        return roots.stream().filter(root -> file.startsWith(root.path())).findFirst();
     }
 
     /** Notes that the chunk is not there any more. */
@@ -234,11 +237,7 @@ public final class ChunkDirectory implements AutoCloseable {
      */
     public void quarantine(ChunkKey key, Path file, String reason) {
         noteMissing(key);
-        for (ChunkRoot root : roots) {
-            if (file.startsWith(root.path())) {
-                quarantine(root, key, file, reason);
-            }
-        }
+        rootOf(file).ifPresent(root -> quarantine(root, key, file, reason));
     }
 
     private void quarantine(ChunkRoot root, ChunkKey key, Path file, String reason) {
@@ -325,12 +324,16 @@ public final class ChunkDirectory implements AutoCloseable {
         }
     }
 
-    /** Asks for room for a chunk. Completes, normally in any case, when all was done that can be done. */
-    public CompletableFuture<Void> makeRoom(ChunkKey key, ChunkMeta meta) {
+    /**
+     * Asks for room for a chunk. Completes, normally in any case, when all was done that can be done.
+     *
+     * @return whether there was room then; peers may have taken it since
+     */
+    public CompletableFuture<Boolean> makeRoom(ChunkKey key, ChunkMeta meta) {
         DiskBudget budget = home(key).budget();
         long bytes = format.bytesOnDisk(meta);
         budget.want(bytes);
-        return janitor.request().thenRun(() -> budget.unwant(bytes));
+        return janitor.requestRoom().whenComplete((_, _) -> budget.unwant(bytes));
     }
 
     /** Whether the file system of the chunk's home root has no room for it, which tells a full disk from a broken one. */
@@ -378,14 +381,12 @@ public final class ChunkDirectory implements AutoCloseable {
 
     /** Removes every chunk that this instance has not pinned, whoever stored it. */
     public void clear() throws IOException {
-        for (ChunkRoot root : roots) {
-            janitor.clear(root);
-        }
+        janitor.clear();
     }
 
     /** Looks over all files in the background: what is stale goes, and what is too much. Completes afterwards. */
     public CompletableFuture<Void> clean() {
-        return janitor.request();
+        return janitor.requestSweep().thenRun(() -> {});
     }
 
     /** The chunks known to be here. */

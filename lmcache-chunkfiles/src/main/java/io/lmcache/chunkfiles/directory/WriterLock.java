@@ -6,12 +6,16 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.util.HexFormat;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The sign of life of one writer in a root: a locked file that the operating system unlocks when the process ends,
@@ -23,6 +27,10 @@ import java.util.Set;
  */
 final class WriterLock implements AutoCloseable {
     private static final String SUFFIX = ".lock";
+    /** The regular expression of ids. */
+    static final String ID = "[0-9]+-[0-9a-f]{16}-[0-9a-f]{16}";
+
+    private static final Pattern FILE = Pattern.compile("(" + ID + ")\\.lock");
     private static final int ATTEMPTS = 10;
     private static final String PROCESS = ProcessHandle.current().pid() + "-" + random() + "-";
 
@@ -71,18 +79,43 @@ final class WriterLock implements AutoCloseable {
         return id;
     }
 
-    /** Whether the writer of that id lives, in this process or another. The lock file of a dead one is removed. */
+    /** The id of the writer whose lock file has that name; empty when it is none. */
+    static Optional<String> writerOf(String fileName) {
+        Matcher matcher = FILE.matcher(fileName);
+        return matcher.matches() ? Optional.of(matcher.group(1)) : Optional.empty();
+    }
+
+    /** A number that this writer has and no other: the id's end. */
+    static long numberOf(String id) {
+        return Long.parseUnsignedLong(id.substring(id.lastIndexOf('-') + 1), 16);
+    }
+
+    /** Whether the writer of that id lives, in this process or another. */
     static boolean isAlive(Path writers, String id) throws IOException {
+        return isAlive(writers, id, _ -> {});
+    }
+
+    /** Removes the lock file of a writer if that is dead. */
+    static void forgetIfDead(Path writers, String id) throws IOException {
+        isAlive(writers, id, Files::deleteIfExists);
+    }
+
+    /** What is done with the lock file of a dead writer, while it is locked by this one. */
+    private interface Burial {
+        void of(Path lockFile) throws IOException;
+    }
+
+    private static boolean isAlive(Path writers, String id, Burial burial) throws IOException {
         if (id.startsWith(PROCESS)) {
             return true;
         }
         Path file = writers.resolve(id + SUFFIX);
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
                 FileLock lock = channel.tryLock()) {
             if (lock == null) {
                 return true;
             }
-            Files.deleteIfExists(file);
+            burial.of(file);
             return false;
         } catch (NoSuchFileException e) {
             return false;

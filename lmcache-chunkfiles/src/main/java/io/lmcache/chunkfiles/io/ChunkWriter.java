@@ -21,6 +21,9 @@ public final class ChunkWriter {
     /** How many puts may be accepted and not finished; the memory that they hold is bounded by its allocators. */
     private static final int MAX_ACCEPTED = 1024;
 
+    /** Peers may take room that was made here, but not always. */
+    private static final int MAX_REQUESTS_FOR_ROOM = 10;
+
     private final ChunkDirectory directory;
     private final IoThreads threads;
     private final Counters counters;
@@ -89,7 +92,8 @@ public final class ChunkWriter {
         private final BufferLease lease;
         private final CompletableFuture<PutOutcome> result = new CompletableFuture<>();
         // Written by the thread that runs the task, before the task is submitted again.
-        private boolean hasAskedForRoom;
+        private int requestsForRoom;
+        private boolean isHopeless;
 
         /** Takes over the lease. */
         private Write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
@@ -116,12 +120,17 @@ public final class ChunkWriter {
             Optional<NewChunkFile> file = directory.tryCreate(key, meta);
             if (file.isPresent()) {
                 write(file.get());
-            } else if (hasAskedForRoom) {
+            } else if (isHopeless || requestsForRoom == MAX_REQUESTS_FOR_ROOM) {
                 decline(DeclineReason.FULL, "The chunk directory is at its limit, and no chunk could be evicted");
             } else {
-                hasAskedForRoom = true;
-                var _ = directory.makeRoom(key, meta).thenRun(() -> threads.submit(this));
+                requestsForRoom++;
+                var _ = directory.makeRoom(key, meta).thenAccept(this::retry);
             }
+        }
+
+        private void retry(boolean isRoomy) {
+            isHopeless = !isRoomy;
+            threads.submit(this);
         }
 
         /** Takes over the file. */

@@ -44,6 +44,11 @@ final class DirectoryFixture implements AutoCloseable {
         return new DirectoryFixture(root, chunks * FILE_BYTES, Duration.ZERO, 0);
     }
 
+    /** Settings without a limit. */
+    static DirectorySettings settings(Path root) {
+        return new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ZERO, 0);
+    }
+
     /** Whether the chunk could be stored; room is asked for once. */
     boolean store(ChunkKey key) throws Exception {
         Optional<NewChunkFile> file = directory.tryCreate(key, TestChunks.META);
