@@ -12,6 +12,7 @@ module io.lmcache.api {
     exports io.lmcache.api;
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
+    exports io.lmcache.api.option;
     exports io.lmcache.api.posix to
             io.lmcache.backend.gds,
             io.lmcache.backend.posix,

@@ -17,6 +17,7 @@ module io.lmcache.core {
     exports io.lmcache.core.diagnosis;
     exports io.lmcache.core.engine;
     exports io.lmcache.core.hash;
+    exports io.lmcache.core.storage;
 
     uses io.lmcache.api.spi.StorageBackendProvider;
 }

@@ -144,25 +144,16 @@ class ConfiguredStackTest {
 
     @Test
     void twoTiersOfOneKindHaveNamesOfTheirOwn() {
-        Map<String, ?> settings = Map.of(
-                "local_cpu",
-                false,
-                "gds_path",
-                directory.resolve("nvme"),
-                "storage_plugins",
-                "archive",
-                "archive",
-                Map.of("backend", "posix", "path", directory.resolve("nfs").toString()));
-        try (LmcacheStack stack = open(settings)) {
+        try (LmcacheStack stack = LmcacheStack.builder()
+                .tier("posix", Map.of("gds_path", directory.resolve("nvme")))
+                .tier("archive", "posix", Map.of("gds_path", directory.resolve("nfs")))
+                .build()) {
             assertThat(stack.tiers()).containsExactly("posix", "archive");
             assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("posix", 300, "archive", 300));
             assertThat(stack.stats().tiers().keySet()).containsExactly("archive", "posix");
         }
         try (LmcacheStack stack = LmcacheStack.builder()
-                .tier(
-                        "archive",
-                        "posix",
-                        Map.of("path", directory.resolve("nfs").toString()))
+                .tier("archive", "posix", Map.of("gds_path", directory.resolve("nfs")))
                 .build()) {
             assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("archive", 300));
         }

@@ -70,7 +70,10 @@ class LauncherTest {
                         "LMCACHE_EXTRA_CONFIG", "{\"scratch\": {\"capacity_bytes\": 12}}"),
                 "demo",
                 plugins.resolve("text").toString());
-        assertThat(demo.err()).contains("Backend 'scratch': setting 'capacity_bytes' is '12', allowed are");
+        assertThat(demo.err())
+                .contains(
+                        "extra_config.scratch.capacity_bytes is '12' (environment variable LMCACHE_EXTRA_CONFIG), allowed are numbers"
+                                + " of bytes from 1 MiB");
         assertThat(demo.status()).isEqualTo(2);
     }
 

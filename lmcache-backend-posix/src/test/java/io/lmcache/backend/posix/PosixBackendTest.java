@@ -304,7 +304,7 @@ class PosixBackendTest {
         assertThatThrownBy(() -> new PosixBackendProvider()
                         .create(BackendSettings.of("posix", Map.of()), TestBackends.CONTEXT)
                         .close())
-                .hasMessageContaining("needs the setting 'path'");
+                .hasMessageContaining("needs the setting 'gds_path'");
     }
 
     @Test

@@ -187,7 +187,7 @@ public final class ChunkWriter {
             if (isDiskFull) {
                 decline(
                         DeclineReason.FULL,
-                        "The disk, or this user's quota of it, is full; make room, or set max_bytes or min_free_bytes");
+                        "The disk, or this user's quota of it, is full; make room, or set max_gds_size or gds_min_free_space");
             } else {
                 fail(cause);
             }

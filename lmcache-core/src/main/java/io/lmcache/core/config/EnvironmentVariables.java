@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.lmcache.api.option.Option;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -30,10 +31,12 @@ final class EnvironmentVariables {
     private static final Set<String> LMCACHE_TRUE_WORDS = Set.of("true", "1");
 
     private final Map<String, String> environment;
+    private final OptionTable options;
     private final Findings findings;
 
-    EnvironmentVariables(Map<String, String> environment, Findings findings) {
+    EnvironmentVariables(Map<String, String> environment, OptionTable options, Findings findings) {
         this.environment = new TreeMap<>(environment);
+        this.options = options;
         this.findings = findings;
     }
 
@@ -47,7 +50,7 @@ final class EnvironmentVariables {
         refuseLegacyEngine();
         List<Given> settings = new ArrayList<>();
         environment.forEach((variable, text) -> {
-            if (!variable.startsWith(ConfigOption.ENVIRONMENT_PREFIX)
+            if (!variable.startsWith(OptionTable.ENVIRONMENT_PREFIX)
                     || NO_SETTINGS.contains(variable)
                     || variable.startsWith(CONNECTOR_PREFIX)
                     || text.isBlank()) {
@@ -86,9 +89,9 @@ final class EnvironmentVariables {
 
     private Given setting(String variable, String text) {
         String name =
-                variable.substring(ConfigOption.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
+                variable.substring(OptionTable.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
         ConfigOrigin origin = new ConfigOrigin.Environment(variable);
-        boolean readAsFalse = ConfigOptions.named(name)
+        boolean readAsFalse = options.named(name)
                 .map(option -> isFalseToLmcache(option, name, text))
                 .orElse(false);
         if (readAsFalse) {
@@ -99,7 +102,7 @@ final class EnvironmentVariables {
     }
 
     /** Whether the text says true in a file, but not in LMCache's environment. */
-    private static boolean isFalseToLmcache(ConfigOption<?> option, String name, String text) {
+    private static boolean isFalseToLmcache(Option<?> option, String name, String text) {
         Optional<?> value = option.parse(option.translated(name, text));
         return !LMCACHE_TRUE_WORDS.contains(text.strip().toLowerCase(Locale.ROOT))
                 && value.isPresent()

@@ -2,15 +2,15 @@ package io.lmcache.core.engine;
 
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.spi.BackendContext;
-import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
-import io.lmcache.core.config.StackOptions;
+import io.lmcache.core.config.ConfigLoader;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
+import io.lmcache.core.storage.StackOptions;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -140,10 +140,11 @@ public final class LmcacheStack implements AutoCloseable {
         /**
          * Adds a tier below those added before: a backend of a provider that {@link java.util.ServiceLoader} finds.
          *
-         * @param backend the provider's name, which becomes the tier's
-         * @param settings the backend's own settings
+         * @param backend the provider's name
+         * @param settings the backend's own settings by the names of its options, which are those of a configuration;
+         *     texts, numbers, booleans, paths, lists of these, and maps
          */
-        public Builder tier(String backend, Map<String, String> settings) {
+        public Builder tier(String backend, Map<String, ?> settings) {
             return tier(backend, backend, settings);
         }
 
@@ -151,17 +152,16 @@ public final class LmcacheStack implements AutoCloseable {
          * As {@link #tier(String, Map)}, for a tier with a name of its own: a stack may have several of one kind.
          *
          * @param name the tier's name in results, statistics and logs
-         * @param backend the provider's name
-         * @param settings the backend's own settings
          */
-        public Builder tier(String name, String backend, Map<String, String> settings) {
-            BackendSettings ofTier = BackendSettings.of(name, settings);
-            tiers.add(above -> BackendRegistry.discover()
-                    .create(
-                            name,
-                            backend,
-                            ofTier,
-                            HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC()))));
+        public Builder tier(String name, String backend, Map<String, ?> settings) {
+            tiers.add(above -> {
+                BackendRegistry backends = BackendRegistry.discover();
+                return backends.create(
+                        name,
+                        backend,
+                        ConfigLoader.backendSettings(backend, settings, backends),
+                        HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC())));
+            });
             return this;
         }
 

@@ -2,6 +2,7 @@ package io.lmcache.core.storage;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.Option;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
@@ -9,6 +10,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -118,6 +120,12 @@ public final class BackendRegistry {
      */
     public List<Finding> diagnose(String kind, BackendSettings settings, BackendContext context) {
         return provider(kind).diagnose(settings, context);
+    }
+
+    /** What can be set for a backend of that name; empty when no provider has it, or more than one. */
+    public Optional<List<Option<?>>> options(String kind) {
+        List<StorageBackendProvider> named = providers.getOrDefault(kind, List.of());
+        return named.size() == 1 ? Optional.of(named.getFirst().options()) : Optional.empty();
     }
 
     /** Whether some provider has that name. */

@@ -12,7 +12,6 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
-import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import java.util.ArrayList;
 import java.util.List;

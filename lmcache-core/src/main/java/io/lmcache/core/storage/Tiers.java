@@ -8,7 +8,6 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.StorageBackend;
-import io.lmcache.core.config.StackOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;

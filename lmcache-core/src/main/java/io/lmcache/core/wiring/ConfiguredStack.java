@@ -1,9 +1,9 @@
 package io.lmcache.core.wiring;
 
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Blake3ChunkHasher;
@@ -12,6 +12,7 @@ import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Sha256CborChunkHasher;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.storage.StackOptions;
 import java.time.Clock;
 import java.time.Duration;
 
@@ -75,8 +76,8 @@ public final class ConfiguredStack {
                 config.value(ConfigOptions.STORE_TIMEOUT_SECS),
                 config.value(ConfigOptions.MAX_BYTES_IN_FLIGHT).bytes(),
                 config.value(ConfigOptions.PROMOTION),
-                config.value(ConfigOptions.MAX_ALLOC_ATTEMPTS),
-                config.value(ConfigOptions.ALLOCATION_ATTEMPT_DELAY_SECS),
+                config.value(SharedOptions.MAX_ALLOC_ATTEMPTS),
+                config.value(SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS),
                 config.value(ConfigOptions.CIRCUIT_BREAKER_FAILURES),
                 config.value(ConfigOptions.CIRCUIT_BREAKER_OPEN_SECS));
     }

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.ErrorCode;
+import io.lmcache.api.option.ByteSize;
+import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
@@ -129,6 +132,11 @@ class BackendRegistryTest {
         }
 
         @Override
+        public List<Option<?>> options() {
+            return List.of();
+        }
+
+        @Override
         @SuppressWarnings("NullAway") // The fault that is tested.
         public StorageBackend create(BackendSettings settings, BackendContext context) {
             return backend.get();
@@ -143,15 +151,28 @@ class BackendRegistryTest {
         }
 
         @Override
+        public List<Option<?>> options() {
+            return List.of();
+        }
+
+        @Override
         public StorageBackend create(BackendSettings settings, BackendContext context) {
             return MemoryTier.memory(4096);
         }
     }
 
     private record Provider(String name) implements StorageBackendProvider {
+        private static final Option<ByteSize> CAPACITY =
+                Option.of("capacity", "4096", OptionType.bytes(1), "The size.");
+
+        @Override
+        public List<Option<?>> options() {
+            return List.of(CAPACITY);
+        }
+
         @Override
         public StorageBackend create(BackendSettings settings, BackendContext context) {
-            return MemoryTier.memory(settings.number("capacity", 4096, 1, Long.MAX_VALUE));
+            return MemoryTier.memory(settings.value(CAPACITY).bytes());
         }
     }
 
@@ -159,6 +180,11 @@ class BackendRegistryTest {
         @Override
         public String name() {
             return "same";
+        }
+
+        @Override
+        public List<Option<?>> options() {
+            return List.of();
         }
 
         @Override

@@ -1,4 +1,4 @@
-package io.lmcache.core.config;
+package io.lmcache.api.option;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
@@ -14,8 +14,11 @@ import java.util.regex.Pattern;
  * @param bytes the number, not negative
  */
 public record ByteSize(long bytes) implements Comparable<ByteSize> {
-    static final long MIB = 1L << 20;
-    static final long GIB = 1L << 30;
+    /** The bytes of a MiB. */
+    public static final long MIB = 1L << 20;
+
+    /** The bytes of a GiB. */
+    public static final long GIB = 1L << 30;
 
     private static final String PREFIXES = "KMGT";
     private static final Pattern WITH_UNIT = Pattern.compile("(\\S*?)\\s*(?:([KMGT])(?:I?B)?|B)");
@@ -40,6 +43,11 @@ public record ByteSize(long bytes) implements Comparable<ByteSize> {
         OptionalLong bytes =
                 unit.matches() ? Decimals.scaled(unit.group(1), unitBytes(unit)) : Decimals.scaled(text, bareUnit);
         return bytes.isPresent() ? Optional.of(new ByteSize(bytes.getAsLong())) : Optional.empty();
+    }
+
+    /** A bare number with the unit of bytes behind it; any other text as it is. */
+    public static String withUnit(String text) {
+        return text.strip().chars().allMatch(Character::isDigit) ? text.strip() + " B" : text;
     }
 
     private static long unitBytes(Matcher unit) {

@@ -1,4 +1,4 @@
-package io.lmcache.core.config;
+package io.lmcache.api.option;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

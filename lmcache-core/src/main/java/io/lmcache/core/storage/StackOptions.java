@@ -1,4 +1,4 @@
-package io.lmcache.core.config;
+package io.lmcache.core.storage;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;

@@ -1,4 +1,4 @@
-package io.lmcache.core.config;
+package io.lmcache.api.option;
 
 import java.math.BigDecimal;
 import java.math.RoundingMode;
