@@ -117,7 +117,6 @@ class ConfiguredProcessTest {
         ProcessBuilder builder = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
-                        "-Dguice_bytecode_gen_option=DISABLED",
                         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                         "-classpath",
                         System.getProperty("java.class.path"),

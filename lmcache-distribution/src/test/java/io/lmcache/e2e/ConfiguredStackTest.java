@@ -143,6 +143,23 @@ class ConfiguredStackTest {
     }
 
     @Test
+    void twoTiersOfOneKindHaveNamesOfTheirOwn() {
+        try (LmcacheStack stack = LmcacheStack.builder()
+                .tier("posix", Map.of("gds_path", directory.resolve("nvme")))
+                .tier("archive", "posix", Map.of("gds_path", directory.resolve("nfs")))
+                .build()) {
+            assertThat(stack.tiers()).containsExactly("posix", "archive");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("posix", 300, "archive", 300));
+            assertThat(stack.stats().tiers().keySet()).containsExactly("archive", "posix");
+        }
+        try (LmcacheStack stack = LmcacheStack.builder()
+                .tier("archive", "posix", Map.of("gds_path", directory.resolve("nfs")))
+                .build()) {
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("archive", 300));
+        }
+    }
+
+    @Test
     void anUnknownPluginIsRefusedWithThoseThatThereAre() {
         assertRefused(Map.of("storage_plugins", "no-such"), ErrorCode.UNKNOWN_BACKEND)
                 .hasMessageContainingAll("'no-such'", "Available: cpu, gds, posix", "storage_plugins");

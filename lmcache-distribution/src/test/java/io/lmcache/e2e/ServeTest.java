@@ -85,7 +85,6 @@ class ServeTest {
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=deny",
                 "--illegal-native-access=deny",
-                "-Dguice_bytecode_gen_option=DISABLED",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                 "-classpath",
                 System.getProperty("java.class.path"),

@@ -1,6 +1,6 @@
 package io.lmcache.server;
 
-import io.lmcache.core.storage.PinnedPrefix;
+import io.lmcache.api.engine.PinnedPrefix;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Iterator;

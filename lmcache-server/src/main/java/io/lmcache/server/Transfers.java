@@ -2,11 +2,11 @@ package io.lmcache.server;
 
 import com.google.protobuf.ByteString;
 import io.grpc.Context;
+import io.lmcache.api.engine.RetrieveResult;
+import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.storage.RetrieveResult;
-import io.lmcache.core.storage.StoreResult;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.RetrieveRequest;
 import io.lmcache.server.protocol.RetrieveResponse;

@@ -4,6 +4,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
@@ -43,8 +44,8 @@ public final class ChunkDirectory implements AutoCloseable {
     private final List<ChunkRoot> roots;
     private final ChunkIndex index = new ChunkIndex();
     private final Pins pins = new Pins(this::roomMayBeThere);
-    private final LogLimiter quarantineLog;
-    private final LogLimiter otherLog;
+    private final RateLimitedLog quarantineLog = new RateLimitedLog(LOG::warn);
+    private final RateLimitedLog otherLog = new RateLimitedLog(LOG::warn);
     private final AtomicBoolean inexpressibleExplained = new AtomicBoolean();
     private final ChunkRemoval removal = new ChunkRemoval(pins, index);
     private final Janitor janitor;
@@ -56,8 +57,6 @@ public final class ChunkDirectory implements AutoCloseable {
         this.counters = counters;
         this.clock = clock;
         this.roots = roots;
-        this.quarantineLog = new LogLimiter(clock);
-        this.otherLog = new LogLimiter(clock);
         this.janitor = new Janitor(roots, settings.timeToLive(), removal, counters, clock);
     }
 
@@ -218,9 +217,7 @@ public final class ChunkDirectory implements AutoCloseable {
      */
     public void noteOther(Path file, String reason) {
         counters.increment(Event.OTHER);
-        if (otherLog.permits()) {
-            LOG.warn("Chunk file {} {}; it stays, and the chunk is computed again", file, reason);
-        }
+        otherLog.warn("Chunk file " + file + " " + reason + "; it stays, and the chunk is computed again");
     }
 
     /**
@@ -274,20 +271,15 @@ public final class ChunkDirectory implements AutoCloseable {
 
     private void noteMisread(Path file, String reason) {
         counters.increment(Event.MISREAD);
-        if (quarantineLog.permits()) {
-            LOG.warn(
-                    "Chunk file {} {}, but passes at a second look: a writer has replaced it, or it was read wrongly; if"
-                            + " this goes on, check the drive and the memory",
-                    file,
-                    reason);
-        }
+        quarantineLog.warn(
+                "Chunk file " + file + " " + reason + ", but passes at a second look: a writer has replaced it,"
+                        + " or it was read wrongly; if this goes on, check the drive and the memory");
     }
 
     private void takeAway(ChunkRoot root, Path file, Object identity, String reason) throws IOException {
         counters.increment(Event.CORRUPT);
-        if (quarantineLog.permits()) {
-            LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
-        }
+        quarantineLog.warn(
+                "Chunk file " + file + " " + reason + "; it goes to quarantine, and the chunk is computed again");
         root.quarantine(file, identity, clock.millis());
     }
 

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -36,7 +37,7 @@ final class Janitor implements AutoCloseable {
     private final List<RootSweep> sweeps;
     private final Duration minInterval;
     private final Counters counters;
-    private final LogLimiter log;
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final ScheduledThreadPoolExecutor thread;
     private final Object lock = new Object();
     // Written under lock.
@@ -54,7 +55,6 @@ final class Janitor implements AutoCloseable {
                 .toList();
         this.minInterval = minInterval(timeToLive);
         this.counters = counters;
-        this.log = new LogLimiter(clock);
         this.stuckUntilNanos = System.nanoTime();
         this.thread = new ScheduledThreadPoolExecutor(
                 1, Thread.ofPlatform().daemon().name("lmcache-janitor").factory());
@@ -165,12 +165,10 @@ final class Janitor implements AutoCloseable {
             return sweep(sweep, isForAll);
         } catch (IOException | RuntimeException e) {
             counters.increment(Event.IO_ERRORS);
-            if (log.permits()) {
-                LOG.warn(
-                        "Chunk directory {} could not be swept; its limits may not hold until that works again",
-                        sweep.root(),
-                        e);
-            }
+            log.warn(
+                    "Chunk directory " + sweep.root()
+                            + " could not be swept; its limits may not hold until that works again",
+                    e);
             return false;
         }
     }

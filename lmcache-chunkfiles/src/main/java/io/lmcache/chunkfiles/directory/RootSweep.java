@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
@@ -47,7 +48,7 @@ final class RootSweep {
     private final ChunkRemoval removal;
     private final Counters counters;
     private final Clock clock;
-    private final LogLimiter log;
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final BooleanSupplier stopped;
     private final EvictionQueue queue = new EvictionQueue();
     // Dead writers whose files are gone, but not their lock files: nobody looks for those files again.
@@ -67,7 +68,6 @@ final class RootSweep {
         this.removal = removal;
         this.counters = counters;
         this.clock = clock;
-        this.log = new LogLimiter(clock);
         this.stopped = stopped;
     }
 
@@ -209,13 +209,10 @@ final class RootSweep {
             }
             isComplete = false;
             counters.increment(Event.IO_ERRORS);
-            if (log.permits()) {
-                LOG.warn(
-                        "Chunk directory {}: '{}' cannot be seen; what lies there counts as it did before",
-                        root,
-                        path,
-                        cause);
-            }
+            log.warn(
+                    "Chunk directory " + root + ": '" + path
+                            + "' cannot be seen; what lies there counts as it did before",
+                    cause);
         }
     }
 

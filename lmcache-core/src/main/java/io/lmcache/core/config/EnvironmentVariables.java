@@ -30,12 +30,6 @@ final class EnvironmentVariables {
     private static final Set<String> LEGACY_ENGINE_WORDS = Set.of("false", "0", "no", "n", "off");
     private static final Set<String> LMCACHE_TRUE_WORDS = Set.of("true", "1");
 
-    /** Numbers stay as exact as they were written; a key given twice is an error, not a matter of luck. */
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS, DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
-            .build();
-
     private final Map<String, String> environment;
     private final OptionTable options;
     private final Findings findings;
@@ -118,7 +112,7 @@ final class EnvironmentVariables {
     /** The variable's JSON as the map that it would be in a file. */
     private Map<?, ?> extraConfig(String json) {
         try {
-            if (JSON.readValue(json, Object.class) instanceof Map<?, ?> extra) {
+            if (Json.MAPPER.readValue(json, Object.class) instanceof Map<?, ?> extra) {
                 return Map.of(Given.EXTRA_CONFIG, extra);
             }
             findings.problem(notAnObject(": it is another kind of value"));
@@ -131,5 +125,16 @@ final class EnvironmentVariables {
 
     private static String notAnObject(String detail) {
         return EXTRA_CONFIG + " (environment) is not a JSON object such as {\"use_direct_io\": true}" + detail;
+    }
+
+    /** Apart, so that only a process with such a variable pays for loading Jackson at its start. */
+    private static final class Json {
+        /** Numbers stay as exact as they were written; a key given twice is an error, not a matter of luck. */
+        static final JsonMapper MAPPER = JsonMapper.builder()
+                .enable(
+                        DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS,
+                        DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+                .build();
     }
 }

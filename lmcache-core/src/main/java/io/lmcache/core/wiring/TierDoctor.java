@@ -64,7 +64,7 @@ public final class TierDoctor {
     }
 
     private Finding noFileTier(List<BackendDiagnosis> backends) {
-        backends.add(new BackendDiagnosis("gds", false, findings("gds", ofTier("gds"))));
+        backends.add(new BackendDiagnosis("gds", false, gdsFindings()));
         return Finding.note(
                 GDS_PATH,
                 "not set: there is no file tier, and no directory to test",
@@ -73,7 +73,7 @@ public final class TierDoctor {
 
     /** Both backends are asked also where the first works: what one tells of the directory holds for the other. */
     private Finding fileTier(List<BackendDiagnosis> backends) {
-        List<Finding> gds = findings("gds", ofTier("gds"));
+        List<Finding> gds = gdsFindings();
         List<Finding> posix = findings("posix", ofTier("posix"));
         boolean startsGds =
                 first(gds, finding -> finding.status() == Status.PROBLEM).isEmpty();
@@ -113,6 +113,13 @@ public final class TierDoctor {
 
     private static Optional<Finding> first(List<Finding> findings, Predicate<Finding> kind) {
         return findings.stream().filter(kind).findFirst();
+    }
+
+    /** Of a backend that embedders may leave out. */
+    private List<Finding> gdsFindings() {
+        return registry.has("gds")
+                ? findings("gds", ofTier("gds"))
+                : List.of(Finding.problem("backend", "not on the class path", "add lmcache-backend-gds"));
     }
 
     private Map<String, String> ofTier(String name) {

@@ -22,6 +22,9 @@ import org.slf4j.LoggerFactory;
 final class TierStarter {
     private static final Logger LOG = LoggerFactory.getLogger(TierStarter.class);
 
+    private static final String NO_GDS = "there is no backend 'gds' on the class path; add lmcache-backend-gds to move"
+            + " chunks between GPU memory and files";
+
     private final LmcacheConfig config;
     private final BackendRegistry registry;
     private final BackendContext context;
@@ -57,12 +60,17 @@ final class TierStarter {
         try {
             return create("gds", ofTier("gds"), above);
         } catch (LmcacheException e) {
-            if (e.code() != ErrorCode.START_FAILED || config.value(SharedOptions.USE_CUFILE) == CufileUse.TRUE) {
+            if (!canDoWithoutGpu(e.code())) {
                 throw e;
             }
-            LOG.info("gds_path is served by tier 'posix': {}", e.getMessage());
+            LOG.info("gds_path is served by tier 'posix': {}", registry.has("gds") ? e.getMessage() : NO_GDS);
             return create("posix", ofTier("posix"), above);
         }
+    }
+
+    private boolean canDoWithoutGpu(ErrorCode failure) {
+        boolean isMissing = failure == ErrorCode.START_FAILED || !registry.has("gds");
+        return isMissing && config.value(SharedOptions.USE_CUFILE) != CufileUse.TRUE;
     }
 
     private Map<String, String> ofTier(String name) {
@@ -70,6 +78,6 @@ final class TierStarter {
     }
 
     private StorageBackend create(String name, Map<String, String> own, List<StorageBackend> above) {
-        return registry.create(name, BackendSettings.of(name, own), HostMemory.below(above, context));
+        return registry.create(name, name, BackendSettings.of(name, own), HostMemory.below(above, context));
     }
 }

@@ -1,30 +1,30 @@
-package io.lmcache.core.storage;
+package io.lmcache.api.spi;
 
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Writes at most one warning every ten seconds, so that a broken disk does not fill the log; says what it left out.
- * Thread-safe.
+ * Writes at most one warning every ten seconds, so that a broken disk does not fill the log; says how many it left out.
+ *
+ * <p>Thread-safe, as its log has to be.
  */
 public final class RateLimitedLog {
     private static final long INTERVAL = Duration.ofSeconds(10).toNanos();
 
-    private final Logger log;
+    private final BiConsumer<String, @Nullable Throwable> log;
     private final AtomicLong last = new AtomicLong(System.nanoTime() - INTERVAL);
     private final LongAdder suppressed = new LongAdder();
 
-    RateLimitedLog(Logger log) {
+    /**
+     * A log of which nothing is written so far.
+     *
+     * @param log where warnings go, with their cause if they have one, such as {@code LOG::warn} of SLF4J
+     */
+    public RateLimitedLog(BiConsumer<String, @Nullable Throwable> log) {
         this.log = log;
-    }
-
-    /** Warnings of this class. */
-    public static RateLimitedLog of(Class<?> owner) {
-        return new RateLimitedLog(LoggerFactory.getLogger(owner));
     }
 
     /** Writes the warning, or counts it. */
@@ -41,6 +41,6 @@ public final class RateLimitedLog {
             return;
         }
         long left = suppressed.sumThenReset();
-        log.warn(message + (left == 0 ? "" : " (and " + left + " more such warnings since the last one)"), cause);
+        log.accept(message + (left == 0 ? "" : " (and " + left + " more such warnings since the last one)"), cause);
     }
 }

@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.api.engine;
 
 import java.util.Collections;
 import java.util.SortedMap;

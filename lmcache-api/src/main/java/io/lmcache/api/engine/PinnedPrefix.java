@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.api.engine;
 
 import io.lmcache.api.spi.ChunkPin;
 import java.util.List;
@@ -12,7 +12,8 @@ public final class PinnedPrefix implements AutoCloseable {
     private final int tokens;
     private final List<ChunkPin> pins;
 
-    PinnedPrefix(int tokens, List<ChunkPin> pins) {
+    /** A prefix of so many tokens that these pins keep; they belong to it from here on. */
+    public PinnedPrefix(int tokens, List<ChunkPin> pins) {
         this.tokens = tokens;
         this.pins = List.copyOf(pins);
     }
@@ -26,5 +27,10 @@ public final class PinnedPrefix implements AutoCloseable {
     @Override
     public void close() {
         pins.forEach(ChunkPin::close);
+    }
+
+    @Override
+    public String toString() {
+        return "PinnedPrefix[tokens=" + tokens + "]";
     }
 }

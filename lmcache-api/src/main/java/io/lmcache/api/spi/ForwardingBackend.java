@@ -1,26 +1,23 @@
-package io.lmcache.core.storage;
+package io.lmcache.api.spi;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.MemoryDomain;
-import io.lmcache.api.spi.BackendCapability;
-import io.lmcache.api.spi.BackendStats;
-import io.lmcache.api.spi.ChunkMeta;
-import io.lmcache.api.spi.ChunkPin;
-import io.lmcache.api.spi.PutOutcome;
-import io.lmcache.api.spi.StorageBackend;
-import io.lmcache.api.spi.StoredChunk;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** A backend around a backend: what decorators have in common. */
-abstract class ForwardingBackend implements StorageBackend {
+/**
+ * A backend around a backend: what decorators have in common. Passes every call on; as thread-safe as the backend inside,
+ * which it owns.
+ */
+public abstract class ForwardingBackend implements StorageBackend {
     private final StorageBackend delegate;
 
-    ForwardingBackend(StorageBackend delegate) {
+    /** A backend around that one, which belongs to it from here on. */
+    protected ForwardingBackend(StorageBackend delegate) {
         this.delegate = delegate;
     }
 

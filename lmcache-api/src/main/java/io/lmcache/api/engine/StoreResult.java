@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.api.engine;
 
 import java.util.SortedMap;
 import java.util.concurrent.CompletableFuture;
