@@ -61,7 +61,8 @@ final class ReplayCommand implements Callable<Integer> {
             names = "--model",
             paramLabel = "MODEL",
             defaultValue = "llama-3.1-8b",
-            description = "Whose KV it is: llama-3.1-8b, llama-3.1-70b or qwen-2.5-0.5b; ${DEFAULT-VALUE} unless given.")
+            description =
+                    "Whose KV it is: llama-3.1-8b, llama-3.1-70b or qwen-2.5-0.5b; ${DEFAULT-VALUE} unless given.")
     private String modelName = "";
 
     @Option(

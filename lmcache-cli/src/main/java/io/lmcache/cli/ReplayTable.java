@@ -39,8 +39,9 @@ record ReplayTable(Trace trace, String model, long blockBytes, List<Row> rows) {
                 "rate");
         rows.forEach(row -> print(row, out));
         out.println();
-        out.println("Hits are shares of the blocks, as prefixes. Saved are seconds of prefill; the rate is of the simulation,"
-                + " in million blocks a second.");
+        out.println(
+                "Hits are shares of the blocks, as prefixes. Saved are seconds of prefill; the rate is of the simulation,"
+                        + " in million blocks a second.");
     }
 
     private void print(Row row, PrintWriter out) {

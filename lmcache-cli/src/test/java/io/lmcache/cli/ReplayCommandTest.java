@@ -16,7 +16,8 @@ class ReplayCommandTest {
 
     @Test
     void everySizeAndPolicyHasARowAndSoHasTheCacheWithoutALimit() {
-        Invocation replay = Invocation.of("replay", MOONCAKE, "--host", "1 GiB,64GiB", "--policy", "lru,S3-FIFO,optimum");
+        Invocation replay =
+                Invocation.of("replay", MOONCAKE, "--host", "1 GiB,64GiB", "--policy", "lru,S3-FIFO,optimum");
         assertThat(replay.status()).isZero();
         assertThat(replay.out())
                 .contains("40 requests", "blocks of 512 tokens", "llama-3.1-8b, 67108864 bytes a block")
@@ -28,14 +29,26 @@ class ReplayCommandTest {
     @Test
     void jsonHasTheNumbers() throws Exception {
         Invocation replay = Invocation.of(
-                "replay", WEKA, WEKA, "--host", "1GiB", "--policy", "lru", "--file", "2GiB", "--model", "qwen-2.5-0.5b", "--json");
+                "replay",
+                WEKA,
+                WEKA,
+                "--host",
+                "1GiB",
+                "--policy",
+                "lru",
+                "--file",
+                "2GiB",
+                "--model",
+                "qwen-2.5-0.5b",
+                "--json");
         JsonNode json = new ObjectMapper().readTree(replay.out());
         assertThat(json.path("requests").asInt()).isEqualTo(8);
         assertThat(json.path("blockBytes").asLong()).isEqualTo(64 * 12_288);
         assertThat(json.path("rows")).hasSize(2);
         JsonNode lru = json.path("rows").path(0);
         assertThat(lru.path("hostHits").asLong())
-                .isEqualTo(json.path("blocks").asLong() - json.path("distinctBlocks").asLong());
+                .isEqualTo(json.path("blocks").asLong()
+                        - json.path("distinctBlocks").asLong());
         assertThat(lru.path("prefillSecondsSaved").asDouble()).isPositive();
     }
 

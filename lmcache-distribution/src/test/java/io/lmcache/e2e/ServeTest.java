@@ -34,7 +34,14 @@ class ServeTest {
         Path token = Files.createTempFile(directory, "token", "");
         Files.writeString(token, "0123456789abcdef");
         List<String> command = serve(
-                "--socket", socket.toString(), "--config", config.toString(), "--tcp", "0", "--token-file", token.toString());
+                "--socket",
+                socket.toString(),
+                "--config",
+                config.toString(),
+                "--tcp",
+                "0",
+                "--token-file",
+                token.toString());
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(err.toFile());
         builder.environment().keySet().removeIf(name -> name.startsWith("LMCACHE_"));
         Process process = builder.start();

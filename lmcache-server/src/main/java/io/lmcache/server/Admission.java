@@ -1,6 +1,6 @@
 package io.lmcache.server;
 
-import io.lmcache.core.storage.RateLimitedLog;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
@@ -10,6 +10,7 @@ import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.concurrent.atomic.AtomicInteger;
 import jdk.net.ExtendedSocketOptions;
+import org.slf4j.LoggerFactory;
 
 /**
  * Which connections a server takes: those of its own user, by the kernel's account where there is one, and only so many.
@@ -20,7 +21,7 @@ final class Admission extends ChannelInboundHandlerAdapter {
     /** One for each rank and scheduler of many engines. */
     static final int MAX_CONNECTIONS = 1024;
 
-    private final RateLimitedLog refusals = RateLimitedLog.of(Admission.class);
+    private final RateLimitedLog refusals = new RateLimitedLog(LoggerFactory.getLogger(Admission.class)::warn);
     private final UserPrincipal user;
     private final AtomicInteger connections = new AtomicInteger();
 

@@ -4,13 +4,13 @@ import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.server.ServerOptions.Tcp;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.lmcache.core.storage.RateLimitedLog;
-import io.lmcache.server.ServerOptions.Tcp;
-import io.netty.channel.ServerChannel;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
@@ -67,7 +67,7 @@ public final class CacheServer implements AutoCloseable {
     private final ExecutorService callThreads = callThreads();
     private final ScheduledExecutorService sweeper =
             Executors.newSingleThreadScheduledExecutor(daemons("lmcache-server-sweep"));
-    private final RateLimitedLog troubles = RateLimitedLog.of(CacheServer.class);
+    private final RateLimitedLog troubles = new RateLimitedLog(LoggerFactory.getLogger(CacheServer.class)::warn);
     private final List<Server> servers = new CopyOnWriteArrayList<>();
     private final Admission admission;
     private @Nullable Server tcpServer;

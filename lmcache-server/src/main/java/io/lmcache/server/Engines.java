@@ -33,7 +33,9 @@ final class Engines {
         }
         int worldSize = ranks.getFirst().worldSize();
         if (ranks.stream().anyMatch(rank -> rank.worldSize() != worldSize)) {
-            throw Refusal.badArgument("The ranks of engine '%s' do not agree on their number; give each engine an id of its own", engineId);
+            throw Refusal.badArgument(
+                    "The ranks of engine '%s' do not agree on their number; give each engine an id of its own",
+                    engineId);
         }
         Set<Integer> present = new TreeSet<>();
         ranks.forEach(rank -> present.add(rank.rank()));

@@ -188,7 +188,8 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                 shortest = Math.min(shortest, prefix.tokens());
             }
             if (!session.pins().put(pinId, pinned, System.nanoTime())) {
-                throw new Refusal(Reason.BUSY, "This session has " + Pins.MAX + " pins; release some, or look up without");
+                throw new Refusal(
+                        Reason.BUSY, "This session has " + Pins.MAX + " pins; release some, or look up without");
             }
             return shortest;
         } catch (RuntimeException e) {

@@ -44,7 +44,8 @@ final class TokenCheck implements ServerInterceptor {
                     && attributes.get("mode") instanceof Integer mode
                     && (mode & 077) == 0;
             if (!Boolean.TRUE.equals(attributes.get("isRegularFile")) || !isPrivate) {
-                throw failed(file, "it has to be a plain file of the server's user that nobody else may read (mode 600)");
+                throw failed(
+                        file, "it has to be a plain file of the server's user that nobody else may read (mode 600)");
             }
             if (attributes.get("size") instanceof Long size && size > MAX_BYTES) {
                 throw failed(file, "it has " + size + " bytes, a token has " + MAX_BYTES + " at most");

@@ -3,13 +3,13 @@ package io.lmcache.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.grpc.StatusRuntimeException;
+import io.lmcache.api.LmcacheException;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.server.Shape.Sizes;
-import io.grpc.StatusRuntimeException;
-import io.lmcache.api.LmcacheException;
 import io.lmcache.server.ServerOptions.Tcp;
+import io.lmcache.server.Shape.Sizes;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -36,7 +36,8 @@ class TcpTest {
         Path socket = directory.resolve("run").resolve("s.sock");
         ServerOptions options = new ServerOptions(
                 socket,
-                Optional.of(new Tcp(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), tokenFile("rw-------", TOKEN))),
+                Optional.of(new Tcp(
+                        new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), tokenFile("rw-------", TOKEN))),
                 Duration.ofSeconds(5),
                 "test");
         int[] prompt = IntStream.range(0, 256).toArray();

@@ -489,7 +489,8 @@ class JanitorTest {
             Files.setLastModifiedTime(other.file(TestChunks.key(0)), old);
             fixture.directory.find(fixture.at(TestChunks.key(0)));
             fixture.directory.noteHit(fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)));
-            fixture.directory.quarantine(fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)), "is judged wrongly");
+            fixture.directory.quarantine(
+                    fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)), "is judged wrongly");
             assertThat(Files.getLastModifiedTime(other.file(TestChunks.key(0)))).isEqualTo(old);
             assertThat(fixture.directory.remove(fixture.at(TestChunks.key(0)))).isFalse();
             assertThat(other.exists(0)).isTrue();

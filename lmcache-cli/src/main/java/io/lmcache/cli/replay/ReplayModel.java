@@ -45,6 +45,8 @@ public enum ReplayModel {
     /** As people write it: {@code llama-3.1-8b}. */
     @Override
     public String toString() {
-        return name().toLowerCase(Locale.ROOT).replaceFirst("_(\\d)_(\\d)_", "-$1.$2-").replace("0_5b", "0.5b");
+        return name().toLowerCase(Locale.ROOT)
+                .replaceFirst("_(\\d)_(\\d)_", "-$1.$2-")
+                .replace("0_5b", "0.5b");
     }
 }

@@ -122,7 +122,7 @@ class SimulationTest {
         }
         for (int victim = 1; victim <= held; victim <<= 1) {
             if ((held & victim) != 0) {
-                most = Math.max(most, best(blocks, at + 1, held & ~victim | bit, capacity));
+                most = Math.max(most, best(blocks, at + 1, (held & ~victim) | bit, capacity));
             }
         }
         return most;

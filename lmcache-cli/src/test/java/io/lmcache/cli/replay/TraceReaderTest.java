@@ -51,8 +51,10 @@ class TraceReaderTest {
 
     @Test
     void requestsOfSeveralFilesAreInTheOrderOfTimeAndShareNoBlocks() throws Exception {
-        Path first = mooncake("a", "{\"timestamp\":0,\"input_length\":1,\"hash_ids\":[7]}"
-                + "{\"timestamp\":2000,\"input_length\":3,\"hash_ids\":[7]}");
+        Path first = mooncake(
+                "a",
+                "{\"timestamp\":0,\"input_length\":1,\"hash_ids\":[7]}"
+                        + "{\"timestamp\":2000,\"input_length\":3,\"hash_ids\":[7]}");
         Path second = mooncake("b", "{\"timestamp\":1000,\"input_length\":2,\"hash_ids\":[7]}");
         Trace trace = TraceReader.read(List.of(first, second));
         assertThat(IntStream.range(0, 3).map(trace::inputTokens)).containsExactly(1, 2, 3);

@@ -137,10 +137,7 @@ public final class ConfigOptions {
 
     /** The name of this cache. */
     public static final Option<String> LMCACHE_INSTANCE_ID = Option.of(
-            "lmcache_instance_id",
-            "lmcache_default_instance",
-            OptionType.TEXT,
-            "The name of this cache in logs.");
+            "lmcache_instance_id", "lmcache_default_instance", OptionType.TEXT, "The name of this cache in logs.");
 
     private static final List<Option<?>> ALL = List.of(
             CHUNK_SIZE,
