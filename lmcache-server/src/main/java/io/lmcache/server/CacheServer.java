@@ -52,7 +52,7 @@ public final class CacheServer implements AutoCloseable {
     private final ServerOptions options;
     private final SocketFile socketFile;
     private final Sessions sessions = new Sessions();
-    private final Gpus gpus = new Gpus();
+    private final Gpus gpus;
     private final CallsInFlight calls = new CallsInFlight();
     private final KvCacheCalls service;
     private final EventLoopGroup eventLoops =
@@ -66,6 +66,7 @@ public final class CacheServer implements AutoCloseable {
         this.stack = stack;
         this.options = options;
         this.socketFile = socketFile;
+        this.gpus = new Gpus(stack.hostMemory());
         this.service = new KvCacheCalls(stack, options.version(), sessions, gpus, calls);
     }
 

@@ -5,6 +5,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.engine.KvSink;
 import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.engine.TokenRange;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.storage.PinnedPrefix;
@@ -12,6 +13,7 @@ import io.lmcache.core.storage.RetrieveResult;
 import io.lmcache.core.storage.StoreResult;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.nio.IntBuffer;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -106,6 +108,15 @@ public final class KvCache {
     /** {@link #store(IntBuffer, KvSource)} of all tokens of the array. */
     public StoreResult store(int[] tokens, KvSource source) {
         return store(IntBuffer.wrap(tokens), source);
+    }
+
+    /**
+     * The parts of the prompt that {@link #store} would read from its source now, in order. A hint, since others may store
+     * or evict chunks: for an engine that wants to give its memory away before the store.
+     */
+    public List<TokenRange> missing(IntBuffer tokens) {
+        PromptChunks chunks = chunks(tokens);
+        return storage.missing(chunks).stream().map(chunks::range).toList();
     }
 
     /**

@@ -9,6 +9,7 @@ import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.CudaEvent;
 import io.lmcache.cuda.CudaException;
 import io.lmcache.cuda.HostPageLocks;
+import io.lmcache.cuda.IpcEvent;
 import io.lmcache.cuda.Pointers;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -127,6 +128,11 @@ final class CudaKernelStream implements KernelStream.Owned {
     @Override
     public void waitFor(Mark mark) throws CudaException {
         device.<CudaException>withContext(() -> event(mark).holdBack(stream));
+    }
+
+    @Override
+    public void waitFor(IpcEvent event) throws CudaException {
+        event.holdBack(stream);
     }
 
     private static CudaEvent event(Mark mark) {
