@@ -194,6 +194,11 @@ class Engine:
         self.waiting: list[Request] = []
         self._preempted: set[str] = set()
         self._aborted: dict[str, Request] = {}
+        # Blocks of requests that are over, until all ranks have sent them; ranks that have.
+        self._kept: dict[str, Request] = {}
+        self._sent_by: dict[str, int] = {}
+        # Blocks that have a new user, whose content is worth nothing from the next step on.
+        self._taken: list[int] = []
         # Ranks that are done with a load, and blocks that some rank did not get.
         self._loaded_by: dict[str, int] = {}
         self._invalid: set[int] = set()
@@ -243,7 +248,7 @@ class Engine:
     def run(self, *requests: Request, seconds: float = 60) -> None:
         """Adds requests, and steps until nothing is left to do."""
         self.add(*requests)
-        self.step_until(lambda: not (self.waiting or self.running or self._aborted), seconds)
+        self.step_until(lambda: not (self.waiting or self.running or self._aborted or self._kept), seconds)
 
     def step_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -254,11 +259,11 @@ class Engine:
     def abort(self, request: Request) -> None:
         """The client went away. Blocks that a load still writes to are kept until it is over."""
         (self.running if request in self.running else self.waiting).remove(request)
-        self.scheduler.request_finished(request, list(request.blocks))
+        delayed, _ = self.scheduler.request_finished(request, list(request.blocks))
         if request.state == "loading":
             self._aborted[request.request_id] = request
         else:
-            self._free(request)
+            self._end(request, delayed)
 
     def preempt(self, request: Request) -> None:
         """Takes the blocks of a running request away; it starts again later."""
@@ -277,6 +282,8 @@ class Engine:
 
     def step(self) -> None:
         output = self._schedule()
+        output.preempted_req_ids, self._preempted = self._preempted, set()
+        output.taken_blocks, self._taken = self._taken, []
         output.kv_connector_metadata = self.scheduler.build_connector_meta(output)
         message = pickle.dumps(output.kv_connector_metadata)
         results = [self._execute(rank, pickle.loads(message), output) for rank in range(self._ranks)]
@@ -394,8 +401,7 @@ class Engine:
         missing = -(-tokens // self.shape.block_size) - len(request.blocks)
         new = self.pool.take(max(0, missing))
         if new is not None:
-            for cache in self.caches:
-                self.model.forget(cache, new)
+            self._taken += new
             request.blocks += new
         return new
 
@@ -408,7 +414,10 @@ class Engine:
     def _execute(self, rank: int, metadata: Any, output: Any) -> Any:
         worker, cache = self.workers[rank], self.caches[rank]
         with cache.active():
+            if output.preempted_req_ids:
+                worker.handle_preemptions(metadata)
             worker.bind_connector_metadata(metadata)
+            self.model.forget(cache, output.taken_blocks)
             # All requests read what others computed earlier before any writes, as in a real forward pass.
             for request, computed, _ in output.requests:
                 self.model.check(cache, request, computed, rank)
@@ -417,20 +426,26 @@ class Engine:
             for name, tensor in cache.tensors.items():
                 worker.wait_for_layer_load(name)
                 worker.save_kv_layer(name, tensor, None)
-            worker.start_load_kv(None)
             began = time.monotonic()
+            worker.start_load_kv(None)
             worker.wait_for_save()
             self.save_seconds += time.monotonic() - began
-        _, received = worker.get_finished(set())
+        sent, received = worker.get_finished(set())
         invalid = worker.get_block_ids_with_load_errors()
         self._count(worker.get_kv_connector_stats())
         worker.clear_connector_metadata()
-        return SimpleNamespace(finished_recving=received or set(), invalid_block_ids=invalid)
+        return SimpleNamespace(finished_sending=sent or set(), finished_recving=received or set(), invalid_block_ids=invalid)
 
     # What came of it.
 
     def _update(self, output: Any, results: list[Any]) -> None:
         for result in results:
+            for request_id in result.finished_sending:
+                assert request_id in self._kept, "vLLM would fail"
+                self._sent_by[request_id] = self._sent_by.get(request_id, 0) + 1
+                if self._sent_by[request_id] == self._ranks:
+                    del self._sent_by[request_id]
+                    self._free(self._kept.pop(request_id))
             for request_id in result.finished_recving:
                 self._loaded_by[request_id] = self._loaded_by.get(request_id, 0) + 1
         received = {request_id for request_id, ranks in self._loaded_by.items() if ranks == self._ranks}
@@ -475,8 +490,13 @@ class Engine:
         self.running.remove(request)
         request.state = "finished"
         delayed, _ = self.scheduler.request_finished(request, list(request.blocks))
-        assert not delayed
-        self._free(request)
+        self._end(request, delayed)
+
+    def _end(self, request: Request, delayed: bool) -> None:
+        if delayed:
+            self._kept[request.request_id] = request
+        else:
+            self._free(request)
 
     def _count(self, stats: Any) -> None:
         for name, amount in (stats.data if stats is not None else {}).items():

@@ -54,7 +54,7 @@ class FakeServer:
                 for name, request, answer in (
                     ("RegisterKvCache", pb.RegisterKvCacheRequest, self._register),
                     ("UnregisterKvCache", pb.UnregisterKvCacheRequest, lambda _: pb.UnregisterKvCacheResponse()),
-                    ("Lookup", pb.LookupRequest, self._lookup),
+                    ("LookupAll", pb.LookupAllRequest, self._lookup_all),
                     ("ReleasePins", pb.ReleasePinsRequest, self._release),
                     ("Retrieve", pb.RetrieveRequest, self._retrieve),
                     ("Store", pb.StoreRequest, self._store),
@@ -107,6 +107,9 @@ class FakeServer:
             memory = np.memmap(f"/dev/shm/{request.regions[0].shared_memory.name}", dtype=np.uint8)
             self._caches[number] = (request, memory)
         return pb.RegisterKvCacheResponse(kv_cache_id=number)
+
+    def _lookup_all(self, request: pb.LookupAllRequest) -> pb.LookupAllResponse:
+        return pb.LookupAllResponse(answers=[self._lookup(lookup) for lookup in request.lookups])
 
     def _lookup(self, request: pb.LookupRequest) -> pb.LookupResponse:
         with self._lock:

@@ -52,7 +52,7 @@ def test_without_a_server(socket: Path, seeded: random.Random, caplog: pytest.Lo
 
 
 def test_slow_lookup_holds_nobody(server: FakeServer, socket: Path, seeded: random.Random) -> None:
-    server.faults.delays["Lookup"] = 0.5
+    server.faults.delays["LookupAll"] = 0.5
     with Engine(SHAPE, options(socket, lookup_seconds=5)) as engine:
         engine.wait_connected()
         engine.run(Request(text := prompt(seeded)))
@@ -73,7 +73,7 @@ def test_unanswered_lookup_is_a_miss(
         engine.wait_connected()
         engine.run(Request(text := prompt(seeded)))
         engine.forget_prefixes()
-        server.faults.delays["Lookup"] = 3600
+        server.faults.delays["LookupAll"] = 3600
         began = time.monotonic()
         engine.run(first := Request(text), second := Request(text), seconds=10)
         # The server is left alone after the first.

@@ -37,6 +37,7 @@ class Client:
         self.register = self._call("RegisterKvCache", pb.RegisterKvCacheRequest, pb.RegisterKvCacheResponse)
         self.unregister = self._call("UnregisterKvCache", pb.UnregisterKvCacheRequest, pb.UnregisterKvCacheResponse)
         self.lookup = self._call("Lookup", pb.LookupRequest, pb.LookupResponse)
+        self.lookup_all = self._call("LookupAll", pb.LookupAllRequest, pb.LookupAllResponse)
         self.release_pins = self._call("ReleasePins", pb.ReleasePinsRequest, pb.ReleasePinsResponse)
         self.retrieve = self._call("Retrieve", pb.RetrieveRequest, pb.RetrieveResponse)
         self.store = self._call("Store", pb.StoreRequest, pb.StoreResponse)

@@ -101,7 +101,7 @@ class Draining(_message.Message):
     def __init__(self) -> None: ...
 
 class RegisterKvCacheRequest(_message.Message):
-    __slots__ = ("session_id", "engine_id", "model", "world_size", "rank", "replicated", "tags", "dtype", "kv_heads", "head_size", "latent", "blocks", "block_size", "regions", "layers")
+    __slots__ = ("session_id", "engine_id", "model", "world_size", "rank", "replicated", "tags", "dtype", "kv_heads", "head_size", "latent", "blocks", "block_size", "regions", "layers", "events")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,7 @@ class RegisterKvCacheRequest(_message.Message):
     BLOCK_SIZE_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     session_id: bytes
     engine_id: str
     model: str
@@ -139,7 +140,8 @@ class RegisterKvCacheRequest(_message.Message):
     block_size: int
     regions: _containers.RepeatedCompositeFieldContainer[Region]
     layers: _containers.RepeatedCompositeFieldContainer[Layer]
-    def __init__(self, session_id: _Optional[bytes] = ..., engine_id: _Optional[str] = ..., model: _Optional[str] = ..., world_size: _Optional[int] = ..., rank: _Optional[int] = ..., replicated: bool = ..., tags: _Optional[_Mapping[str, str]] = ..., dtype: _Optional[_Union[Dtype, str]] = ..., kv_heads: _Optional[int] = ..., head_size: _Optional[int] = ..., latent: bool = ..., blocks: _Optional[int] = ..., block_size: _Optional[int] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ...) -> None: ...
+    events: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, session_id: _Optional[bytes] = ..., engine_id: _Optional[str] = ..., model: _Optional[str] = ..., world_size: _Optional[int] = ..., rank: _Optional[int] = ..., replicated: bool = ..., tags: _Optional[_Mapping[str, str]] = ..., dtype: _Optional[_Union[Dtype, str]] = ..., kv_heads: _Optional[int] = ..., head_size: _Optional[int] = ..., latent: bool = ..., blocks: _Optional[int] = ..., block_size: _Optional[int] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., events: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Region(_message.Message):
     __slots__ = ("shared_memory", "cuda_ipc")
@@ -232,6 +234,18 @@ class LookupResponse(_message.Message):
     tokens: int
     def __init__(self, tokens: _Optional[int] = ...) -> None: ...
 
+class LookupAllRequest(_message.Message):
+    __slots__ = ("lookups",)
+    LOOKUPS_FIELD_NUMBER: _ClassVar[int]
+    lookups: _containers.RepeatedCompositeFieldContainer[LookupRequest]
+    def __init__(self, lookups: _Optional[_Iterable[_Union[LookupRequest, _Mapping]]] = ...) -> None: ...
+
+class LookupAllResponse(_message.Message):
+    __slots__ = ("answers",)
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[LookupResponse]
+    def __init__(self, answers: _Optional[_Iterable[_Union[LookupResponse, _Mapping]]] = ...) -> None: ...
+
 class ReleasePinsRequest(_message.Message):
     __slots__ = ("session_id", "pin_ids")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -245,7 +259,7 @@ class ReleasePinsResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("session_id", "kv_cache_id", "tokens", "block_ids", "first_token", "end_token", "tags", "deadline")
+    __slots__ = ("session_id", "kv_cache_id", "tokens", "block_ids", "first_token", "end_token", "tags", "deadline", "event")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +275,7 @@ class RetrieveRequest(_message.Message):
     END_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
     session_id: bytes
     kv_cache_id: int
     tokens: bytes
@@ -269,7 +284,8 @@ class RetrieveRequest(_message.Message):
     end_token: int
     tags: _containers.ScalarMap[str, str]
     deadline: int
-    def __init__(self, session_id: _Optional[bytes] = ..., kv_cache_id: _Optional[int] = ..., tokens: _Optional[bytes] = ..., block_ids: _Optional[bytes] = ..., first_token: _Optional[int] = ..., end_token: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., deadline: _Optional[int] = ...) -> None: ...
+    event: int
+    def __init__(self, session_id: _Optional[bytes] = ..., kv_cache_id: _Optional[int] = ..., tokens: _Optional[bytes] = ..., block_ids: _Optional[bytes] = ..., first_token: _Optional[int] = ..., end_token: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., deadline: _Optional[int] = ..., event: _Optional[int] = ...) -> None: ...
 
 class RetrieveResponse(_message.Message):
     __slots__ = ("tokens", "failed_block_ids", "tokens_by_tier")
@@ -289,7 +305,7 @@ class RetrieveResponse(_message.Message):
     def __init__(self, tokens: _Optional[int] = ..., failed_block_ids: _Optional[bytes] = ..., tokens_by_tier: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StoreRequest(_message.Message):
-    __slots__ = ("session_id", "kv_cache_id", "tokens", "block_ids", "tags", "deadline")
+    __slots__ = ("session_id", "kv_cache_id", "tokens", "block_ids", "tags", "deadline", "event")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -303,13 +319,15 @@ class StoreRequest(_message.Message):
     BLOCK_IDS_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
     session_id: bytes
     kv_cache_id: int
     tokens: bytes
     block_ids: bytes
     tags: _containers.ScalarMap[str, str]
     deadline: int
-    def __init__(self, session_id: _Optional[bytes] = ..., kv_cache_id: _Optional[int] = ..., tokens: _Optional[bytes] = ..., block_ids: _Optional[bytes] = ..., tags: _Optional[_Mapping[str, str]] = ..., deadline: _Optional[int] = ...) -> None: ...
+    event: int
+    def __init__(self, session_id: _Optional[bytes] = ..., kv_cache_id: _Optional[int] = ..., tokens: _Optional[bytes] = ..., block_ids: _Optional[bytes] = ..., tags: _Optional[_Mapping[str, str]] = ..., deadline: _Optional[int] = ..., event: _Optional[int] = ...) -> None: ...
 
 class StoreResponse(_message.Message):
     __slots__ = ("stored_tokens", "present_tokens", "declined_tokens")

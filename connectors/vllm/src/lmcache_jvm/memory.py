@@ -70,3 +70,21 @@ def _cuda(function: str, *arguments: object) -> None:
             f"the GPU memory of the KV cache cannot be exported ({function}: CUDA error {status}); "
             "expandable segments (PYTORCH_CUDA_ALLOC_CONF) and sleep mode allocate memory that CUDA IPC does not know"
         )
+
+
+class Events:
+    """Events of the GPU that the cache server's streams wait for. Used in turn; for one thread."""
+
+    def __init__(self, count: int = 16) -> None:
+        import torch
+
+        self._events = [torch.cuda.Event(enable_timing=False, interprocess=True) for _ in range(count)]
+        self._last = 0
+        # What the server opens them by, in their order.
+        self.handles = [bytes(event.ipc_handle()) for event in self._events]
+
+    def record(self) -> int:
+        """Marks the end of what the current stream has been given so far; the number of the event, from 1."""
+        self._last = self._last % len(self._events) + 1
+        self._events[self._last - 1].record()
+        return self._last

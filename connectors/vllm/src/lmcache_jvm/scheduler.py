@@ -1,13 +1,15 @@
 """The side of the connector that lives beside vLLM's scheduler: decides when to ask the server for what.
 
-Loads are asynchronous: a request waits until all ranks have its tokens, while the engine goes on with others. Saves are
-not: the engine is held until the server has read the blocks, which may then be freed, reused or preempted at will.
+Loads are asynchronous: a request waits until all ranks have its tokens, while the engine goes on with others. So are
+saves: vLLM keeps the blocks of a request that is over until all ranks have saved them, and writes to those of a preempted
+one when they have.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +23,19 @@ from lmcache_jvm.settings import Settings
 from lmcache_jvm.steps import Load, Save, Step
 
 
+# More loads than that would wait for each other; the requests wait instead, and are computed if it takes long.
+_LOADS = 8
+# Lookups of one pass go in one call, unless their prompts are long: then several calls are answered side by side.
+_CALL_BYTES = 2 << 20
+
+
 @dataclass
 class _Lookup:
-    """An answer that is awaited."""
+    """An answer that is awaited: one of those of a call."""
 
     link: Link
     future: Any
+    place: int
     asked: float
 
 
@@ -38,6 +47,8 @@ class _Tracked:
     # vLLM counts preemptions; each begins a new life of the request, with one lookup and at most one load.
     life: int
     lookup: _Lookup | None = None
+    # When it was first asked about.
+    since: float = field(default_factory=time.monotonic)
     # Tokens that the server has, once it has answered.
     found: int | None = None
     # Tokens that vLLM had itself when it last asked, and whether it was given a load in this life.
@@ -63,7 +74,16 @@ class SchedulerSide:
         self._may_save = saves
         self._requests: dict[str, _Tracked] = {}
         self._loads: list[Load] = []
-        self._unpin: list[str] = []
+        # Requests whose loads are not over.
+        self._loading: set[str] = set()
+        # Requests of which something may be being saved, and those of them that ended since the last step.
+        self._saved: set[str] = set()
+        self._finished: list[str] = []
+        # Lookups that this pass had no time for, and how long it may still wait for answers.
+        self._unasked: list[str] = []
+        self._patience = settings.lookup_wait_seconds
+        # Calls that end add to it, too, in threads of their own.
+        self._unpin: deque[str] = deque()
 
     def matched_tokens(self, request: Any, computed: int) -> int | None:
         """How many tokens beyond the computed ones can be loaded, or None for "ask again"."""
@@ -75,8 +95,11 @@ class SchedulerSide:
         if tracked.found is None and not self._look_up(request.request_id, tracked, computed):
             return None
         # vLLM computes the last token itself, for its logits.
-        usable = min(tracked.found or 0, request.num_tokens - 1)
-        return max(0, int(usable) - computed)
+        external = max(0, int(min(tracked.found or 0, request.num_tokens - 1)) - computed)
+        if external and len(self._loading) >= _LOADS:
+            # Another pass may find room; a load that could not start in time is none.
+            return None if time.monotonic() - tracked.since < self._settings.lookup_seconds else 0
+        return external
 
     def allocated(self, request: Any, block_ids: list[int], external: int) -> None:
         """vLLM has blocks for the request, and will wait for this many external tokens, or not if that is 0."""
@@ -90,6 +113,7 @@ class SchedulerSide:
             prompt = tracked.prompt
             load = Load(request.request_id, prompt.tokens, prompt.tags, list(block_ids), tracked.local, end)
             self._loads.append(load)
+            self._loading.add(request.request_id)
 
     def plan(self, output: Any) -> Step:
         """What the workers have to do in the step that vLLM has scheduled."""
@@ -106,22 +130,34 @@ class SchedulerSide:
                 self._follow_blocks(tracked, cached.new_block_ids[position], request_id in cached.resumed_req_ids)
                 saves += self._save(request_id, tracked, cached.num_computed_tokens[position], output)
         loads, self._loads = self._loads, []
+        finished, self._finished = self._finished, []
+        preempted = getattr(output, "preempted_req_ids", None)
+        self._send_lookups()
         self._send_releases()
-        return Step(loads, saves)
+        self._patience = self._settings.lookup_wait_seconds
+        self._saved.update(save.request_id for save in saves)
+        lost = [request_id for request_id in preempted or () if request_id in self._saved]
+        return Step(loads, saves, lost, finished, wait=preempted is None and not hasattr(output, "preempted_req_ids"))
 
     def received(self, request_ids: set[str]) -> None:
         """All ranks are done with the loads of these requests."""
+        self._loading -= request_ids
         for request_id in request_ids:
             tracked = self._requests.get(request_id)
             if tracked is not None:
                 self._release(request_id, tracked)
 
-    def finished(self, request_id: str) -> None:
-        """The request is over."""
+    def finished(self, request_id: str) -> bool:
+        """The request is over; whether its blocks have to be kept until the workers say that they were sent."""
         tracked = self._requests.pop(request_id, None)
         if tracked is not None:
             self._release(request_id, tracked)
             self._send_releases()
+        if request_id not in self._saved:
+            return False
+        self._saved.remove(request_id)
+        self._finished.append(request_id)
+        return True
 
     def clear(self) -> bool:
         """Empties the whole cache; whether that worked."""
@@ -151,49 +187,81 @@ class SchedulerSide:
         """Asks the server, or looks whether it has answered; False while it has not."""
         assert tracked.prompt is not None
         if len(tracked.prompt) <= computed + 1:
-            # vLLM has all of it, and it was offered to the server when vLLM got it.
-            tracked.found = 0
-            tracked.saved = len(tracked.prompt)
-            return True
-        if tracked.lookup is None:
-            tracked.lookup = self._ask(request_id, tracked.prompt)
-            patience = self._settings.lookup_wait_seconds
-        else:
-            patience = 0.0
-        if tracked.lookup is None:
+            # vLLM has all of it. It is offered to the server again: some of it may have been declined.
             tracked.found = 0
             return True
-        return self._take_answer(tracked, tracked.lookup, patience)
+        if tracked.lookup is None and request_id not in self._unasked:
+            if self._patience <= 0:
+                # All that this pass has no time for are asked about together at its end.
+                self._unasked.append(request_id)
+                return False
+            self._ask([request_id])
+        if request_id in self._unasked:
+            return False
+        if tracked.lookup is None:
+            tracked.found = 0
+            return True
+        began = time.monotonic()
+        answered = self._take_answer(tracked, tracked.lookup, max(0.0, self._patience))
+        # Once an answer is late, nobody waits for the others.
+        self._patience = self._patience - (time.monotonic() - began) if answered else 0.0
+        return answered
 
-    def _ask(self, request_id: str, prompt: Prompt) -> _Lookup | None:
+    def _send_lookups(self) -> None:
+        """Asks about all that had to wait for the end of the pass."""
+        unasked, self._unasked = self._unasked, []
+        call: list[str] = []
+        size = 0
+        for request_id in unasked:
+            tracked = self._requests.get(request_id)
+            if tracked is None or tracked.prompt is None:
+                continue
+            if call and size + len(tracked.prompt.tokens) > _CALL_BYTES:
+                self._ask(call)
+                call, size = [], 0
+            call.append(request_id)
+            size += len(tracked.prompt.tokens)
+        if call:
+            self._ask(call)
+
+    def _ask(self, request_ids: list[str]) -> None:
+        """One call about these requests; without a server they are misses."""
+        asked = [self._requests[request_id] for request_id in request_ids]
         link = self._session.link()
-        if link is None:
-            return None
-        request = pb.LookupRequest(
-            session_id=link.session_id,
-            engine_id=self._engine_id,
-            tokens=prompt.tokens,
-            tags=prompt.tags,
-            pin_id=request_id,
-        )
-        self._metrics.add("lookups")
-        try:
-            future = link.client.lookup.future(request, timeout=self._settings.lookup_seconds)
-        except ValueError:
-            # The connection was closed a moment ago.
-            return None
-        return _Lookup(link, future, time.monotonic())
+        future = None
+        if link is not None:
+            lookups = [
+                pb.LookupRequest(
+                    session_id=link.session_id,
+                    engine_id=self._engine_id,
+                    tokens=tracked.prompt.tokens,
+                    tags=tracked.prompt.tags,
+                    pin_id=request_id,
+                )
+                for request_id, tracked in zip(request_ids, asked, strict=True)
+                if tracked.prompt is not None
+            ]
+            self._metrics.add("lookups", len(lookups))
+            # The connection may have been closed a moment ago.
+            with contextlib.suppress(ValueError):
+                future = link.client.lookup_all.future(
+                    pb.LookupAllRequest(lookups=lookups), timeout=self._settings.lookup_seconds
+                )
+        for place, tracked in enumerate(asked):
+            if link is None or future is None:
+                tracked.found = 0
+            else:
+                tracked.lookup = _Lookup(link, future, place, time.monotonic())
 
     def _take_answer(self, tracked: _Tracked, lookup: _Lookup, patience: float) -> bool:
         try:
-            tracked.found = lookup.future.result(timeout=patience).tokens
+            tracked.found = lookup.future.result(timeout=patience).answers[lookup.place].tokens
             tracked.saved = tracked.found
             tracked.pinned = tracked.found > 0
         except grpc.FutureTimeoutError:
             # gRPC ends the call after lookup_seconds; should it not, nobody waits for it.
             if time.monotonic() - lookup.asked <= self._settings.lookup_seconds + 1:
                 return False
-            lookup.future.cancel()
             tracked.found = 0
         except (grpc.RpcError, grpc.FutureCancelledError) as error:
             tracked.found = 0
@@ -229,9 +297,8 @@ class SchedulerSide:
 
     def _release(self, request_id: str, tracked: _Tracked) -> None:
         if tracked.lookup is not None:
-            # It may have pinned already.
-            tracked.lookup.future.cancel()
-            self._unpin.append(request_id)
+            # It may have pinned already, or will, and the answers beside it are awaited by others.
+            tracked.lookup.future.add_done_callback(lambda _: self._unpin.append(request_id))
         elif tracked.pinned:
             self._unpin.append(request_id)
         tracked.lookup = None
@@ -239,9 +306,9 @@ class SchedulerSide:
 
     def _send_releases(self) -> None:
         link = self._session.link()
-        if self._unpin and link is not None:
-            request = pb.ReleasePinsRequest(session_id=link.session_id, pin_ids=self._unpin)
+        unpin = [self._unpin.popleft() for _ in range(len(self._unpin))]
+        if unpin and link is not None:
+            request = pb.ReleasePinsRequest(session_id=link.session_id, pin_ids=unpin)
             # Nobody waits for the answer: a pin that is not given back ends by itself, and with a closed connection.
             with contextlib.suppress(ValueError):
                 link.client.release_pins.future(request, timeout=self._settings.lookup_seconds)
-        self._unpin.clear()

@@ -72,6 +72,19 @@ class Session:
         with self._lock:
             return self._link if time.monotonic() >= self._silent_until else None
 
+    def latest(self) -> Link | None:
+        """The open session, also while the server is left alone."""
+        with self._lock:
+            return self._link
+
+    def late(self, link: Link) -> None:
+        """Tells that a call has not been answered in time; it still may be."""
+        with self._lock:
+            if link is not self._link:
+                return
+            self._silent_until = time.monotonic() + self._settings.retry_seconds
+        self._complain(f"did not answer in time and is left alone for {self._settings.retry_seconds:g} s")
+
     def failed(self, link: Link, error: grpc.RpcError) -> None:
         """Tells that a call failed; what follows from it is decided here."""
         code = error.code() if isinstance(error, grpc.Call) else None

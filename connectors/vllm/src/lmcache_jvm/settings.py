@@ -36,13 +36,13 @@ class Settings:
     start_server: bool = True
     # How long a server may take to start.
     start_seconds: float = 60.0
-    # How long the scheduler is held by a lookup before it goes on to other requests and asks again.
-    lookup_wait_seconds: float = 0.02
+    # How long all lookups of a scheduling pass together hold the scheduler; what has no answer then is asked for again.
+    lookup_wait_seconds: float = 0.005
     # After how long a lookup counts as a miss.
     lookup_seconds: float = 1.0
     # After how long what has not arrived is computed instead.
     retrieve_seconds: float = 30.0
-    # The longest that the engine is held by a store.
+    # The longest that blocks are kept from reuse by a save.
     store_seconds: float = 2.0
     # How long a server that did not answer in time is left alone.
     retry_seconds: float = 5.0

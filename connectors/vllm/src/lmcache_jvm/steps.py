@@ -19,7 +19,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Save:
-    """The beginning of a prompt, to be saved out of the blocks of a request when the step's forward pass is done."""
+    """The beginning of a prompt, to be saved out of the blocks of a request when the step's forward pass is done.
+
+    Nobody waits for it: the blocks are kept from reuse until it is over.
+    """
 
     request_id: str
     tokens: bytes
@@ -33,3 +36,9 @@ class Step:
 
     loads: list[Load] = field(default_factory=list)
     saves: list[Save] = field(default_factory=list)
+    # Requests that lost their blocks: before these are written again, saves under way have to be over.
+    preempted: list[str] = field(default_factory=list)
+    # Requests that are over and whose blocks are kept until their saves are, too.
+    finished: list[str] = field(default_factory=list)
+    # Whether the step has to wait for its saves, because this vLLM does not tell which requests it preempts.
+    wait: bool = False

@@ -68,8 +68,12 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
     def restore_kv_caches(self) -> None:
         self._worker.restore()
 
+    def handle_preemptions(self, kv_connector_metadata: KVConnectorMetadata) -> None:
+        assert isinstance(kv_connector_metadata, StepMetadata)
+        self._worker.await_saved(kv_connector_metadata.step.preempted)
+
     def start_load_kv(self, forward_context: Any, **kwargs: Any) -> None:
-        self._worker.start_loads(self._step().loads)
+        self._worker.begin(self._step())
 
     def wait_for_layer_load(self, layer_name: str) -> None:
         """Nothing to do: a request is not scheduled before all of it is loaded."""
@@ -78,10 +82,10 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
         """Nothing to do: all layers are saved at the end of the step."""
 
     def wait_for_save(self) -> None:
-        self._worker.save(self._step().saves)
+        self._worker.save(self._step())
 
     def get_finished(self, finished_req_ids: set[str]) -> tuple[set[str] | None, set[str] | None]:
-        return None, self._worker.take_received() or None
+        return self._worker.take_sent() or None, self._worker.take_received() or None
 
     def get_block_ids_with_load_errors(self) -> set[int]:
         return self._worker.take_failed_blocks()
@@ -107,8 +111,7 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
         self._scheduler.received(connector_output.finished_recving or set())
 
     def request_finished(self, request: Any, block_ids: list[int]) -> tuple[bool, dict[str, Any] | None]:
-        self._scheduler.finished(request.request_id)
-        return False, None
+        return self._scheduler.finished(request.request_id), None
 
     def reset_cache(self) -> bool | None:
         """Empties the whole cache of the host: vLLM asks for it when the model's weights change."""

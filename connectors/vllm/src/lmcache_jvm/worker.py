@@ -1,12 +1,17 @@
-"""The side of the connector that lives in each of vLLM's workers: has the server fill and read the rank's blocks."""
+"""The side of the connector that lives in each of vLLM's workers: has the server fill and read the rank's blocks.
+
+The engine waits for neither. The server's copies wait, on the GPU, for what the engine has queued there before; and blocks
+are given back only when the server cannot touch them any more.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -16,25 +21,32 @@ from lmcache_jvm import log
 from lmcache_jvm.client import reason
 from lmcache_jvm.launcher import listens
 from lmcache_jvm.layout import CacheSpec, Tensor, describe
+from lmcache_jvm.memory import Events
 from lmcache_jvm.metrics import Metrics
 from lmcache_jvm.prompt import pack
 from lmcache_jvm.session import Link, Session
 from lmcache_jvm.settings import Settings
-from lmcache_jvm.steps import Load, Save
+from lmcache_jvm.steps import Load, Save, Step
 
 logger = log.logger(__name__)
 
-# How much longer than its deadline an answer is awaited.
+# How much longer than its deadline an answer is awaited before the server counts as late.
 _ANSWER_SECONDS = 0.5
 _POLL_SECONDS = 0.2
+# After a server has let go of a connection: what it was copying at that moment it copies to the end.
+_GRACE_SECONDS = 1.0
+# As many as the server makes at a time, and as many to follow at once; saves are shorter, and more of them.
+_LOADS = 4
+_SAVES = 8
 
 Answer = TypeVar("Answer", pb.RetrieveResponse, pb.StoreResponse)
+# Tells what the server has to wait for before it touches blocks: the number of an event, or 0 once nothing is left to wait
+# for.
+Fence = Callable[[], int]
 
 
 class WorkerSide:
-    """One rank. Called by one thread of vLLM; loads run in a thread of their own, one after the other: the server makes
-    two transfers of a rank at a time, and a save must not wait for loads.
-    """
+    """One rank. Called by one thread of vLLM; loads and saves run in threads of their own."""
 
     def __init__(
         self, settings: Settings, name: str, spec: CacheSpec, identity: pb.RegisterKvCacheRequest, metrics: Metrics
@@ -48,9 +60,14 @@ class WorkerSide:
         self._session: Session | None = None
         self._tensors: Mapping[str, Tensor] = {}
         self._blocks_for_one = 1
-        self._fence: Callable[[], Callable[[], None]] = _no_fence
-        self._loading = ThreadPoolExecutor(1, "lmcache load")
+        self._fence: Callable[[], Fence] = _no_fence
+        self._loading = ThreadPoolExecutor(_LOADS, "lmcache load")
+        self._saving = ThreadPoolExecutor(_SAVES, "lmcache save")
         self._lock = threading.Lock()
+        # Saves under way of each request, and requests whose blocks vLLM wants back when there are none.
+        self._saves: Counter[str] = Counter()
+        self._saved = threading.Condition(self._lock)
+        self._finishing: set[str] = set()
         self._received: set[str] = set()
         self._failed_blocks: set[int] = set()
 
@@ -61,7 +78,9 @@ class WorkerSide:
         self._tensors = tensors
         self._blocks_for_one = description.blocks // self._spec.blocks
         on_gpu = next(iter(tensors.values())).device.type == "cuda"
-        self._fence = _gpu_fence if on_gpu else _no_fence
+        self._fence = _no_fence
+        if on_gpu:
+            self._fence, description.events[:] = _gpu_fence()
         self._session = Session(self._settings, self._name, self._metrics, description)
 
     def unregister(self) -> None:
@@ -87,15 +106,33 @@ class WorkerSide:
         """Ends everything. Loads under way end by their deadlines."""
         self.unregister()
         self._loading.shutdown(wait=False, cancel_futures=True)
+        self._saving.shutdown(wait=False, cancel_futures=True)
 
-    def start_loads(self, loads: Sequence[Load]) -> None:
-        """Begins loads; `take_received` tells when they are over, however they went."""
-        if loads:
+    def begin(self, step: Step) -> None:
+        """Begins a step: its loads, of which `take_received` tells when they are over, however they went."""
+        self.await_saved(step.preempted)
+        with self._lock:
+            self._finishing.update(step.finished)
+        if step.loads:
             # The blocks may still be written to by what the GPU has been given so far.
-            wait = self._fence()
+            fence = self._fence()
             deadline = _nanoseconds_from_now(self._settings.retrieve_seconds)
-            for load in loads:
-                self._loading.submit(self._load, load, wait, deadline)
+            for load in step.loads:
+                self._loading.submit(self._load, load, fence, deadline)
+
+    def await_saved(self, request_ids: Sequence[str]) -> None:
+        """Returns when no block of these requests is being saved any more; their deadlines end saves."""
+        with self._saved:
+            self._saved.wait_for(lambda: not any(self._saves[request_id] for request_id in request_ids))
+
+    def take_sent(self) -> set[str]:
+        """The requests that are over and of which nothing is being saved any more, since the last call."""
+        with self._lock:
+            sent = {request_id for request_id in self._finishing if not self._saves[request_id]}
+            self._finishing -= sent
+            for request_id in sent:
+                del self._saves[request_id]
+        return sent
 
     def take_received(self) -> set[str]:
         """The requests whose loads ended since the last call."""
@@ -109,29 +146,27 @@ class WorkerSide:
             failed, self._failed_blocks = self._failed_blocks, set()
         return failed
 
-    def save(self, saves: Sequence[Save]) -> None:
-        """Returns when the server has read the blocks, or has lost the right to."""
-        if not saves or self._link() is None:
+    def save(self, step: Step) -> None:
+        """Begins the step's saves, of what the GPU has been given so far."""
+        if not step.saves or self._link() is None:
             return
-        self._fence()()
+        fence = self._fence()
         deadline = _nanoseconds_from_now(self._settings.store_seconds)
-        for save in saves:
-            # After one that failed there may be no link any more, and no time.
-            link = self._link()
-            if link is not None and time.monotonic_ns() < deadline:
-                self._save(link, save, deadline)
-            else:
-                self._metrics.add("store_failures")
+        with self._lock:
+            self._saves.update(save.request_id for save in step.saves)
+        for save in step.saves:
+            self._saving.submit(self._save, save, fence, deadline)
+        if step.wait:
+            self.await_saved([save.request_id for save in step.saves])
 
     def _link(self) -> Link | None:
         session = self._session
         return session.link() if session is not None else None
 
-    def _load(self, load: Load, wait: Callable[[], None], deadline: int) -> None:
+    def _load(self, load: Load, fence: Fence, deadline: int) -> None:
         arrived = load.first
         try:
-            wait()
-            arrived = self._retrieve(load, deadline)
+            arrived = self._retrieve(load, fence, deadline)
         except Exception:
             # Whatever it is, the request must not wait for ever.
             logger.exception("Loading %s failed", load.request_id)
@@ -143,7 +178,7 @@ class WorkerSide:
             self._failed_blocks.update(failed)
             self._received.add(load.request_id)
 
-    def _retrieve(self, load: Load, deadline: int) -> int:
+    def _retrieve(self, load: Load, fence: Fence, deadline: int) -> int:
         """Up to which token the KV has arrived."""
         link = self._link()
         if link is None or time.monotonic_ns() >= deadline:
@@ -157,11 +192,29 @@ class WorkerSide:
             first_token=load.first,
             end_token=load.end,
             deadline=deadline,
+            event=fence(),
         )
         response = self._transfer(link, link.client.retrieve, request)
-        return response.tokens if response is not None else load.first
+        if response is None:
+            self._await_gone(link)
+        return response.tokens if response else load.first
 
-    def _save(self, link: Link, save: Save, deadline: int) -> None:
+    def _save(self, save: Save, fence: Fence, deadline: int) -> None:
+        try:
+            self._store(save, fence, deadline)
+        except Exception:
+            logger.exception("Saving %s failed", save.request_id)
+        finally:
+            with self._saved:
+                self._saves[save.request_id] -= 1
+                self._saved.notify_all()
+
+    def _store(self, save: Save, fence: Fence, deadline: int) -> None:
+        # After one that failed there may be no link any more, and no time.
+        link = self._link()
+        if link is None or time.monotonic_ns() >= deadline:
+            self._metrics.add("store_failures")
+            return
         request = pb.StoreRequest(
             session_id=link.session_id,
             kv_cache_id=link.kv_cache_id,
@@ -169,43 +222,59 @@ class WorkerSide:
             tags=save.tags,
             block_ids=self._pack_blocks(save.block_ids),
             deadline=deadline,
+            event=fence(),
         )
-        response = self._transfer(link, link.client.store, request)
-        if response is None:
-            self._metrics.add("store_failures")
-        else:
+        response = self._transfer(link, link.client.store, request, (deadline - time.monotonic_ns()) / 1e9)
+        if response:
             self._metrics.add("stored_tokens", response.stored_tokens)
             self._metrics.add("declined_tokens", response.declined_tokens)
+            return
+        self._metrics.add("store_failures")
+        if response is None:
+            # What is read after the deadline is not kept; until then the blocks have to stay as they are.
+            self._await_gone(link, deadline)
 
     def _transfer(
         self,
         link: Link,
         call: grpc.UnaryUnaryMultiCallable[Message, Answer],
         request: pb.RetrieveRequest | pb.StoreRequest,
-    ) -> Answer | None:
-        """Makes the call; after it, answered or not, the server does not touch the blocks any more."""
-        seconds = max(0.0, (request.deadline - time.monotonic_ns()) / 1e9)
+        seconds: float | None = None,
+    ) -> Answer | Literal[False] | None:
+        """Makes the call, which ends after these seconds, if any; False when the server has refused it, None when it is not
+        known what the server does.
+        """
         try:
-            return call(request, timeout=seconds + _ANSWER_SECONDS)
-        except grpc.RpcError as error:
+            future = call.future(request, timeout=None if seconds is None else seconds + _ANSWER_SECONDS)
+            try:
+                return future.result(timeout=max(0.0, (request.deadline - time.monotonic_ns()) / 1e9) + _ANSWER_SECONDS)
+            except grpc.FutureTimeoutError:
+                if (session := self._session) is not None:
+                    session.late(link)
+                return future.result()
+        except (grpc.RpcError, grpc.FutureCancelledError) as error:
+            if not isinstance(error, grpc.RpcError):
+                return None
             if (session := self._session) is not None:
                 session.failed(link, error)
-            if reason(error):
-                return None
+            return False if reason(error) else None
         except ValueError as error:
             logger.debug("the connection was closed a moment ago: %s", error)
-        self._await_quiet(link, request.deadline)
-        return None
+            return False
 
-    def _await_quiet(self, link: Link, deadline: int) -> None:
-        """Waits until a server that did not answer is dead, or until the deadline: then it leaves the blocks alone."""
-        while time.monotonic_ns() < deadline:
-            time.sleep(_POLL_SECONDS)
-            now = self._link()
-            if now is not None and now.welcome.server_pid != link.welcome.server_pid:
-                return
+    def _await_gone(self, link: Link, deadline: int | None = None) -> None:
+        """Waits until a server that did not answer has let go of the blocks: when it is dead, or has seen the connection end,
+        which a new one shows; or until the deadline, if there is one.
+        """
+        while (session := self._session) is not None and (deadline is None or time.monotonic_ns() < deadline):
             if not listens(self._settings.socket):
                 return
+            now = session.latest()
+            if now is not None and now is not link:
+                if now.welcome.server_pid == link.welcome.server_pid:
+                    time.sleep(_GRACE_SECONDS)
+                return
+            time.sleep(_POLL_SECONDS)
 
     def _pack_blocks(self, block_ids: Sequence[int]) -> bytes:
         """vLLM's blocks, as the blocks of the tensors, of which several may make one."""
@@ -217,14 +286,33 @@ def _nanoseconds_from_now(seconds: float) -> int:
     return time.monotonic_ns() + int(seconds * 1e9)
 
 
-def _no_fence() -> Callable[[], None]:
-    return lambda: None
+def _no_fence() -> Fence:
+    return lambda: 0
 
 
-def _gpu_fence() -> Callable[[], None]:
-    """What waits for all that the current stream has been given so far."""
+def _gpu_fence() -> tuple[Callable[[], Fence], list[bytes]]:
+    """What marks the end of all that the current stream has been given so far, and the events that it does so by."""
+    try:
+        events = Events()
+    except RuntimeError as error:
+        logger.warning("The GPU's events cannot be exported (%s); the host waits for the GPU instead.", error)
+        return _host_fence, []
+
+    def fence() -> Fence:
+        number = events.record()
+        return lambda: number
+
+    return fence, events.handles
+
+
+def _host_fence() -> Fence:
     import torch
 
     event = torch.cuda.Event()
     event.record()
-    return event.synchronize  # type: ignore[no-any-return]
+
+    def wait() -> int:
+        event.synchronize()
+        return 0
+
+    return wait

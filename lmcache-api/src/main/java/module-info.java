@@ -20,6 +20,7 @@ module io.lmcache.api {
             io.lmcache.backend.gds,
             io.lmcache.backend.posix,
             io.lmcache.chunkfiles,
+            io.lmcache.cuda,
             io.lmcache.server;
     exports io.lmcache.api.spi;
 }

@@ -167,6 +167,11 @@ public final class CudaDevice implements Closeable {
         return IpcMemory.open(this, handle);
     }
 
+    /** Opens an event that another process exported by CUDA IPC; the caller closes it. */
+    public IpcEvent openIpcEvent(byte[] handle) throws CudaException {
+        return IpcEvent.open(this, handle);
+    }
+
     /** The identity of the GPU, 16 bytes: the same in every process, whatever ordinal it has there. */
     public byte[] uuid() throws CudaException {
         CUuuid uuid = new CUuuid();

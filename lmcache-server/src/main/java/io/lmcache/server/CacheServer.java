@@ -59,7 +59,7 @@ public final class CacheServer implements AutoCloseable {
     private final ServerOptions options;
     private final SocketFile socketFile;
     private final Sessions sessions = new Sessions();
-    private final Gpus gpus = new Gpus();
+    private final Gpus gpus;
     private final CallsInFlight calls = new CallsInFlight();
     private final KvCacheCalls service;
     private final EventLoopGroup eventLoops =
@@ -77,6 +77,7 @@ public final class CacheServer implements AutoCloseable {
         this.options = options;
         this.socketFile = socketFile;
         this.admission = new Admission(socketFile.owner());
+        this.gpus = new Gpus(stack.hostMemory());
         this.service = new KvCacheCalls(stack, options.version(), sessions, gpus, calls);
     }
 

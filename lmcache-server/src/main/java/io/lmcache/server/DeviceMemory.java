@@ -1,14 +1,18 @@
 package io.lmcache.server;
 
+import com.google.protobuf.ByteString;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.cuda.CudaException;
 import io.lmcache.cuda.CudaStream;
+import io.lmcache.cuda.IpcEvent;
 import io.lmcache.cuda.IpcMemory;
 import io.lmcache.cuda.ResourceStack;
 import io.lmcache.cuda.kernel.KernelStream;
+import io.lmcache.cuda.paged.PagedKv;
 import io.lmcache.cuda.paged.PagedKvCache;
 import io.lmcache.cuda.paged.PagedLayer;
 import io.lmcache.server.protocol.CudaIpc;
@@ -20,6 +24,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -29,8 +34,12 @@ import java.util.concurrent.TimeUnit;
  * a stream each, and device memory for their tables and for chunks on the way from or to host memory.
  */
 final class DeviceMemory implements EngineMemory {
-    /** A worker loads and saves at the same time; more requests than that would only share the same bus. */
+    /** Loads at a time: while one is being prepared another keeps the bus busy, and more would only share it. */
     private static final int REQUESTS = 2;
+    /** What stores may have on its way to the tiers, in tokens: as much as an engine computes in a step. */
+    private static final int STAGED_TOKENS = 8192;
+    /** Stores at a time that have something staged; each has its tables on the GPU. */
+    private static final int STORES = 32;
 
     private static final long PATIENCE_SECONDS = 5;
     /** Around each of the buffers of a request, which an allocator aligns. */
@@ -38,10 +47,31 @@ final class DeviceMemory implements EngineMemory {
 
     private final ResourceStack resources = new ResourceStack();
     private final BlockingQueue<KernelStream> streams = new ArrayBlockingQueue<>(REQUESTS);
+    private final BlockingQueue<KernelStream> storeStreams = new ArrayBlockingQueue<>(STORES);
+    private final List<IpcEvent> events = new ArrayList<>();
     private final PagedKvCache cache;
     private final long chunkBytes;
     private final BufferAllocator buffers;
+    private final BufferAllocator staging;
     private final long mappedBytes;
+
+    /** Nothing, because too many stores are under way. */
+    private static final StagedKv NONE = new StagedKv() {
+        @Override
+        public int tokens() {
+            return 0;
+        }
+
+        @Override
+        public void fill(TokenRange range, KvBuffer destination) {
+            throw new NotStaged();
+        }
+
+        @Override
+        public void close() {
+            // Nothing to give back.
+        }
+    };
 
     private DeviceMemory(Gpus.Gpu gpu, KvLayout layout, int chunkTokens, RegisterKvCacheRequest request)
             throws IOException {
@@ -52,10 +82,12 @@ final class DeviceMemory implements EngineMemory {
                     .sum();
             this.cache = describe(layout, gpu.device().ordinal(), regions, request);
             this.chunkBytes = layout.chunkBytes(chunkTokens);
-            this.buffers = buffers(gpu, request);
-            for (int i = 0; i < REQUESTS; i++) {
-                CudaStream stream = resources.add(gpu.device().newStream());
-                streams.add(gpu.kernels().on(stream.handle()));
+            this.buffers = allocator(gpu, request, REQUESTS * requestBytes(request));
+            this.staging = staging(gpu, request, chunkTokens);
+            addStreams(gpu, REQUESTS, streams);
+            addStreams(gpu, STORES, storeStreams);
+            for (ByteString handle : request.getEventsList()) {
+                events.add(resources.add(gpu.device().openIpcEvent(handle.toByteArray())));
             }
         } catch (IOException | RuntimeException e) {
             closeAfter(e);
@@ -87,7 +119,7 @@ final class DeviceMemory implements EngineMemory {
                     Reason.BAD_REGION,
                     "The engine's GPU memory cannot be used: " + e.getMessage()
                             + "; it has to come from cuMemAlloc, so without expandable segments, and the GPU needs "
-                            + REQUESTS + " times three chunks of free memory");
+                            + REQUESTS + " times ten chunks of free memory");
         }
     }
 
@@ -118,10 +150,39 @@ final class DeviceMemory implements EngineMemory {
         return new PagedKvCache(layout, ordinal, request.getBlocks(), request.getBlockSize(), layers);
     }
 
-    /** For each request its tables, two chunks on their way, and a part of one where not all of it is wanted. */
-    private BufferAllocator buffers(Gpus.Gpu gpu, RegisterKvCacheRequest request) throws CudaException {
-        long tables = request.getLayersCount() * 64L + request.getBlocks() * (long) Integer.BYTES;
-        long bytes = REQUESTS * (3 * chunkBytes + tables + 4 * ALIGNMENT_SLACK);
+    private void addStreams(Gpus.Gpu gpu, int count, BlockingQueue<KernelStream> target) throws CudaException {
+        for (int i = 0; i < count; i++) {
+            CudaStream stream = resources.add(gpu.device().newStream());
+            target.add(gpu.kernels().on(stream.handle()));
+        }
+    }
+
+    private long tableBytes(RegisterKvCacheRequest request) {
+        return request.getLayersCount() * 64L + request.getBlocks() * (long) Integer.BYTES + ALIGNMENT_SLACK;
+    }
+
+    /** The tables, the chunks on their way, and a part of one where not all of it is wanted. */
+    private long requestBytes(RegisterKvCacheRequest request) {
+        return PagedKv.stagingBytes(chunkBytes) + chunkBytes + tableBytes(request) + 4 * ALIGNMENT_SLACK;
+    }
+
+    /** Less than a step's tokens where the GPU has little memory left: then more is declined. */
+    private BufferAllocator staging(Gpus.Gpu gpu, RegisterKvCacheRequest request, int chunkTokens) throws IOException {
+        long chunks = Math.max(1, STAGED_TOKENS / chunkTokens);
+        while (true) {
+            try {
+                long bytes = chunks * (chunkBytes + ALIGNMENT_SLACK) + STORES * tableBytes(request);
+                return allocator(gpu, request, bytes);
+            } catch (CudaException e) {
+                if (chunks == 1 || !e.isOutOfMemory()) {
+                    throw e;
+                }
+                chunks /= 2;
+            }
+        }
+    }
+
+    private BufferAllocator allocator(Gpus.Gpu gpu, RegisterKvCacheRequest request, long bytes) throws CudaException {
         var memory = resources.add(gpu.device().allocate(bytes));
         SlabAllocator allocator = new SlabAllocator("engine " + request.getEngineId(), memory.buffer(), _ -> {});
         resources.add(allocator::close);
@@ -129,19 +190,60 @@ final class DeviceMemory implements EngineMemory {
     }
 
     @Override
-    public RequestKv open(int[] blockIds, TokenRange wanted) {
+    public RequestKv open(int[] blockIds, TokenRange wanted, int event, Runnable beforeWrite) {
+        Optional<IpcEvent> awaited = event(event);
         KernelStream stream = awaitStream();
         boolean opened = false;
         try {
             RequestKv request = new DeviceRequestKv(
-                    cache, blockIds, wanted, stream, buffers, chunkBytes, () -> streams.add(stream));
+                    cache, blockIds, wanted, stream, buffers, chunkBytes, beforeWrite, () -> streams.add(stream));
             opened = true;
+            if (awaited.isPresent()) {
+                hold(stream, awaited.get(), request);
+            }
             return request;
         } finally {
             if (!opened) {
                 streams.add(stream);
             }
         }
+    }
+
+    private static void hold(KernelStream stream, IpcEvent event, RequestKv request) {
+        try {
+            stream.waitFor(event);
+        } catch (IOException e) {
+            request.close();
+            throw new Refusal(Reason.SERVER_FAILURE, "The GPU cannot wait for the engine: " + e.getMessage());
+        }
+    }
+
+    @Override
+    public Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+        Optional<IpcEvent> awaited = event(event);
+        KernelStream stream = storeStreams.poll();
+        if (stream == null) {
+            return Optional.of(NONE);
+        }
+        boolean staged = false;
+        try {
+            StagedKv kv = DeviceStagedKv.gather(
+                    cache, blockIds, chunks, stream, staging, awaited, () -> storeStreams.add(stream));
+            staged = true;
+            return Optional.of(kv);
+        } finally {
+            if (!staged) {
+                storeStreams.add(stream);
+            }
+        }
+    }
+
+    private Optional<IpcEvent> event(int number) {
+        if (number < 0 || number > events.size()) {
+            throw Refusal.badArgument(
+                    "event is %d, but %d were registered", Integer.toUnsignedLong(number), events.size());
+        }
+        return number == 0 ? Optional.empty() : Optional.of(events.get(number - 1));
     }
 
     private KernelStream awaitStream() {

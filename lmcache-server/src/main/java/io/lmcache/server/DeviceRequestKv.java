@@ -29,7 +29,8 @@ final class DeviceRequestKv implements RequestKv {
     /**
      * Opens it.
      *
-     * @param buffers has room for three chunks and the tables of the request
+     * @param buffers has room for what a request needs
+     * @param beforeWrite called before each kernel that writes; what it throws ends the transfer
      * @param whenClosed gives the stream back
      */
     DeviceRequestKv(
@@ -39,6 +40,7 @@ final class DeviceRequestKv implements RequestKv {
             KernelStream stream,
             BufferAllocator buffers,
             long chunkBytes,
+            Runnable beforeWrite,
             Runnable whenClosed) {
         this.layout = cache.layout();
         this.wanted = wanted;
@@ -47,7 +49,7 @@ final class DeviceRequestKv implements RequestKv {
         this.part = buffers.tryAllocate(chunkBytes).orElseThrow(DeviceRequestKv::noMemory);
         boolean opened = false;
         try {
-            this.kv = PagedKv.tryOpen(cache, BlockTable.of(blockIds), stream, buffers, chunkBytes)
+            this.kv = PagedKv.tryOpen(cache, BlockTable.of(blockIds), stream, buffers, chunkBytes, beforeWrite)
                     .orElseThrow(DeviceRequestKv::noMemory);
             opened = true;
         } finally {

@@ -1,6 +1,8 @@
 package io.lmcache.server;
 
 import io.lmcache.api.engine.TokenRange;
+import java.util.List;
+import java.util.Optional;
 
 /** An engine's paged KV cache as it is mapped into this process. Thread-safe. */
 interface EngineMemory extends AutoCloseable {
@@ -9,8 +11,21 @@ interface EngineMemory extends AutoCloseable {
      *
      * @param blockIds the blocks that hold the request's tokens, from its first on
      * @param wanted the tokens that may be written
+     * @param event the number of the event that the engine's memory is not touched before; 0 for none
+     * @param beforeWrite called before each piece is written; what it throws ends the transfer
      */
-    RequestKv open(int[] blockIds, TokenRange wanted);
+    RequestKv open(int[] blockIds, TokenRange wanted, int event, Runnable beforeWrite);
+
+    /**
+     * Copies chunks out of the way, so that the engine gets its blocks back before they are stored. Returns when the
+     * engine's memory has been read. The caller closes the answer.
+     *
+     * @param blockIds the blocks that hold the request's tokens, from its first on
+     * @param chunks the chunks that are wanted, in order
+     * @param event the number of the event that the engine's memory is not read before; 0 for none
+     * @return as many of the chunks as there is room for, from the first; empty where a store reads the blocks itself
+     */
+    Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event);
 
     /** How many requests can be open at a time; one more waits a bounded time. */
     int concurrentRequests();

@@ -1,15 +1,18 @@
 package io.lmcache.server;
 
 import com.google.protobuf.ByteString;
+import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.cuda.CudaAvailability;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.CudaDriver;
+import io.lmcache.cuda.HostPageLocks;
 import io.lmcache.cuda.ResourceStack;
 import io.lmcache.cuda.kernel.CudaKernels;
 import io.lmcache.server.protocol.Reason;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,6 +24,17 @@ final class Gpus implements AutoCloseable {
     // Guarded by this. The resources are the devices and, above them, the kernels.
     private final Map<ByteString, Gpu> opened = new HashMap<>();
     private final ResourceStack resources = new ResourceStack();
+    private final List<HostBuffer> hostMemory;
+
+    /**
+     * None yet.
+     *
+     * @param hostMemory where chunks come from and go to: page-locked from when the first engine has a GPU, in the
+     *     background
+     */
+    Gpus(List<HostBuffer> hostMemory) {
+        this.hostMemory = hostMemory;
+    }
 
     /** A device with the kernels that gather and scatter. */
     record Gpu(CudaDevice device, CudaKernels kernels) {}
@@ -46,6 +60,10 @@ final class Gpus implements AutoCloseable {
             CudaKernels kernels = CudaKernels.load(device);
             resources.add(device);
             resources.add(kernels::close);
+            if (opened.isEmpty()) {
+                // For all devices.
+                resources.add(HostPageLocks.start(device, hostMemory));
+            }
             return new Gpu(device, kernels);
         } catch (IOException | RuntimeException e) {
             device.close();

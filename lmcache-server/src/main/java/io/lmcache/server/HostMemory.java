@@ -18,6 +18,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** A paged KV cache in POSIX shared memory. */
 final class HostMemory implements EngineMemory {
@@ -55,8 +56,11 @@ final class HostMemory implements EngineMemory {
     }
 
     @Override
-    public RequestKv open(int[] blockIds, TokenRange wanted) {
-        HostPagedKv kv = new HostPagedKv(cache, layers, BlockTable.of(blockIds), wanted);
+    public RequestKv open(int[] blockIds, TokenRange wanted, int event, Runnable beforeWrite) {
+        if (event != 0) {
+            throw Refusal.badArgument("event is %d, but a KV cache in shared memory has none", event);
+        }
+        HostPagedKv kv = new HostPagedKv(cache, layers, BlockTable.of(blockIds), wanted, beforeWrite);
         return new RequestKv() {
             @Override
             public KvSource source() {
@@ -73,6 +77,12 @@ final class HostMemory implements EngineMemory {
                 // The copies of a request are done when the calls that made them return.
             }
         };
+    }
+
+    /** Reading the blocks once is as fast as anything else on a host. */
+    @Override
+    public Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+        return Optional.empty();
     }
 
     /** A copy beyond the end of a file that became shorter is an error of the JVM's, at some time after the copy. */

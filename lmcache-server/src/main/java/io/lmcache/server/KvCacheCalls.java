@@ -15,6 +15,8 @@ import io.lmcache.server.protocol.ClearResponse;
 import io.lmcache.server.protocol.HealthRequest;
 import io.lmcache.server.protocol.HealthResponse;
 import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceImplBase;
+import io.lmcache.server.protocol.LookupAllRequest;
+import io.lmcache.server.protocol.LookupAllResponse;
 import io.lmcache.server.protocol.LookupRequest;
 import io.lmcache.server.protocol.LookupResponse;
 import io.lmcache.server.protocol.OpenSessionRequest;
@@ -45,6 +47,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -159,15 +162,26 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
 
     @Override
     public void lookup(LookupRequest request, StreamObserver<LookupResponse> observer) {
+        answer(observer, () -> lookup(request));
+    }
+
+    @Override
+    public void lookupAll(LookupAllRequest request, StreamObserver<LookupAllResponse> observer) {
         answer(observer, () -> {
-            Session session = sessions.session(request.getSessionId());
-            IntBuffer tokens = IntBuffer.wrap(Packed.ints("tokens", request.getTokens()));
-            Set<KeyScope> scopes = engines.scopes(request.getEngineId(), request.getTagsMap());
-            int found = request.getPinId().isEmpty()
-                    ? shortest(scopes, tokens)
-                    : pin(session, request.getPinId(), scopes, tokens);
-            return LookupResponse.newBuilder().setTokens(found).build();
+            LookupAllResponse.Builder response = LookupAllResponse.newBuilder();
+            request.getLookupsList().forEach(lookup -> response.addAnswers(lookup(lookup)));
+            return response.build();
         });
+    }
+
+    private LookupResponse lookup(LookupRequest request) {
+        Session session = sessions.session(request.getSessionId());
+        IntBuffer tokens = IntBuffer.wrap(Packed.ints("tokens", request.getTokens()));
+        Set<KeyScope> scopes = engines.scopes(request.getEngineId(), request.getTagsMap());
+        int found = request.getPinId().isEmpty()
+                ? shortest(scopes, tokens)
+                : pin(session, request.getPinId(), scopes, tokens);
+        return LookupResponse.newBuilder().setTokens(found).build();
     }
 
     private int shortest(Set<KeyScope> scopes, IntBuffer tokens) {
@@ -217,9 +231,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
 
     @Override
     public void store(StoreRequest request, StreamObserver<StoreResponse> observer) {
-        answer(observer, () -> {
+        answerBeforeTheEnd(observer, answer -> {
             RegisteredCache cache = sessions.session(request.getSessionId()).cache(request.getKvCacheId());
-            return transfers.store(cache, request);
+            transfers.store(cache, request, answer);
         });
     }
 
@@ -303,32 +317,46 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         observer.onCompleted();
     }
 
-    /** Does a call, and turns whatever goes wrong into what the protocol says. */
     private <R> void answer(StreamObserver<R> observer, Supplier<R> call) {
-        R response;
+        answerBeforeTheEnd(observer, answer -> answer.accept(call.get()));
+    }
+
+    /** Does a call, which says itself when it is answered, and turns whatever goes wrong into what the protocol says. */
+    private <R> void answerBeforeTheEnd(StreamObserver<R> observer, Consumer<Consumer<R>> call) {
+        boolean[] answered = new boolean[1];
         try {
             calls.begin();
             try {
-                response = call.get();
+                call.accept(response -> {
+                    answered[0] = true;
+                    observer.onNext(response);
+                    observer.onCompleted();
+                });
             } finally {
                 calls.end();
             }
-        } catch (Refusal e) {
-            observer.onError(e.toStatus());
-            return;
-        } catch (LmcacheException e) {
-            Refusal refusal = Refusal.of(e);
-            if (refusal.reason() == Reason.SERVER_FAILURE) {
-                failures.warn("A call failed", e);
-            }
-            observer.onError(refusal.toStatus());
-            return;
         } catch (RuntimeException e) {
-            failures.warn("A call failed unexpectedly", e);
-            observer.onError(new Refusal(Reason.SERVER_FAILURE, "The server failed: " + e).toStatus());
-            return;
+            Refusal refusal = refusal(e);
+            if (!answered[0]) {
+                observer.onError(refusal.toStatus());
+            }
         }
-        observer.onNext(response);
-        observer.onCompleted();
+    }
+
+    private Refusal refusal(RuntimeException failure) {
+        return switch (failure) {
+            case Refusal refusal -> refusal;
+            case LmcacheException e -> {
+                Refusal refusal = Refusal.of(e);
+                if (refusal.reason() == Reason.SERVER_FAILURE) {
+                    failures.warn("A call failed", e);
+                }
+                yield refusal;
+            }
+            default -> {
+                failures.warn("A call failed unexpectedly", failure);
+                yield new Refusal(Reason.SERVER_FAILURE, "The server failed: " + failure);
+            }
+        };
     }
 }

@@ -3,7 +3,9 @@ package io.lmcache.server;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.server.protocol.Reason;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
@@ -132,8 +134,13 @@ final class RegisteredCache {
     }
 
     /** The KV of one request. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */
-    RequestKv open(int[] blockIds, TokenRange wanted) {
-        return memory.open(blockIds, wanted);
+    RequestKv open(int[] blockIds, TokenRange wanted, int event, Runnable beforeWrite) {
+        return memory.open(blockIds, wanted, event, beforeWrite);
+    }
+
+    /** As {@link EngineMemory#stage}. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */
+    Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+        return memory.stage(blockIds, chunks, event);
     }
 
     @Override

@@ -30,6 +30,15 @@ final class Transfer {
         }
     }
 
+    /** Throws when the client does not want the transfer any more. */
+    static Runnable guard(BooleanSupplier isOver) {
+        return () -> {
+            if (isOver.getAsBoolean()) {
+                throw new Abandoned();
+            }
+        };
+    }
+
     Transfer(RequestKv kv, BooleanSupplier isOver) {
         this.kv = kv;
         this.isOver = isOver;
@@ -107,8 +116,6 @@ final class Transfer {
     }
 
     private void requireWanted() {
-        if (isOver.getAsBoolean()) {
-            throw new Abandoned();
-        }
+        guard(isOver).run();
     }
 }

@@ -15,19 +15,26 @@ import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Moves KV between the cache and the engines' memory. Thread-safe. */
 final class Transfers {
-    /** More do not make the machine faster, and each holds buffers. */
+    private static final Logger LOG = LoggerFactory.getLogger(Transfers.class);
+    /** Of each kind; more do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
     /** Twice the longest that the connector can be told to wait. */
     private static final Duration LONGEST = Duration.ofDays(2);
 
     private final LmcacheStack stack;
-    private final Semaphore permits = new Semaphore(MAX_UNDER_WAY);
+    private final Semaphore retrieves = new Semaphore(MAX_UNDER_WAY);
+    private final Semaphore stores = new Semaphore(MAX_UNDER_WAY);
 
     Transfers(LmcacheStack stack) {
         this.stack = stack;
@@ -51,7 +58,7 @@ final class Transfers {
         // Up to the end of the chunk that the last wanted token is in: it is named by all of its tokens.
         int needed = Math.min(tokens.length, Math.ceilDiv(end, stack.chunkSize()) * stack.chunkSize());
         IntBuffer prompt = IntBuffer.wrap(tokens, 0, needed);
-        return transfer(cache, blocks, wanted, request.getDeadline(), transfer -> {
+        return transfer(cache, blocks, wanted, request.getEvent(), request.getDeadline(), transfer -> {
             RetrieveResponse.Builder response = RetrieveResponse.newBuilder();
             int reached;
             try {
@@ -76,14 +83,77 @@ final class Transfers {
         return Packed.bytes(Arrays.copyOfRange(blocks, arrived / cache.blockSize(), blocks.length));
     }
 
-    StoreResponse store(RegisteredCache cache, StoreRequest request) {
+    /**
+     * Stores.
+     *
+     * @param answer is told what was read, once, when the engine's memory may be reused: before this returns
+     */
+    void store(RegisteredCache cache, StoreRequest request, Consumer<StoreResponse> answer) {
         int[] tokens = Packed.ints("tokens", request.getTokens());
         if (tokens.length == 0) {
-            return StoreResponse.getDefaultInstance();
+            answer.accept(StoreResponse.getDefaultInstance());
+            return;
         }
         int[] blocks = blocks(cache, request.getBlockIds(), 0, tokens.length);
-        KvCache kv = stack.cache(cache.scope(request.getTagsMap()));
-        return transfer(cache, blocks, new TokenRange(0, tokens.length), request.getDeadline(), transfer -> {
+        BooleanSupplier isOver = requireWanted(cache, request.getDeadline());
+        if (!stores.tryAcquire()) {
+            answer.accept(response(0, 0, tokens.length));
+            return;
+        }
+        try {
+            cache.beginUse();
+            try {
+                KvCache kv = stack.cache(cache.scope(request.getTagsMap()));
+                List<TokenRange> missing = kv.missing(IntBuffer.wrap(tokens));
+                Optional<StagedKv> staged = cache.stage(blocks, missing, request.getEvent());
+                if (staged.isPresent()) {
+                    storeStaged(kv, tokens, missing, staged.get(), isOver, answer);
+                } else {
+                    answer.accept(storeDirectly(cache, kv, tokens, blocks, request, isOver));
+                }
+            } finally {
+                cache.endUse();
+            }
+        } finally {
+            stores.release();
+        }
+    }
+
+    private static void storeStaged(
+            KvCache kv,
+            int[] tokens,
+            List<TokenRange> missing,
+            StagedKv staged,
+            BooleanSupplier isOver,
+            Consumer<StoreResponse> answer) {
+        try (staged) {
+            int missingTokens = missing.stream().mapToInt(TokenRange::length).sum();
+            int present = tokens.length - missingTokens;
+            // After the copy: what it read was still the request's KV.
+            if (isOver.getAsBoolean()) {
+                answer.accept(response(0, present, missingTokens));
+                return;
+            }
+            answer.accept(response(staged.tokens(), present, missingTokens - staged.tokens()));
+            if (staged.tokens() > 0) {
+                kv.store(tokens, staged);
+            }
+        } catch (StagedKv.NotStaged e) {
+            // The prompt ends here for the cache: what there was no room for was declined.
+            LOG.debug("A store ended at a chunk that was not staged");
+        }
+    }
+
+    private static StoreResponse storeDirectly(
+            RegisteredCache cache,
+            KvCache kv,
+            int[] tokens,
+            int[] blocks,
+            StoreRequest request,
+            BooleanSupplier isOver) {
+        TokenRange all = new TokenRange(0, tokens.length);
+        try (RequestKv engine = cache.open(blocks, all, request.getEvent(), () -> {})) {
+            Transfer transfer = new Transfer(engine, isOver);
             try {
                 StoreResult result = kv.store(tokens, transfer.source());
                 return response(result.storedTokens(), result.presentTokens(), result.declinedTokens());
@@ -91,7 +161,7 @@ final class Transfers {
                 int declined = tokens.length - transfer.filled() - transfer.present();
                 return response(transfer.filled(), transfer.present(), declined);
             }
-        });
+        }
     }
 
     private static StoreResponse response(int stored, int present, int declined) {
@@ -117,25 +187,26 @@ final class Transfers {
     }
 
     private <R> R transfer(
-            RegisteredCache cache, int[] blocks, TokenRange wanted, long deadline, Function<Transfer, R> work) {
-        requireTime(deadline);
-        BooleanSupplier isOver = isOver(cache, deadline);
-        if (isOver.getAsBoolean()) {
-            throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
-        }
-        if (!permits.tryAcquire()) {
+            RegisteredCache cache,
+            int[] blocks,
+            TokenRange wanted,
+            int event,
+            long deadline,
+            Function<Transfer, R> work) {
+        BooleanSupplier isOver = requireWanted(cache, deadline);
+        if (!retrieves.tryAcquire()) {
             throw new Refusal(
-                    Reason.BUSY, MAX_UNDER_WAY + " transfers are under way; go on without the cache, or try again");
+                    Reason.BUSY, MAX_UNDER_WAY + " retrieves are under way; go on without the cache, or try again");
         }
         try {
             cache.beginUse();
-            try (RequestKv kv = cache.open(blocks, wanted)) {
+            try (RequestKv kv = cache.open(blocks, wanted, event, Transfer.guard(isOver))) {
                 return work.apply(new Transfer(kv, isOver));
             } finally {
                 cache.endUse();
             }
         } finally {
-            permits.release();
+            retrieves.release();
         }
     }
 
@@ -148,6 +219,15 @@ final class Transfers {
                             + " in nanoseconds, or 0 for never",
                     deadline, LONGEST.toHours());
         }
+    }
+
+    private static BooleanSupplier requireWanted(RegisteredCache cache, long deadline) {
+        requireTime(deadline);
+        BooleanSupplier isOver = isOver(cache, deadline);
+        if (isOver.getAsBoolean()) {
+            throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
+        }
+        return isOver;
     }
 
     /** Whether the client has given up: its time is over, its call was cancelled, or its session has ended. */

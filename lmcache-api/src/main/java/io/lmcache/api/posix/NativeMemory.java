@@ -10,6 +10,7 @@ public final class NativeMemory {
     private static final int SHARED = 0x01;
     private static final int PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
     private static final int HUGE_PAGES = 14;
+    private static final int POPULATE_WRITE = 23;
 
     private NativeMemory() {}
 
@@ -28,6 +29,17 @@ public final class NativeMemory {
             // A refusal costs speed only: kernels without huge pages answer EINVAL.
         }
         return memory;
+    }
+
+    /**
+     * Commits the pages of a region ahead of their first use and leaves what is in them as it is, also while others use
+     * them.
+     *
+     * @throws PosixException when the operating system has not the memory, or, before Linux 5.14, does not know how
+     */
+    public static void commit(MemorySegment region) throws PosixException {
+        CLibrary.call("madvise", "memory", (arena, state) ->
+                (int) CLibrary.MADVISE.invokeExact(state, region.address(), region.byteSize(), POPULATE_WRITE));
     }
 
     static MemorySegment shared(int descriptor, String path, long bytes, Arena owner) throws PosixException {

@@ -8,10 +8,12 @@ import io.lmcache.api.engine.KvSource;
 import io.lmcache.api.engine.PinnedPrefix;
 import io.lmcache.api.engine.RetrieveResult;
 import io.lmcache.api.engine.StoreResult;
+import io.lmcache.api.engine.TokenRange;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.nio.IntBuffer;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -106,6 +108,15 @@ public final class KvCache {
     /** {@link #store(IntBuffer, KvSource)} of all tokens of the array. */
     public StoreResult store(int[] tokens, KvSource source) {
         return store(IntBuffer.wrap(tokens), source);
+    }
+
+    /**
+     * The parts of the prompt that {@link #store} would read from its source now, in order. A hint, since others may store
+     * or evict chunks: for an engine that wants to give its memory away before the store.
+     */
+    public List<TokenRange> missing(IntBuffer tokens) {
+        PromptChunks chunks = chunks(tokens);
+        return storage.missing(chunks).stream().map(chunks::range).toList();
     }
 
     /**

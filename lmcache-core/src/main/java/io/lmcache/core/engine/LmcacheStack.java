@@ -1,6 +1,7 @@
 package io.lmcache.core.engine;
 
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.ConfigLoader;
@@ -54,6 +55,11 @@ public final class LmcacheStack implements AutoCloseable {
     /** The names of the tiers whose chunks survive the process, fastest first. */
     public List<String> persistentTiers() {
         return storage.persistentTierNames();
+    }
+
+    /** The memory on the host that tiers keep chunks in; it stays theirs, until {@link #close()}. */
+    public List<HostBuffer> hostMemory() {
+        return storage.hostMemory();
     }
 
     /** Tokens in a chunk. */

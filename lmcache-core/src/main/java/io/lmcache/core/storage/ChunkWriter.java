@@ -53,6 +53,22 @@ final class ChunkWriter {
         return new Store(chunks, layout, source).run();
     }
 
+    /**
+     * The chunks, by index, that a store would read from its source now: those that no tier with memory and not the last
+     * tier holds, and that no other store is at.
+     */
+    List<Integer> missing(PromptChunks chunks) {
+        int[] present = presentPrefixes(chunks.keys());
+        int held = Math.max(present[tiers.count() - 1], holdsMemory(tiers.first()) ? present[0] : 0);
+        List<Integer> missing = new ArrayList<>();
+        for (int index = held; index < chunks.count(); index++) {
+            if (!underway.containsKey(chunks.keys().get(index))) {
+                missing.add(index);
+            }
+        }
+        return missing;
+    }
+
     /** One call. */
     private final class Store {
         private final PromptChunks chunks;

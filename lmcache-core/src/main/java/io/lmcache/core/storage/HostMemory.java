@@ -11,11 +11,15 @@ public final class HostMemory {
 
     /** The surroundings, with the host memory of these tiers. */
     public static BackendContext below(List<StorageBackend> tiers, BackendContext context) {
-        List<HostBuffer> regions = tiers.stream()
+        return new BackendContext(context.instanceId(), context.clock(), of(tiers));
+    }
+
+    /** The regions that these tiers keep chunks in. */
+    static List<HostBuffer> of(List<StorageBackend> tiers) {
+        return tiers.stream()
                 .flatMap(tier -> tier.allocator().region().stream())
                 .filter(HostBuffer.class::isInstance)
                 .map(HostBuffer.class::cast)
                 .toList();
-        return new BackendContext(context.instanceId(), context.clock(), regions);
     }
 }

@@ -10,6 +10,7 @@ import io.lmcache.api.engine.PinnedPrefix;
 import io.lmcache.api.engine.RetrieveResult;
 import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
@@ -34,6 +35,8 @@ import java.util.function.Predicate;
  */
 public final class TieredStorageManager implements AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
+    private static final long BYTES_KEPT = 256L << 20;
+    private static final long MOST_KEPT = 64;
 
     private final Tiers tiers;
     private final StackOptions options;
@@ -114,11 +117,12 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /**
-     * How many delivered chunks may be kept while the next arrives: one keeps a sink busy. None where memory is short,
-     * since what arrives needs it.
+     * How many delivered chunks may be kept while the next ones arrive: a sink takes several at a time. Few where memory is
+     * short, since what arrives needs it.
      */
     private static int keptFor(long chunkBytes, BufferAllocator memory) {
-        return chunkBytes <= memory.limitBytes() / 8 ? 1 : 0;
+        return Math.toIntExact(
+                Math.min(Math.clamp(BYTES_KEPT / chunkBytes, 1, MOST_KEPT), memory.limitBytes() / 8 / chunkBytes));
     }
 
     /** Where chunks of slow tiers are read to: the first tier's memory when they will stay there, else their own. */
@@ -168,6 +172,18 @@ public final class TieredStorageManager implements AutoCloseable {
         try (Activity.Call _ = activity.enter()) {
             return writer.store(chunks, layout, source);
         }
+    }
+
+    /** The chunks, by index, that a store would read from its source now. A hint: others may store or evict. */
+    public List<Integer> missing(PromptChunks chunks) {
+        try (Activity.Call _ = activity.enter()) {
+            return writer.missing(chunks);
+        }
+    }
+
+    /** The memory on the host that tiers keep chunks in. */
+    public List<HostBuffer> hostMemory() {
+        return HostMemory.of(tiers.all());
     }
 
     /**

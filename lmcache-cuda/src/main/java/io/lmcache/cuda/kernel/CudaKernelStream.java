@@ -9,6 +9,7 @@ import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.CudaEvent;
 import io.lmcache.cuda.CudaException;
 import io.lmcache.cuda.CudaStream;
+import io.lmcache.cuda.IpcEvent;
 import io.lmcache.cuda.Pointers;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -105,6 +106,11 @@ final class CudaKernelStream implements KernelStream.Owned {
     @Override
     public void waitFor(Event event) throws CudaException {
         device.<CudaException>withContext(() -> stream.waitFor(cuda(event)));
+    }
+
+    @Override
+    public void waitFor(IpcEvent event) throws CudaException {
+        event.holdBack(stream);
     }
 
     private static CudaEvent cuda(Event event) {

@@ -1,6 +1,7 @@
 package io.lmcache.cuda.kernel;
 
 import io.lmcache.api.memory.DeviceBuffer;
+import io.lmcache.cuda.IpcEvent;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -49,6 +50,9 @@ public interface KernelStream {
 
     /** Keeps what is queued from here on back until the event's stream is past it. */
     void waitFor(Event event) throws IOException;
+
+    /** Keeps what is queued from here on back until another process' stream is past the mark that it has set there. */
+    void waitFor(IpcEvent event) throws IOException;
 
     /** A further stream of this device, unordered with this one; the caller owns it and closes it. */
     Owned newStream() throws IOException;

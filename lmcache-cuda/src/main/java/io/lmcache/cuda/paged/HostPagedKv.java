@@ -23,6 +23,7 @@ public final class HostPagedKv implements KvSource, KvSink {
     private final List<MemorySegment> layers;
     private final TokenSlots slots;
     private final TokenRange wanted;
+    private final Runnable beforeWrite;
     private final long headBytes;
     private final long rowBytes;
 
@@ -36,12 +37,23 @@ public final class HostPagedKv implements KvSource, KvSink {
      * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when these do not fit together
      */
     public HostPagedKv(PagedKvCache cache, List<MemorySegment> layers, TokenSlots slots, TokenRange wanted) {
+        this(cache, layers, slots, wanted, () -> {});
+    }
+
+    /**
+     * As {@link #HostPagedKv(PagedKvCache, List, TokenSlots, TokenRange)}, for an engine that may not want the KV any more.
+     *
+     * @param beforeWrite called before each run of slots is written; what it throws ends the copy and reaches the caller
+     */
+    public HostPagedKv(
+            PagedKvCache cache, List<MemorySegment> layers, TokenSlots slots, TokenRange wanted, Runnable beforeWrite) {
         cache.requireDevice("the request", PagedKvCache.HOST);
         SlotEntries.requireWithin(cache, slots);
         this.cache = cache;
         this.layers = List.copyOf(layers);
         this.slots = slots;
         this.wanted = wanted;
+        this.beforeWrite = beforeWrite;
         this.headBytes = cache.headBytes();
         this.rowBytes = headBytes * cache.layout().kvHeads();
     }
@@ -96,6 +108,9 @@ public final class HostPagedKv implements KvSource, KvSink {
         while (token < part.end()) {
             long place = place(token);
             int run = run(token, place, part.end());
+            if (!gather) {
+                beforeWrite.run();
+            }
             copyRun(place, run, range, token, chunk, gather);
             token += run;
         }

@@ -37,8 +37,9 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     private final Leases leases;
     private final KvCopyKernel kernel;
     private final Optional<DeviceStaging> staging;
-    private final KernelStream.Event scattered;
-    private final Events filling;
+    private final Events events;
+    private final Runnable beforeWrite;
+    private final ResourceStack resources;
     private boolean closed;
 
     /** The device memory of a request; staging is absent when all its chunks are in device memory. */
@@ -54,21 +55,24 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             TokenSlots slots,
             KernelStream stream,
             Leases leases,
-            Optional<DeviceStaging> staging,
-            KernelStream.Event scattered,
-            Events filling)
+            long stagingBytes,
+            Runnable beforeWrite,
+            ResourceStack resources)
             throws IOException {
         this.cache = cache;
         this.tokens = slots.tokens(cache.blockSize());
         this.stream = stream;
         this.leases = leases;
-        this.staging = staging;
-        this.scattered = scattered;
-        this.filling = filling;
+        this.beforeWrite = beforeWrite;
+        this.resources = resources;
         DeviceBuffer tables = device(leases.tables);
         cache.requireDevice("the allocator", tables.ordinal());
-        TokenSlots onDevice = uploadTables(tables, slots);
-        this.kernel = new KvCopyKernel(cache, stream, tables, onDevice);
+        this.events = resources.add(new Events(stream));
+        this.kernel = new KvCopyKernel(cache, stream, tables, uploadTables(tables, slots));
+        this.staging = leases.staging.isEmpty()
+                ? Optional.empty()
+                : Optional.of(resources.add(
+                        DeviceStaging.open(stream, device(leases.staging.get()), stagingBytes, this::write)));
     }
 
     /**
@@ -90,6 +94,23 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             KernelStream stream,
             BufferAllocator deviceMemory,
             long stagingBytes) {
+        return tryOpen(cache, slots, stream, deviceMemory, stagingBytes, () -> {});
+    }
+
+    /**
+     * As {@link #tryOpen(PagedKvCache, TokenSlots, KernelStream, BufferAllocator, long)}, for an engine that may not want
+     * the KV any more.
+     *
+     * @param beforeWrite called before each kernel that writes into the cache is queued; what it throws keeps the kernel
+     *     from being queued and reaches the caller
+     */
+    public static Optional<PagedKv> tryOpen(
+            PagedKvCache cache,
+            TokenSlots slots,
+            KernelStream stream,
+            BufferAllocator deviceMemory,
+            long stagingBytes,
+            Runnable beforeWrite) {
         cache.requireDevice("the stream", stream.ordinal());
         SlotEntries.requireWithin(cache, slots);
         Optional<Leases> leases = tryLease(deviceMemory, tableBytes(cache, slots), stagingBytes);
@@ -97,7 +118,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             return Optional.empty();
         }
         try {
-            return Optional.of(open(cache, slots, stream, leases.get(), stagingBytes));
+            return Optional.of(open(cache, slots, stream, leases.get(), stagingBytes, beforeWrite));
         } catch (IOException e) {
             leases.get().close();
             throw deviceFailure("open a request", e);
@@ -107,25 +128,23 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
+    /** The device memory that {@link #tryOpen} takes for staging chunks of up to so many bytes. */
+    public static long stagingBytes(long chunkBytes) {
+        return DeviceStaging.deviceBytes(chunkBytes);
+    }
+
     private static PagedKv open(
-            PagedKvCache cache, TokenSlots slots, KernelStream stream, Leases leases, long stagingBytes)
+            PagedKvCache cache,
+            TokenSlots slots,
+            KernelStream stream,
+            Leases leases,
+            long stagingBytes,
+            Runnable beforeWrite)
             throws IOException {
         ResourceStack resources = new ResourceStack();
         boolean opened = false;
         try {
-            Optional<DeviceStaging> staging = Optional.empty();
-            if (leases.staging.isPresent()) {
-                staging = Optional.of(
-                        resources.add(DeviceStaging.open(stream, device(leases.staging.get()), stagingBytes)));
-            }
-            PagedKv request = new PagedKv(
-                    cache,
-                    slots,
-                    stream,
-                    leases,
-                    staging,
-                    resources.add(stream.newEvent()),
-                    resources.add(new Events(stream)));
+            PagedKv request = new PagedKv(cache, slots, stream, leases, stagingBytes, beforeWrite, resources);
             opened = true;
             return request;
         } finally {
@@ -200,7 +219,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     public Filling beginFill(TokenRange range, KvBuffer destination) {
         requireChunk(range, destination);
         try {
-            KernelStream.Event filled = filling.next();
+            KernelStream.Event filled = events.next();
             switch (destination) {
                 case DeviceBuffer buffer -> {
                     kernel.gather(List.of(new ChunkBuffer(range, buffer)));
@@ -212,7 +231,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             }
             return () -> {
                 await("gather " + range, filled);
-                filling.reuse(filled);
+                events.reuse(filled);
             };
         } catch (IOException e) {
             drain(e);
@@ -225,25 +244,58 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         beginAccept(range, source).await();
     }
 
-    /** Queues the copies; the buffer is in use until the answer's {@code await} has returned. */
+    /**
+     * Queues the copies; the buffer is in use until the answer's {@code await} has returned. A chunk in host memory may be
+     * scattered with those after it: that is queued when its answer is awaited, at the latest.
+     */
     @Override
     public Taking beginAccept(TokenRange range, KvBuffer source) {
         requireChunk(range, source);
         try {
-            KernelStream.Event taken = switch (source) {
+            KernelStream.Event taken = events.next();
+            switch (source) {
                 case DeviceBuffer buffer -> {
-                    kernel.scatter(List.of(new ChunkBuffer(range, buffer)));
-                    stream.record(scattered);
-                    yield scattered;
+                    // In the order of the prompt.
+                    if (staging.isPresent()) {
+                        staging.get().scatterBrought();
+                    }
+                    write(List.of(new ChunkBuffer(range, buffer)));
+                    stream.record(taken);
                 }
                 case HostBuffer(MemorySegment segment) ->
-                    staging(segment.byteSize())
-                            .bring(segment, chunk -> kernel.scatter(List.of(new ChunkBuffer(range, chunk))));
+                    staging(segment.byteSize()).bring(range, segment, taken);
+            }
+            return () -> {
+                scatter(range);
+                await("scatter " + range, taken);
+                events.reuse(taken);
             };
-            return () -> await("scatter " + range, taken);
         } catch (IOException e) {
             drain(e);
             throw deviceFailure("scatter " + range, e);
+        } catch (RuntimeException e) {
+            drain(e);
+            throw e;
+        }
+    }
+
+    private void write(List<ChunkBuffer> chunks) throws IOException {
+        beforeWrite.run();
+        kernel.scatter(chunks);
+    }
+
+    /** Queues the scatter of a chunk that was brought, with those brought beside it. */
+    private void scatter(TokenRange range) {
+        try {
+            if (staging.isPresent() && staging.get().holds(range)) {
+                staging.get().scatterBrought();
+            }
+        } catch (IOException e) {
+            drain(e);
+            throw deviceFailure("scatter " + range, e);
+        } catch (RuntimeException e) {
+            drain(e);
+            throw e;
         }
     }
 
@@ -257,7 +309,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     }
 
     /** After a failure: what was queued before it may still use the buffer, which the caller is about to give up. */
-    private void drain(IOException failure) {
+    private void drain(Exception failure) {
         try {
             stream.synchronize();
             if (staging.isPresent()) {
@@ -343,11 +395,12 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             return;
         }
         closed = true;
-        try (ResourceStack resources = new ResourceStack()) {
-            resources.add(scattered);
-            resources.add(filling);
-            staging.ifPresent(resources::add);
+        try (ResourceStack _ = resources) {
             stream.synchronize();
+            // Copies into staging that were not scattered, because the request is not wanted any more.
+            if (staging.isPresent()) {
+                staging.get().drain();
+            }
         } catch (IOException e) {
             // A stream that fails here runs nothing any more, so the memory is free all the same.
             throw deviceFailure("end a request", e);
