@@ -78,6 +78,12 @@ class CudaIpcEngineTest {
                                 .setSize(stack.memory().byteSize())));
     }
 
+    /** Stores the prompt; its bytes reach the tiers behind the answer. */
+    private static void store(TestClient client, TestEngine stack) throws Exception {
+        assertThat(stack.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+        ServerProcess.await("what was staged is in the cache", () -> client.lookup("e", PROMPT) == 200);
+    }
+
     @ParameterizedTest
     @EnumSource
     void whatWasStoredComesBackAsFarAsItIsWanted(Shape shape) throws Exception {
@@ -85,7 +91,7 @@ class CudaIpcEngineTest {
                 TestEngine stack = new TestEngine(client, shape, SIZES, "e")) {
             stack.register(registration(stack).build());
             stack.compute(7, PROMPT.length, FROM);
-            assertThat(stack.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+            store(client, stack);
             // Chunks end at 64, 128 and 192: whole ones, and parts of one or two.
             for (int[] wanted : new int[][] {{0, 200}, {0, 199}, {70, 100}, {63, 129}, {16, 64}}) {
                 stack.wipe(WIPED);
@@ -157,7 +163,7 @@ class CudaIpcEngineTest {
             assertThat(gdsServer.tiers()).containsExactly("gds");
             stack.register(registration(stack).build());
             stack.compute(9, PROMPT.length, FROM);
-            assertThat(stack.store(PROMPT, FROM).getStoredTokens()).isEqualTo(200);
+            store(client, stack);
             ServerProcess.await("all of it is in files", () -> client.lookup("e", PROMPT) == 200);
             for (int[] wanted : new int[][] {{0, 199}, {70, 100}, {63, 129}}) {
                 stack.wipe(WIPED);
