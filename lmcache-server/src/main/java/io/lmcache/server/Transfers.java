@@ -192,10 +192,22 @@ final class Transfers {
         }
         try {
             cache.beginUse();
+            long began = System.nanoTime();
+            long opened = began;
+            long delivered = began;
             try (RequestKv kv = cache.open(blocks, wanted, event, Transfer.guard(isOver))) {
-                return work.apply(new Transfer(kv, isOver));
+                opened = System.nanoTime();
+                R answer = work.apply(new Transfer(kv, isOver));
+                delivered = System.nanoTime();
+                return answer;
             } finally {
                 cache.endUse();
+                LOG.debug(
+                        "Retrieve of {}: {} us to begin, {} to deliver, {} to end",
+                        wanted,
+                        (opened - began) / 1000,
+                        (delivered - opened) / 1000,
+                        (System.nanoTime() - delivered) / 1000);
             }
         } finally {
             retrieves.release();
