@@ -367,7 +367,7 @@ def home_of(folder: Path, scratch: Path) -> Path:
     (scratch / "home/lib").symlink_to(folder / "lib")
     command.write_text(
         f'#!/bin/sh\nexec "{folder}/runtime/bin/java" --enable-native-access=ALL-UNNAMED '
-        f'-Dguice_bytecode_gen_option=DISABLED -classpath "{folder}/lib/*" io.lmcache.cli.Main "$@"\n'
+        f'-classpath "{folder}/lib/*" io.lmcache.cli.Main "$@"\n'
     )
     command.chmod(0o755)
     return scratch / "home"

@@ -40,6 +40,7 @@ class Request:
     mm_features: list[Any] = field(default_factory=list)
     kv_transfer_params: dict[str, Any] | None = None
     prompt_embeds: Any = None
+    skip_reading_prefix_cache: bool = False
     request_id: str = field(default_factory=lambda: f"request-{next(_NAMES)}")
     num_preemptions: int = 0
 

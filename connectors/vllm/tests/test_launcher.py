@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -149,12 +149,112 @@ def test_socket_of_a_dead_server_is_not_taken_for_one(tmp_path: Path) -> None:
     assert not listens(path)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a socket of somebody else")
-def test_socket_of_another_user_is_refused(tmp_path: Path) -> None:
+def impostor(path: Path, user: int) -> int:
+    """A process of another user that listens on a socket which this one bound."""
+    child = os.fork()
+    if child == 0:
+        with socket.socket(socket.AF_UNIX) as foreign:
+            foreign.bind(str(path))
+            os.setuid(user)
+            foreign.listen()
+            time.sleep(60)
+        os._exit(0)
+    return child
+
+
+def accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_server_of_another_user_is_refused_whoever_owns_the_socket(tmp_path: Path) -> None:
     path = tmp_path / "s.sock"
-    with socket.socket(socket.AF_UNIX) as foreign:
-        foreign.bind(str(path))
-        foreign.listen()
-        os.chown(path, 4711, 4711)
+    child = impostor(path, 4711)
+    try:
+        deadline = time.monotonic() + 20
+        while not accepts(path):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert path.stat().st_uid == 0
+        assert not listens(path)
         with pytest.raises(NoServer, match="user 4711"):
             ensure_server(Settings(path), True)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["s.sock.start", "s.log"])
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_links_in_the_sockets_directory_are_not_written_through(
+    tmp_path: Path, name: str, link: Callable[[Path, Path], None]
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    home = stand_in_home(tmp_path / "home", "echo spoiled")
+    folder = private(tmp_path / "run")
+    link(precious, folder / name)
+    with pytest.raises(NoServer, match=f"{name} beside the socket"):
+        ensure_server(Settings(folder / "s.sock", home=home), True)
+    assert precious.read_text() == "mine"
+
+
+def test_directory_that_is_a_link_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    elsewhere = private(tmp_path / "elsewhere")
+    (tmp_path / "run").symlink_to(elsewhere)
+    home = stand_in_home(tmp_path / "home", "exit 0")
+    with pytest.raises(NoServer, match="is a link"):
+        ensure_server(Settings(tmp_path / "run/s.sock", home=home), True)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o701, 0o1777])
+def test_directory_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = private(tmp_path / "run")
+    folder.chmod(mode)
+    with pytest.raises(NoServer, match="open to other users"):
+        ensure_server(Settings(folder / "s.sock", home=stand_in_home(tmp_path / "home", "exit 0")), True)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a directory of somebody else")
+def test_directory_of_another_user_is_refused(tmp_path: Path) -> None:
+    folder = private(tmp_path / "run")
+    os.chown(folder, 4711, 4711)
+    for may_start in (True, False):
+        with pytest.raises(NoServer, match="belongs to user 4711"):
+            ensure_server(
+                Settings(folder / "s.sock", home=stand_in_home(tmp_path / f"home {may_start}", "")), may_start
+            )
+    assert list(folder.iterdir()) == []
+
+
+def test_files_beside_the_socket_are_for_their_user_alone(tmp_path: Path) -> None:
+    home = stand_in_home(tmp_path / "home", "exit 7")
+    with pytest.raises(NoServer, match="status 7"):
+        ensure_server(Settings(tmp_path / "run/s.sock", home=home), True)
+    assert {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "run").iterdir()} == {
+        "s.sock.start": 0o600,
+        "s.log": 0o600,
+    }
+
+
+def test_server_sees_all_gpus_whichever_the_engine_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    home = stand_in_home(tmp_path / "home", "env; exit 7")
+    with pytest.raises(NoServer, match="status 7"):
+        ensure_server(Settings(tmp_path / "run/s.sock", home=home), True)
+    environment = (tmp_path / "run/s.log").read_text()
+    assert "PATH=" in environment
+    assert "CUDA_VISIBLE_DEVICES" not in environment
+
+
+def test_long_path_is_called_that(tmp_path: Path) -> None:
+    with pytest.raises(NoServer, match="bytes, a socket's may have 107"):
+        ensure_server(Settings(tmp_path / ("s" * 108)), True)

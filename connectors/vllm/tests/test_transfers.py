@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -193,23 +194,31 @@ def test_aborted_while_it_loads(server: RealServer, seeded: random.Random, model
     server.await_released()
 
 
+def adapter(folder: Path) -> SimpleNamespace:
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    return SimpleNamespace(lora_name="adapter", lora_path=str(folder))
+
+
 @pytest.mark.parametrize(
     "difference",
     [
         {"cache_salt": "tenant 2"},
         {"kv_transfer_params": {"lmcache.tag.user": "2"}},
-        {"lora_request": SimpleNamespace(lora_name="adapter", lora_path="/elsewhere")},
+        {"lora_request": "other adapter"},
     ],
     ids=["salt", "tag", "lora"],
 )
 def test_requests_that_must_not_share(
-    server: RealServer, seeded: random.Random, model: str, difference: dict[str, object]
+    server: RealServer, seeded: random.Random, model: str, difference: dict[str, object], tmp_path: Path
 ) -> None:
     text = prompt(seeded, 100)
+    if "lora_request" in difference:
+        difference = {"lora_request": adapter(tmp_path / "other")}
     same = {
         "cache_salt": "tenant",
         "kv_transfer_params": {"lmcache.tag.user": "1"},
-        "lora_request": SimpleNamespace(lora_name="adapter", lora_path="/here"),
+        "lora_request": adapter(tmp_path / "adapter"),
     }
     warm(server, Request(text, **same), model=model)
     with Engine(SHAPE, server.options, model=model) as engine:
@@ -249,6 +258,37 @@ def test_prompt_embeddings_are_left_alone(server: RealServer, seeded: random.Ran
         engine.wait_connected()
         for _ in range(2):
             engine.run(request := Request(prompt(seeded, 100), prompt_embeds=object()))
+            assert request.external_tokens == 0
+        assert engine.counts == {}
+
+
+def test_request_that_must_not_read_a_cache_computes_all_and_is_saved(
+    server: RealServer, seeded: random.Random, model: str
+) -> None:
+    text = prompt(seeded, 100)
+    with Engine(SHAPE, server.options, model=model) as engine:
+        engine.wait_connected()
+        engine.run(Request(text))
+        engine.forget_prefixes()
+        engine.run(logprobs := Request(text, skip_reading_prefix_cache=True))
+        assert logprobs.external_tokens == 0
+        engine.run(Request(other := prompt(seeded, 100), skip_reading_prefix_cache=True))
+        engine.forget_prefixes()
+        engine.run(reader := Request(other))
+        assert reader.external_tokens == 99
+
+
+def test_media_known_to_one_process_alone_are_neither_saved_nor_loaded(
+    server: RealServer, seeded: random.Random, model: str
+) -> None:
+    text = prompt(seeded, 150)
+    # vLLM counts them where nothing else needs to know them; after a restart another image has the name.
+    counted = [SimpleNamespace(**vars(image("renderer0-mm-1-image-0", 40, 50)), modality="image")]
+    with Engine(SHAPE, server.options, model=model) as engine:
+        engine.wait_connected()
+        for _ in range(2):
+            engine.run(request := Request(text, mm_features=counted))
+            engine.forget_prefixes()
             assert request.external_tokens == 0
         assert engine.counts == {}
 

@@ -6,6 +6,8 @@ import fcntl
 import os
 import shutil
 import socket
+import stat
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +20,11 @@ from lmcache_jvm.settings import ENVIRONMENT_PREFIX, Settings
 logger = log.logger(__name__)
 
 _POLL_SECONDS = 0.05
+# sun_path has 108 bytes, the last one zero.
+_LONGEST_PATH = 107
+# struct ucred: process, user, group.
+_CREDENTIALS = struct.Struct("iII")
+_ELSEWHERE = "set LMCACHE_JVM_SOCKET to another place"
 
 
 class NoServer(Exception):
@@ -25,36 +32,90 @@ class NoServer(Exception):
 
 
 def ensure_server(settings: Settings, may_start: bool) -> None:
-    """Returns when a server listens on the socket. Of several processes that call this at once, one starts it."""
-    if listens(settings.socket):
-        _require_own(settings.socket)
-        return
-    if not may_start:
-        raise NoServer("nobody listens there; it was stopped, or lmcache_jvm.start_server is false")
-    command = _command(settings.home)
-    deadline = time.monotonic() + settings.start_seconds
-    settings.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _lock(settings.socket.with_name(settings.socket.name + ".start"), deadline):
-        if not listens(settings.socket):
-            _start([str(command), "serve", "--socket", str(settings.socket)], settings.socket, deadline)
+    """Returns when a server of this user listens on the socket. Of several processes that call this at once, one starts
+    it.
+    """
+    _require_short(settings.socket)
+    with _directory(settings.socket.parent, may_start) as folder:
+        user = _listener(settings.socket)
+        if user is not None:
+            _require_own(user)
+            return
+        if not may_start:
+            raise NoServer("nobody listens there; it was stopped, or lmcache_jvm.start_server is false")
+        command = _command(settings.home)
+        deadline = time.monotonic() + settings.start_seconds
+        with _lock(folder, settings.socket.name + ".start", deadline):
+            if not listens(settings.socket):
+                _start([str(command), "serve", "--socket", str(settings.socket)], settings.socket, folder, deadline)
 
 
 def listens(path: Path) -> bool:
-    """Whether a process accepts connections there; a socket file alone may be a dead server's."""
+    """Whether a process of this user accepts connections there; a socket file alone may be a dead server's."""
+    return _listener(path) == os.geteuid()
+
+
+def _listener(path: Path) -> int | None:
+    """The user who listens, by the kernel's account, whatever the file says; None for nobody."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(str(path))
         except OSError:
-            return False
-        return True
+            return None
+        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    user: int = _CREDENTIALS.unpack(credentials)[1]
+    return user
 
 
-def _require_own(path: Path) -> None:
-    # The default lies in /tmp, where anybody could have been first.
-    owner = path.stat().st_uid
-    if owner != os.getuid():
-        raise NoServer(f"it belongs to user {owner}, not to this one, {os.getuid()}; set LMCACHE_JVM_SOCKET to another")
+def _require_own(user: int) -> None:
+    if user != os.geteuid():
+        raise NoServer(f"it belongs to user {user}, not to this one, {os.geteuid()}; {_ELSEWHERE}")
+
+
+def _require_short(path: Path) -> None:
+    length = len(os.fsencode(path))
+    if length > _LONGEST_PATH:
+        raise NoServer(f"its path has {length} bytes, a socket's may have {_LONGEST_PATH}; {_ELSEWHERE}")
+
+
+@contextmanager
+def _directory(path: Path, make: bool) -> Iterator[int]:
+    """The descriptor of the socket's directory, where nobody else can put anything: the default lies in /tmp, where
+    anybody could have been first.
+    """
+    if make:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NoServer("its directory is not there") from None
+    except NotADirectoryError:
+        raise NoServer(f"{path} is a link or no directory; {_ELSEWHERE}") from None
+    try:
+        status = os.fstat(folder)
+        if status.st_uid != os.geteuid():
+            raise NoServer(f"{path} belongs to user {status.st_uid}, not to this one, {os.geteuid()}; {_ELSEWHERE}")
+        if status.st_mode & 0o077:
+            raise NoServer(
+                f"{path} is open to other users, mode {status.st_mode & 0o777:o}; chmod 700 it, or {_ELSEWHERE}"
+            )
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _open(folder: int, name: str, flags: int) -> int:
+    """Opens a file of the directory, made if need be, that is nobody else's and no link to something else."""
+    try:
+        file = os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    except OSError as error:
+        raise NoServer(f"{name} beside the socket cannot be opened, {error.strerror}; remove it") from None
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
+        os.close(file)
+        raise NoServer(f"{name} beside the socket is not a plain file of user {os.geteuid()}; remove it")
+    return file
 
 
 def _command(home: Path | None) -> Path:
@@ -74,26 +135,31 @@ def _command(home: Path | None) -> Path:
 
 
 @contextmanager
-def _lock(path: Path, deadline: float) -> Iterator[None]:
-    with path.open("w") as file:
+def _lock(folder: int, name: str, deadline: float) -> Iterator[None]:
+    with open(_open(folder, name, os.O_WRONLY), "w") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise NoServer(f"another process holds {path} and starts no server") from None
+                    raise NoServer(f"another process holds {name} beside the socket and starts no server") from None
                 time.sleep(_POLL_SECONDS)
         # The kernel gives the lock back when the file is closed, also when this process is killed.
         yield
 
 
-def _start(command: list[str], path: Path, deadline: float) -> None:
+def _start(command: list[str], path: Path, folder: int, deadline: float) -> None:
     log = path.with_suffix(".log")
     logger.info("Starting the cache server: %s; its log is %s", " ".join(command), log)
-    # The cache's settings are in the environment, and the connector's, which the server does not know.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
-    with log.open("ab") as output:
+    # The cache's settings are in the environment. The connector's the server does not know, and it serves engines on
+    # other GPUs, too.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(ENVIRONMENT_PREFIX) and name != "CUDA_VISIBLE_DEVICES"
+    }
+    with open(_open(folder, log.name, os.O_WRONLY | os.O_APPEND), "ab") as output:
         # A session of its own: the server outlives this engine, and Ctrl-C in its terminal.
         process = subprocess.Popen(
             command,

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lmcache_jvm import lmcache_pb2 as pb
+from lmcache_jvm.identity import digest
 from lmcache_jvm.memory import Place, locate
 
 
@@ -84,6 +85,8 @@ def spec_of(kv_cache_config: Any) -> CacheSpec:
         raise UnsupportedCache(f"layers of {type(spec).__name__} are not supported, only full attention and MLA are")
     if getattr(spec, "tokens_per_state", 1) != 1:
         raise UnsupportedCache("the cache does not hold one state for each token, as compressed attention does not")
+    if getattr(spec, "non_causal", False):
+        raise UnsupportedCache("the attention is not causal: KV depends on later tokens, which no prefix names")
     latent = "MLAAttentionSpec" in kinds
     if not latent and getattr(spec, "head_size_v", spec.head_size) != spec.head_size:
         raise UnsupportedCache("keys and values have heads of different sizes")
@@ -108,6 +111,8 @@ def describe(tensors: Mapping[str, Tensor], spec: CacheSpec) -> pb.RegisterKvCac
         latent=spec.latent,
         blocks=view.blocks,
         block_size=view.slots,
+        # Which layers of the model a rank of a pipeline has is a setting of its own.
+        tags={"vllm.layers": digest(sorted(tensors))},
     )
     places: list[Place] = []
     for tensor in distinct:

@@ -9,12 +9,15 @@ tag for all of its images instead, which costs it the sharing.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from typing import Any
+
+from lmcache_jvm import identity
 
 # As LMCache names them in a request's kv_transfer_params.
 _TAG_PREFIX = "lmcache.tag."
@@ -33,6 +36,7 @@ class Prompt:
     tokens: bytes
     tags: dict[str, str]
     skip_save: bool
+    skip_load: bool = False
 
     def __len__(self) -> int:
         return len(self.tokens) // 4
@@ -47,7 +51,9 @@ def pack(numbers: Iterable[int]) -> bytes:
 
 
 def read(request: Any, chunk_tokens: int) -> Prompt | None:
-    """Reads a request of vLLM; None for one whose KV has no name: its prompt is, or has, embeddings of its own."""
+    """Reads a request of vLLM; None for one whose KV has no name: of embeddings that came with it, of media whose names
+    mean something in this process alone, of an adapter whose files are not there.
+    """
     if request.prompt_token_ids is None or getattr(request, "prompt_embeds", None) is not None:
         return None
     parameters = getattr(request, "kv_transfer_params", None) or {}
@@ -57,13 +63,27 @@ def read(request: Any, chunk_tokens: int) -> Prompt | None:
     if request.cache_salt:
         tags["vllm.salt"] = _digest(request.cache_salt).hex()
     if request.lora_request is not None:
-        # The name alone may come to mean another adapter.
-        tags["vllm.lora"] = _digest(request.lora_request.lora_name, request.lora_request.lora_path).hex()
+        adapter = identity.adapter(request.lora_request)
+        if adapter is None:
+            return None
+        tags["vllm.lora"] = adapter
     tokens = request.prompt_token_ids
     if features := getattr(request, "mm_features", None):
+        if any(_is_counted(feature) for feature in features):
+            return None
         tokens, tag = _name_images(tokens, features, chunk_tokens)
         tags |= tag
-    return Prompt(pack(tokens), tags, _is_true(parameters, _SKIP_SAVE))
+    # vLLM up to 0.30 leaves it to the connector: the logprobs of a prompt, say, need all of it computed.
+    skip_load = getattr(request, "skip_reading_prefix_cache", False) is True
+    return Prompt(pack(tokens), tags, _is_true(parameters, _SKIP_SAVE), skip_load)
+
+
+def _is_counted(feature: Any) -> bool:
+    """Whether the name of a medium is a count of this process, not a digest of what it is. vLLM makes such names,
+    `REQUEST-image-0`, where nothing else would need the digest: without prefix caching and without a processor cache.
+    """
+    modality = re.escape(str(getattr(feature, "modality", "")))
+    return re.search(f"-{modality}-\\d+$", feature.identifier) is not None
 
 
 def _name_images(
@@ -71,15 +91,32 @@ def _name_images(
 ) -> tuple[list[int], Mapping[str, str]]:
     named = list(tokens)
     too_short = False
-    everything = []
-    for feature in features:
-        start, length = feature.mm_position.offset, feature.mm_position.length
-        words = array("I", _digest(feature.identifier))
-        named[start : start + length] = [word & _WORD_MASK for word in islice(cycle(words), length)]
-        everything += [feature.identifier, str(start), str(length)]
+    for start, end, media in _segments(features):
+        words = array("I", _digest(*media))
+        named[start:end] = [word & _WORD_MASK for word in islice(cycle(words), end - start)]
         chunk_end = min(start - start % chunk_tokens + chunk_tokens, len(named))
-        too_short |= min(length, chunk_end - start) < _ENOUGH_WORDS
-    return named, {"vllm.images": _digest(*everything).hex()} if too_short else {}
+        too_short |= min(end, chunk_end) - start < _ENOUGH_WORDS
+    if not too_short:
+        return named, {}
+    everything = [
+        part
+        for feature in features
+        for part in (feature.identifier, str(feature.mm_position.offset), str(feature.mm_position.length))
+    ]
+    return named, {"vllm.images": _digest(*everything).hex()}
+
+
+def _segments(features: Sequence[Any]) -> Iterator[tuple[int, int, list[str]]]:
+    """The placeholders, cut where media begin and end, with all media that cover them: audio may lie in a video."""
+    spans = [
+        (feature.mm_position.offset, feature.mm_position.offset + feature.mm_position.length, feature.identifier)
+        for feature in features
+    ]
+    cuts = sorted({cut for start, end, _ in spans for cut in (start, end)})
+    for start, end in pairwise(cuts):
+        media = sorted(name for first, last, name in spans if first <= start and end <= last)
+        if media:
+            yield start, end, media
 
 
 def _digest(*texts: str) -> bytes:

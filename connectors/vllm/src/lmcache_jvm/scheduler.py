@@ -89,7 +89,7 @@ class SchedulerSide:
         """How many tokens beyond the computed ones can be loaded, or None for "ask again"."""
         tracked = self._track(request)
         tracked.local = computed
-        if tracked.prompt is None or not self._may_load or tracked.loaded:
+        if tracked.prompt is None or tracked.prompt.skip_load or not self._may_load or tracked.loaded:
             # A request that comes back in the same life had a load that failed: no second try.
             return 0
         if tracked.found is None and not self._look_up(request.request_id, tracked, computed):

@@ -14,8 +14,9 @@ ENVIRONMENT_PREFIX = "LMCACHE_JVM_"
 
 def _default_socket() -> Path:
     """The server's own default."""
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere")
-    directory = runtime / "lmcache" if runtime.is_dir() else Path(f"/tmp/lmcache-{os.getuid()}")
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    usable = runtime.is_absolute() and runtime.is_dir()
+    directory = runtime / "lmcache" if usable else Path(f"/tmp/lmcache-{os.geteuid()}")
     return directory / "server.sock"
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
+import vllm
 from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     KVConnectorBase_V1,
     KVConnectorMetadata,
     KVConnectorRole,
 )
 
+from lmcache_jvm import identity, settings
 from lmcache_jvm import lmcache_pb2 as pb
-from lmcache_jvm import settings
 from lmcache_jvm.layout import CacheSpec, spec_of
 from lmcache_jvm.metrics import Metrics
 from lmcache_jvm.scheduler import SchedulerSide
 from lmcache_jvm.session import Session
 from lmcache_jvm.steps import Step
 from lmcache_jvm.worker import WorkerSide
+
+# Before, what is computed after a loaded prefix that ends inside a block is wrong, and so is what follows an abort.
+_OLDEST = (0, 18)
 
 
 @dataclass
@@ -34,11 +38,13 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
     """vLLM's KV cache through the cache server of this host."""
 
     def __init__(self, vllm_config: Any, role: KVConnectorRole, kv_cache_config: Any) -> None:
+        _refuse_old(getattr(vllm, "__version__", ""))
         super().__init__(vllm_config=vllm_config, role=role, kv_cache_config=kv_cache_config)
         transfer = vllm_config.kv_transfer_config
         options = settings.load(transfer.kv_connector_extra_config, os.environ)
         spec = spec_of(kv_cache_config)
         _refuse_context_parallelism(vllm_config.parallel_config)
+        identity.refuse_later_tokens(vllm_config.model_config)
         self._metrics = Metrics()
         if role == KVConnectorRole.SCHEDULER:
             if options.load_failures == "recompute":
@@ -48,8 +54,8 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
             loads, saves = transfer.kv_role != "kv_producer", transfer.kv_role != "kv_consumer"
             self._scheduler = SchedulerSide(options, transfer.engine_id, self._session, self._metrics, loads, saves)
         else:
-            identity = _identity(vllm_config, spec)
-            self._worker = WorkerSide(options, f"vllm worker {identity.rank}", spec, identity, self._metrics)
+            rank = _rank(vllm_config, spec)
+            self._worker = WorkerSide(options, f"vllm worker {rank.rank}", spec, rank, self._metrics)
 
     # The workers' side.
 
@@ -149,7 +155,7 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
         return metadata.step
 
 
-def _identity(vllm_config: Any, spec: CacheSpec) -> pb.RegisterKvCacheRequest:
+def _rank(vllm_config: Any, spec: CacheSpec) -> pb.RegisterKvCacheRequest:
     """Which engine, model and rank this worker is."""
     parallel, transfer = vllm_config.parallel_config, vllm_config.kv_transfer_config
     return pb.RegisterKvCacheRequest(
@@ -159,25 +165,18 @@ def _identity(vllm_config: Any, spec: CacheSpec) -> pb.RegisterKvCacheRequest:
         rank=parallel.rank,
         # With pipeline parallelism the ranks have different layers.
         replicated=spec.latent and parallel.pipeline_parallel_size == 1,
-        tags=_tags(vllm_config),
+        tags=identity.tags(vllm_config),
     )
 
 
-def _tags(vllm_config: Any) -> dict[str, str]:
-    """What makes the KV of one model another one, where it is not as usual."""
-    model, cache = vllm_config.model_config, vllm_config.cache_config
-    unusual = {
-        "vllm.revision": getattr(model, "revision", None),
-        "vllm.quantization": getattr(model, "quantization", None),
-        "vllm.cache_dtype": None if cache.cache_dtype == "auto" else cache.cache_dtype,
-    }
-    overrides = getattr(model, "hf_overrides", None)
-    if overrides:
-        unusual["vllm.hf_overrides"] = hashlib.sha256(repr(overrides).encode()).hexdigest()
-    if getattr(cache, "calculate_kv_scales", False):
-        # The scales are those of the first prompt that this engine saw; no other engine can read its KV.
-        unusual["vllm.engine"] = vllm_config.kv_transfer_config.engine_id
-    return {name: str(value) for name, value in unusual.items() if value is not None}
+def _refuse_old(version: str) -> None:
+    """Refuses a vLLM that would compute wrong values. A build without a release's number is taken for a new one."""
+    number = re.match(r"(\d+)\.(\d+)", version)
+    if number and ".dev" not in version and (int(number[1]), int(number[2])) < _OLDEST:
+        raise ValueError(
+            f"vLLM {version} computes wrong values after a prefix that was loaded and ends inside a block; "
+            f"this connector needs vLLM {_OLDEST[0]}.{_OLDEST[1]} or newer"
+        )
 
 
 def _refuse_context_parallelism(parallel_config: Any) -> None:

@@ -10,8 +10,12 @@ module io.lmcache.api {
     requires static transitive org.jspecify;
 
     exports io.lmcache.api;
+    exports io.lmcache.api.crc to
+            io.lmcache.chunkfiles,
+            io.lmcache.cuda;
     exports io.lmcache.api.engine;
     exports io.lmcache.api.memory;
+    exports io.lmcache.api.option;
     exports io.lmcache.api.posix to
             io.lmcache.backend.gds,
             io.lmcache.backend.posix,

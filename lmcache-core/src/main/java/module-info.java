@@ -3,10 +3,7 @@
 module io.lmcache.core {
     requires transitive io.lmcache.api;
     requires com.fasterxml.jackson.databind;
-    requires com.google.common;
-    requires transitive com.google.guice;
     requires io.github.resilience4j.circuitbreaker;
-    requires jakarta.inject;
     requires jdk.management;
     requires org.apache.commons.codec;
     requires org.apache.commons.configuration2;
@@ -21,7 +18,6 @@ module io.lmcache.core {
     exports io.lmcache.core.engine;
     exports io.lmcache.core.hash;
     exports io.lmcache.core.storage;
-    exports io.lmcache.core.wiring;
 
     uses io.lmcache.api.spi.StorageBackendProvider;
 }

@@ -12,6 +12,7 @@ module io.lmcache.server {
     requires io.lmcache.cuda;
     requires io.netty.common;
     requires io.netty.transport;
+    requires jdk.net;
     requires static org.jspecify;
     requires org.slf4j;
 

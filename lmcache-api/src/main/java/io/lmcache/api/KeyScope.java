@@ -49,8 +49,8 @@ public record KeyScope(String model, int worldSize, int rank, KvLayout layout, S
         return new KeyScope(model, 1, 0, layout, Collections.emptySortedMap());
     }
 
-    /** This scope for one of several ranks. */
-    public KeyScope withRank(int rank, int worldSize) {
+    /** This scope for one rank of a model that several share. */
+    public KeyScope inWorld(int worldSize, int rank) {
         return new KeyScope(model, worldSize, rank, layout, tags);
     }
 

@@ -160,8 +160,8 @@ class ChunkKeyTest {
         assertInvalid(() -> KeyScope.of("", LLAMA));
         assertInvalid(() -> KeyScope.of("m", LLAMA).withTags(Map.of("", "v")));
         assertInvalid(() -> new KeyScope("m", 0, 0, LLAMA, Collections.emptySortedMap()));
-        assertInvalid(() -> KeyScope.of("m", LLAMA).withRank(-1, 2));
-        assertInvalid(() -> KeyScope.of("m", LLAMA).withRank(2, 2));
+        assertInvalid(() -> KeyScope.of("m", LLAMA).inWorld(2, -1));
+        assertInvalid(() -> KeyScope.of("m", LLAMA).inWorld(2, 2));
         assertInvalid(() -> KeyScope.of("模".repeat(KeyScope.MAX_TEXT_LENGTH / 9 + 1), LLAMA));
     }
 

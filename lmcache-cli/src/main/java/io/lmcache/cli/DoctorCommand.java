@@ -2,9 +2,9 @@ package io.lmcache.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.ConfigLoader;
-import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import java.io.IOException;
@@ -62,7 +62,7 @@ final class DoctorCommand implements Callable<Integer> {
         if (path.isBlank()) {
             throw new ParameterException(spec.commandLine(), "PATH is blank");
         }
-        return ConfigLoader.load(System.getenv(), Map.of(ConfigOptions.GDS_PATH.name(), path));
+        return ConfigLoader.load(System.getenv(), Map.of(SharedOptions.GDS_PATH.name(), path));
     }
 
     private static void printJson(StackDiagnosis diagnosis, PrintWriter out) throws IOException {

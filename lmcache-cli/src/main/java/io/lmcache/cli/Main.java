@@ -41,6 +41,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new DemoProcessCommand(standardInput))
                 .addSubcommand(new BenchCommand())
                 .addSubcommand(new BenchProcessCommand(standardInput))
+                .addSubcommand(new ReplayCommand())
                 .addSubcommand(new ServeCommand())
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())

@@ -4,6 +4,7 @@ import io.lmcache.core.config.ConfigLoader;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.server.CacheServer;
 import io.lmcache.server.ServerOptions;
+import io.lmcache.server.ServerOptions.Tcp;
 import io.lmcache.server.ServerRun;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -51,9 +52,15 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--tcp",
             paramLabel = "[HOST:]PORT",
-            description = "Listen on TCP, too; on loopback unless a host is named. Whoever reaches the port can use the"
-                    + " cache.")
+            description = "Listen on TCP, too; on loopback unless a host is named. Not encrypted; needs --token-file.")
     private @Nullable String tcp;
+
+    @Option(
+            names = "--token-file",
+            paramLabel = "FILE",
+            description = "A file that only this user may read (mode 600) with the token that clients over TCP have to"
+                    + " send, of 16 characters or more.")
+    private @Nullable Path tokenFile;
 
     @Option(
             names = "--drain-seconds",
@@ -74,7 +81,7 @@ final class ServeCommand implements Callable<Integer> {
         }
         ServerOptions options = new ServerOptions(
                 socket == null ? ServerOptions.defaultSocket() : socket,
-                tcpAddress(),
+                tcp(),
                 Duration.ofSeconds(drainSeconds),
                 new Version().getVersion()[0]);
         ServerRun.serve(config(), options, this::announce);
@@ -90,10 +97,21 @@ final class ServeCommand implements Callable<Integer> {
         return ConfigLoader.load(environment, Map.of());
     }
 
-    private Optional<InetSocketAddress> tcpAddress() {
+    private Optional<Tcp> tcp() {
         if (tcp == null) {
             return Optional.empty();
         }
+        InetSocketAddress address = tcpAddress(tcp);
+        if (tokenFile == null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--tcp needs --token-file: without a token every user of every host that reaches the port could read"
+                            + " and clear the cache");
+        }
+        return Optional.of(new Tcp(address, tokenFile));
+    }
+
+    private InetSocketAddress tcpAddress(String tcp) {
         int colon = tcp.lastIndexOf(':');
         String host = tcp.substring(0, Math.max(colon, 0));
         try {
@@ -102,7 +120,7 @@ final class ServeCommand implements Callable<Integer> {
                     ? new InetSocketAddress(InetAddress.getLoopbackAddress(), port)
                     : new InetSocketAddress(host, port);
             if (!address.isUnresolved()) {
-                return Optional.of(address);
+                return address;
             }
         } catch (IllegalArgumentException e) {
             throw new ParameterException(

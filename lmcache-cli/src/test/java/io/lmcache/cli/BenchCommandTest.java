@@ -9,10 +9,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** One short run; its numbers depend on the machine and prove nothing, so none is compared with a target. */
+@Tag("slow")
 class BenchCommandTest {
     @TempDir
     private static Path directory;

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.lmcache.core.config.ConfigOption;
+import io.lmcache.api.option.Option;
 import io.lmcache.core.config.ConfigOptions;
+import io.lmcache.core.config.OptionTable;
+import io.lmcache.core.storage.BackendRegistry;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -14,6 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CommandsTest {
+    private static final OptionTable OPTIONS = new OptionTable(BackendRegistry.discover());
+
     private static final String TEXT = "It is a truth universally acknowledged. ".repeat(20);
 
     @TempDir
@@ -54,15 +58,15 @@ class CommandsTest {
     void configPrintsEverySettingWithItsOrigin() {
         Invocation config = Invocation.of("config");
         assertThat(config.status()).isZero();
-        assertThat(config.out().lines()).hasSize(ConfigOptions.all().size());
+        assertThat(config.out().lines()).hasSize(OPTIONS.all().size());
         assertThat(config.out()).containsPattern("(?m)^chunk_size: 256 +# default$");
     }
 
     @Test
     void configExplains() {
         Invocation config = Invocation.of("config", "--explain");
-        for (ConfigOption<?> option : ConfigOptions.all()) {
-            assertThat(config.out()).contains(option.documentation(), option.environmentVariable());
+        for (Option<?> option : OPTIONS.all()) {
+            assertThat(config.out()).contains(option.documentation(), OptionTable.environmentVariable(option));
             assertThat(option.aliases()).allMatch(config.out()::contains);
         }
     }
@@ -71,7 +75,7 @@ class CommandsTest {
     void configPrintsJson() throws Exception {
         JsonNode config = new ObjectMapper()
                 .readTree(Invocation.of("config", "--explain", "--json").out());
-        assertThat(config).hasSize(ConfigOptions.all().size());
+        assertThat(config).hasSize(OPTIONS.all().size());
         assertThat(config.path(0).path("name").asText()).isEqualTo("chunk_size");
         assertThat(config.path(0).path("origin").asText()).isEqualTo("default");
         assertThat(config.path(0).path("documentation").asText()).isEqualTo(ConfigOptions.CHUNK_SIZE.documentation());

@@ -12,10 +12,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The program under an environment, which only a process of its own can have. */
+@Tag("slow")
 class ConfiguredProcessTest {
     @TempDir
     private Path directory;
@@ -115,7 +117,6 @@ class ConfiguredProcessTest {
         ProcessBuilder builder = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
-                        "-Dguice_bytecode_gen_option=DISABLED",
                         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                         "-classpath",
                         System.getProperty("java.class.path"),

@@ -3,16 +3,10 @@ package io.lmcache.core;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.wiring.StackModule;
-import io.lmcache.core.wiring.TierDoctor;
-import io.lmcache.core.wiring.Wiring;
-import java.time.Duration;
+import io.lmcache.core.wiring.ConfiguredStack;
 
 /** Opens and diagnoses caches from configuration. Stateless and thread-safe. */
 public final class Lmcache {
-    /** For each backend: enough for slow disks, and for the contexts of many GPUs. */
-    private static final Duration DIAGNOSIS_LIMIT = Duration.ofMinutes(3);
-
     private Lmcache() {}
 
     /**
@@ -30,7 +24,7 @@ public final class Lmcache {
      * @throws io.lmcache.api.LmcacheException when a tier cannot start; nothing stays open
      */
     public static LmcacheStack open(LmcacheConfig config) {
-        return Wiring.create(new StackModule(config), LmcacheStack.class);
+        return new ConfiguredStack(config).open();
     }
 
     /**
@@ -40,7 +34,6 @@ public final class Lmcache {
      * @throws io.lmcache.api.LmcacheException when a backend is unknown or cannot read its settings
      */
     public static StackDiagnosis diagnose(LmcacheConfig config) {
-        StackModule module = new StackModule(config);
-        return new TierDoctor(config, module.registry(), module.context(), DIAGNOSIS_LIMIT).diagnose();
+        return new ConfiguredStack(config).diagnose();
     }
 }

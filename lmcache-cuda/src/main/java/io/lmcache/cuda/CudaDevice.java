@@ -143,7 +143,7 @@ public final class CudaDevice implements Closeable {
         return CudaStream.create(this);
     }
 
-    /** A new event without a mark; the caller owns it and closes it. */
+    /** A new event, not recorded yet; the caller owns it and closes it. */
     public CudaEvent newEvent() throws CudaException {
         return CudaEvent.create(this);
     }

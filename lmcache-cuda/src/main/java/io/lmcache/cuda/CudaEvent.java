@@ -7,14 +7,13 @@ import java.util.concurrent.locks.LockSupport;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUresult;
-import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
 /**
- * A mark in a stream that threads can wait for; each has made the device's context current.
+ * A place in a stream that threads and other streams can wait for; each thread has made the device's context current.
  *
  * <p>A waiting thread asks, at first without a pause, then with one. CUDA knows two other ways: to spin, which takes the
- * cores from threads that read files, and to have the device interrupt the host at every mark whether anybody waits or
+ * cores from threads that read files, and to have the device interrupt the host at every event whether anybody waits or
  * not, which slows the copies of all threads down.
  */
 public final class CudaEvent implements Closeable {
@@ -36,22 +35,16 @@ public final class CudaEvent implements Closeable {
         return new CudaEvent(device, event);
     }
 
-    /** Marks the end of what is queued in the stream now, in place of the mark before. */
+    /** Records the event at the end of what is queued in the stream now, in place of where it was. */
     public void record(CudaStream stream) throws CudaException {
-        record(stream.handle());
+        check("cuEventRecord", JCudaDriver.cuEventRecord(event, stream.handle()));
     }
 
-    /** As {@link #record(CudaStream)}, for a stream that is somebody else's. */
-    public void record(CUstream stream) throws CudaException {
-        check("cuEventRecord", JCudaDriver.cuEventRecord(event, stream));
+    CUevent handle() {
+        return event;
     }
 
-    /** Keeps what is queued in the stream from here on back until the mark is past; at once when none was ever set. */
-    public void holdBack(CUstream stream) throws CudaException {
-        check("cuStreamWaitEvent", JCudaDriver.cuStreamWaitEvent(stream, event, 0));
-    }
-
-    /** Waits until the stream is past the mark; returns at once when none was ever set. */
+    /** Waits until the stream is past the event; returns at once when it was never recorded. */
     public void await() throws CudaException {
         long start = System.nanoTime();
         while (!isPast()) {

@@ -135,13 +135,13 @@ class DependencyTest {
     }
 
     @Test
-    void guiceIsForTheWiringOnly() {
+    void theWiringOfCoreIsItsOwn() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.lmcache.core.wiring..")
+                .resideOutsideOfPackage("io.lmcache.core..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("com.google.inject..", "jakarta.inject..")
+                .resideInAPackage("io.lmcache.core.wiring..")
                 .check(PRODUCT);
     }
 }

@@ -126,7 +126,7 @@ class ConfiguredStackTest {
     void aPathThatIsAFileIsRefused() throws IOException {
         Path file = Files.createFile(directory.resolve("file"));
         assertRefused(Map.of("gds_path", file), ErrorCode.START_FAILED)
-                .hasMessageContainingAll(file.toString(), "is a file, not a directory", "name another path");
+                .hasMessageContainingAll(file.toString(), "is a file or a link, not a directory", "name another path");
     }
 
     @Test
@@ -140,6 +140,23 @@ class ConfiguredStackTest {
         assertRefused(Map.of("gds_path", directory, "use_cufile", true), ErrorCode.START_FAILED)
                 .hasMessageContaining("no CUDA device");
         assertThat(directory).as("left behind").isEmptyDirectory();
+    }
+
+    @Test
+    void twoTiersOfOneKindHaveNamesOfTheirOwn() {
+        try (LmcacheStack stack = LmcacheStack.builder()
+                .tier("posix", Map.of("gds_path", directory.resolve("nvme")))
+                .tier("archive", "posix", Map.of("gds_path", directory.resolve("nfs")))
+                .build()) {
+            assertThat(stack.tiers()).containsExactly("posix", "archive");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("posix", 300, "archive", 300));
+            assertThat(stack.stats().tiers().keySet()).containsExactly("archive", "posix");
+        }
+        try (LmcacheStack stack = LmcacheStack.builder()
+                .tier("archive", "posix", Map.of("gds_path", directory.resolve("nfs")))
+                .build()) {
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("archive", 300));
+        }
     }
 
     @Test

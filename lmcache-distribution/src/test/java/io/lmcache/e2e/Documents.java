@@ -23,9 +23,15 @@ final class Documents {
         return PROJECT.resolve("README.md");
     }
 
-    /** The README and everything in docs. */
+    /** The source of the README's Java. */
+    static Path embeddingExamples() {
+        return TEST_SOURCES.resolve("io/lmcache/e2e/EmbeddingExamples.java");
+    }
+
+    /** The README, what is beside it, and everything in docs. */
     static List<Path> all() throws IOException {
-        List<Path> documents = new ArrayList<>(List.of(readme()));
+        List<Path> documents =
+                new ArrayList<>(List.of(readme(), PROJECT.resolve("CONTRIBUTING.md"), PROJECT.resolve("CHANGELOG.md")));
         try (Stream<Path> docs = Files.list(PROJECT.resolve("docs"))) {
             docs.filter(file -> file.toString().endsWith(".md")).sorted().forEach(documents::add);
         }

@@ -2,9 +2,10 @@ package io.lmcache.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lmcache.api.option.Option;
 import io.lmcache.core.config.ConfigLoader;
-import io.lmcache.core.config.ConfigOption;
-import io.lmcache.core.config.ConfigOptions;
+import io.lmcache.core.config.OptionTable;
+import io.lmcache.core.storage.BackendRegistry;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -22,6 +24,10 @@ import org.junit.jupiter.api.io.TempDir;
 class DocumentsTest {
     private static final Pattern LINK = Pattern.compile("]\\(([^)#:]+)(?:#[^)]*)?\\)");
 
+    private static final String TABLE_HEAD =
+            "| setting, environment variable | for | default | values | what it does |\n|---|---|---|---|---|\n";
+    private static final Pattern TABLE = Pattern.compile("\\| setting, environment variable .*?\n(\\|.*\n)+");
+
     @TempDir
     private Path directory;
 
@@ -29,11 +35,32 @@ class DocumentsTest {
     void javaInDocumentsIsCompiledCode() throws IOException {
         List<String> quoted = new ArrayList<>();
         for (Path document : Documents.all()) {
-            quoted.addAll(Documents.blocks(document, "java"));
+            for (String block : Documents.blocks(document, "java")) {
+                quoted.add(block.replaceFirst("^(import .*\n)+\n", ""));
+            }
         }
         assertThat(quoted)
                 .as("the blocks of Java in the documents, and the snippets in the test sources")
                 .containsExactlyInAnyOrderElementsOf(Documents.snippets());
+    }
+
+    @Test
+    void javaInTheReadmeShowsTheImportsThatItNeeds() throws IOException {
+        List<String> imports = Files.readAllLines(Documents.embeddingExamples()).stream()
+                .filter(line -> line.startsWith("import "))
+                .toList();
+        for (String block : Documents.blocks(Documents.readme(), "java")) {
+            String code = block.replaceAll("(?m)^import .*$", "");
+            assertThat(block.lines().filter(line -> line.startsWith("import ")))
+                    .as(block)
+                    .containsExactlyElementsOf(imports.stream()
+                            .filter(line -> code.matches("(?s).*\\b" + simpleName(line) + "\\b.*"))
+                            .toList());
+        }
+    }
+
+    private static String simpleName(String imported) {
+        return imported.substring(imported.lastIndexOf('.') + 1, imported.length() - 1);
     }
 
     @Test
@@ -54,25 +81,28 @@ class DocumentsTest {
 
     @Test
     void theSettingsTableListsEveryOption() throws IOException {
-        String table = ConfigOptions.all().stream()
-                .map(DocumentsTest::row)
-                .collect(Collectors.joining(
-                        "\n",
-                        "| setting, environment variable | default | values | what it does |\n|---|---|---|---|\n",
-                        "\n"));
+        OptionTable options = new OptionTable(BackendRegistry.discover());
+        String table = options.all().stream()
+                .map(option -> row(option, options.users(option)))
+                .collect(Collectors.joining("\n", TABLE_HEAD, "\n"));
+        if (Boolean.getBoolean("lmcache.documents.write")) {
+            String text = Files.readString(Documents.readme());
+            Files.writeString(Documents.readme(), TABLE.matcher(text).replaceFirst(Matcher.quoteReplacement(table)));
+        }
         assertThat(Files.readString(Documents.readme()))
-                .as("README.md; its table of settings has to be%n%s", table)
+                .as("the table of settings; -Dlmcache.documents.write=true writes it")
                 .contains("\n\n" + table + "\n");
     }
 
-    private static String row(ConfigOption<?> option) {
+    private static String row(Option<?> option, List<String> users) {
         String aliases = option.aliases().isEmpty()
                 ? ""
                 : option.aliases().stream().collect(Collectors.joining("`, `", " Also called `", "`."));
-        return "| `%s`<br>`%s` | %s | %s | %s%s |"
+        return "| `%s`<br>`%s` | %s | %s | %s | %s%s |"
                 .formatted(
                         option.name(),
-                        option.environmentVariable(),
+                        OptionTable.environmentVariable(option),
+                        String.join(", ", users),
                         option.defaultText().isEmpty() ? "none" : "`" + option.defaultText() + "`",
                         option.type().equals("choice") ? option.allowed() : option.type(),
                         option.documentation(),

@@ -11,6 +11,7 @@ import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /** The code of the README, which a test compares with these regions. */
@@ -46,8 +47,8 @@ final class EmbeddingExamples {
         // snippet: builder
         return LmcacheStack.builder()
                 .chunkSize(512)
-                .tier("cpu", Map.of("capacity_bytes", "536870912", "cache_policy", "lfu"))
-                .tier("posix", Map.of("path", firstDrive + "," + secondDrive, "fsync", "data"))
+                .tier("cpu", Map.of("max_local_cpu_size", "512 MiB", "cache_policy", "lfu"))
+                .tier("posix", Map.of("gds_path", List.of(firstDrive, secondDrive), "max_gds_size", "200 GiB"))
                 .tier(ownBackend)
                 .build();
         // end

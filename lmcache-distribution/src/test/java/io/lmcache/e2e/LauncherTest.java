@@ -10,10 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The launcher in a distribution, laid out here as the assembly does it, in folders with spaces. */
+@Tag("slow")
 class LauncherTest {
     @TempDir
     private static Path directory;
@@ -70,7 +72,10 @@ class LauncherTest {
                         "LMCACHE_EXTRA_CONFIG", "{\"scratch\": {\"capacity_bytes\": 12}}"),
                 "demo",
                 plugins.resolve("text").toString());
-        assertThat(demo.err()).contains("Backend 'scratch': setting 'capacity_bytes' is '12', allowed are");
+        assertThat(demo.err())
+                .contains(
+                        "extra_config.scratch.capacity_bytes is '12' (environment variable LMCACHE_EXTRA_CONFIG), allowed are numbers"
+                                + " of bytes from 1 MiB");
         assertThat(demo.status()).isEqualTo(2);
     }
 

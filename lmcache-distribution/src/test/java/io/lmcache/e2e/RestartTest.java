@@ -9,10 +9,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What was stored is there after the engine, or its process, has ended in one way or another. */
+@Tag("slow")
 class RestartTest {
     private static final int[] PROMPT = TestEngine.prompt(700);
 

@@ -12,10 +12,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code lmcache serve} as a process: says when it is ready, and ends when it is told to. */
+@Tag("slow")
 class ServeTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -29,7 +31,17 @@ class ServeTest {
                 "max_local_cpu_size: 0.05\ngds_path: " + directory.resolve("files") + "\n");
         Path socket = directory.resolve("run").resolve("s.sock");
         Path err = directory.resolve("err");
-        List<String> command = serve("--socket", socket.toString(), "--config", config.toString(), "--tcp", "0");
+        Path token = Files.createTempFile(directory, "token", "");
+        Files.writeString(token, "0123456789abcdef");
+        List<String> command = serve(
+                "--socket",
+                socket.toString(),
+                "--config",
+                config.toString(),
+                "--tcp",
+                "0",
+                "--token-file",
+                token.toString());
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(err.toFile());
         builder.environment().keySet().removeIf(name -> name.startsWith("LMCACHE_"));
         Process process = builder.start();
@@ -68,6 +80,9 @@ class ServeTest {
         Finished port = Processes.run(serve("--tcp", "nowhere:x"), Map.of());
         assertThat(port.status()).isEqualTo(2);
         assertThat(port.err()).contains("no [HOST:]PORT").hasLineCount(1);
+        Finished tokenless = Processes.run(serve("--tcp", "0"), Map.of());
+        assertThat(tokenless.status()).isEqualTo(2);
+        assertThat(tokenless.err()).contains("--token-file").hasLineCount(1);
     }
 
     /** As the launcher starts it. */
@@ -77,7 +92,6 @@ class ServeTest {
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=deny",
                 "--illegal-native-access=deny",
-                "-Dguice_bytecode_gen_option=DISABLED",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                 "-classpath",
                 System.getProperty("java.class.path"),

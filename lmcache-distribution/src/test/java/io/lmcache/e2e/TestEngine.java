@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.engine.RetrieveResult;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.storage.RetrieveResult;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

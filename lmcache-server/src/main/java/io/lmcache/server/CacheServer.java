@@ -4,20 +4,25 @@ import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.server.ServerOptions.Tcp;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.NetUtil;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -25,6 +30,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +50,7 @@ public final class CacheServer implements AutoCloseable {
     private static final int CALL_THREADS = 2 * Transfers.MAX_UNDER_WAY;
 
     private static final Duration CALL_THREAD_IDLE = Duration.ofMinutes(1);
+    private static final Duration HANDSHAKE = Duration.ofSeconds(10);
     private static final Duration PIN_CHECK = Duration.ofSeconds(5);
     /** For what is left when the time for draining is over: calls are cancelled, which they see at their next chunk. */
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(2);
@@ -58,15 +65,19 @@ public final class CacheServer implements AutoCloseable {
     private final EventLoopGroup eventLoops =
             new MultiThreadIoEventLoopGroup(2, daemons("lmcache-server-io"), NioIoHandler.newFactory());
     private final ExecutorService callThreads = callThreads();
-    private final ScheduledExecutorService pinSweeper =
-            Executors.newSingleThreadScheduledExecutor(daemons("lmcache-server-pins"));
-    private final List<Server> servers = new ArrayList<>();
+    private final ScheduledExecutorService sweeper =
+            Executors.newSingleThreadScheduledExecutor(daemons("lmcache-server-sweep"));
+    private final RateLimitedLog troubles = new RateLimitedLog(LoggerFactory.getLogger(CacheServer.class)::warn);
+    private final List<Server> servers = new CopyOnWriteArrayList<>();
+    private final Admission admission;
+    private @Nullable Server tcpServer;
 
     private CacheServer(LmcacheStack stack, ServerOptions options, SocketFile socketFile) {
         this.stack = stack;
         this.options = options;
         this.socketFile = socketFile;
         this.gpus = new Gpus(stack.hostMemory());
+        this.admission = new Admission(socketFile.owner());
         this.service = new KvCacheCalls(stack, options.version(), sessions, gpus, calls);
     }
 
@@ -112,33 +123,71 @@ public final class CacheServer implements AutoCloseable {
     }
 
     private void listen() throws IOException {
-        start(NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socketFile.path()))
-                .channelType(NioServerDomainSocketChannel.class)
-                // gRPC sets it; a Unix domain socket has no such option, and Netty warns.
-                .withChildOption(ChannelOption.SO_KEEPALIVE, null));
-        socketFile.restrict();
+        listenOnSocket();
         if (options.tcp().isPresent()) {
-            start(NettyServerBuilder.forAddress(options.tcp().get())
-                    .channelType(NioServerSocketChannel.class)
+            Tcp tcp = options.tcp().get();
+            if (!tcp.address().getAddress().isLoopbackAddress()) {
+                LOG.warn(
+                        "Listening on {}: other hosts can reach it, and what goes over it, prompts included, is not"
+                                + " encrypted",
+                        tcp.address());
+            }
+            tcpServer = start(NettyServerBuilder.forAddress(tcp.address())
+                    .channelFactory(() -> admitted(new NioServerSocketChannel()))
+                    .intercept(TokenCheck.read(tcp.tokenFile()))
                     // A peer whose host is gone closes no connection.
                     .keepAliveTime(10, TimeUnit.SECONDS)
                     .keepAliveTimeout(10, TimeUnit.SECONDS));
         }
-        var _ = pinSweeper.scheduleWithFixedDelay(
-                this::releaseExpiredPins, PIN_CHECK.toMillis(), PIN_CHECK.toMillis(), TimeUnit.MILLISECONDS);
+        var _ = sweeper.scheduleWithFixedDelay(
+                this::sweep, PIN_CHECK.toMillis(), PIN_CHECK.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    private void start(NettyServerBuilder builder) throws IOException {
-        servers.add(builder.bossEventLoopGroup(eventLoops)
+    private void listenOnSocket() throws IOException {
+        start(NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socketFile.bindPath()))
+                .channelFactory(() -> admitted(new NioServerDomainSocketChannel()))
+                // gRPC sets it; a Unix domain socket has no such option, and Netty warns.
+                .withChildOption(ChannelOption.SO_KEEPALIVE, null));
+        socketFile.publish();
+    }
+
+    private ServerChannel admitted(ServerChannel listening) {
+        listening.pipeline().addFirst(admission);
+        return listening;
+    }
+
+    private Server start(NettyServerBuilder builder) throws IOException {
+        Server server = builder.bossEventLoopGroup(eventLoops)
                 .workerEventLoopGroup(eventLoops)
                 .executor(callThreads)
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
                 .permitKeepAliveTime(1, TimeUnit.SECONDS)
                 .permitKeepAliveWithoutCalls(true)
+                .handshakeTimeout(HANDSHAKE.toMillis(), TimeUnit.MILLISECONDS)
                 .addService(service)
                 .build()
-                .start());
+                .start();
+        servers.add(server);
+        return server;
+    }
+
+    private void sweep() {
+        releaseExpiredPins();
+        try {
+            restoreSocket();
+        } catch (IOException | RuntimeException e) {
+            troubles.warn("Clients cannot find the server: its socket is lost, and is not to be had again", e);
+        }
+    }
+
+    /** Temporary-file cleaners take sockets, too. Connections that are open stay, with what they hold. */
+    private synchronized void restoreSocket() throws IOException {
+        if (!calls.isDraining() && socketFile.isLost()) {
+            socketFile.reclaim();
+            listenOnSocket();
+            LOG.warn("The socket {} was gone, and is there again", socketFile.path());
+        }
     }
 
     private void releaseExpiredPins() {
@@ -152,10 +201,11 @@ public final class CacheServer implements AutoCloseable {
      */
     public List<String> addresses() {
         List<String> addresses = new ArrayList<>(List.of("unix:" + socketFile.path()));
-        options.tcp().ifPresent(tcp -> {
-            int port = servers.getLast().getPort();
-            addresses.add(NetUtil.toSocketAddressString(new InetSocketAddress(tcp.getAddress(), port)));
-        });
+        Server onTcp = tcpServer;
+        if (onTcp != null) {
+            InetAddress host = options.tcp().orElseThrow().address().getAddress();
+            addresses.add(NetUtil.toSocketAddressString(new InetSocketAddress(host, onTcp.getPort())));
+        }
         return addresses;
     }
 
@@ -184,7 +234,7 @@ public final class CacheServer implements AutoCloseable {
         }
         endSessions();
         interrupted |= !stopServers();
-        pinSweeper.shutdownNow();
+        sweeper.shutdownNow();
         callThreads.shutdown();
         var _ = eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
         // A call that did not end may still have work on its GPU; the end of the process takes both.
@@ -223,7 +273,7 @@ public final class CacheServer implements AutoCloseable {
         }
     }
 
-    private void closeSocketFile() {
+    private synchronized void closeSocketFile() {
         try {
             socketFile.close();
         } catch (IOException e) {

@@ -97,9 +97,9 @@ final class DeviceStagedKv implements StagedKv {
             stream.waitFor(event.get());
         }
         paged.gather(buffers);
-        // The engine may be computing for long: a mark is awaited without keeping a core busy.
-        try (KernelStream.Mark gathered = stream.newMark()) {
-            stream.set(gathered);
+        // The engine may be computing for long: an event is awaited without keeping a core busy.
+        try (KernelStream.Event gathered = stream.newEvent()) {
+            stream.record(gathered);
             gathered.await();
         }
     }
@@ -126,9 +126,9 @@ final class DeviceStagedKv implements StagedKv {
             throw new NotStaged();
         }
         try {
-            KernelStream.Mark copied = stream.newMark();
+            KernelStream.Event copied = stream.newEvent();
             queueCopy((DeviceBuffer) chunk.buffer(), destination);
-            stream.set(copied);
+            stream.record(copied);
             return () -> {
                 await(copied);
                 chunks.remove(range);
@@ -146,7 +146,7 @@ final class DeviceStagedKv implements StagedKv {
         }
     }
 
-    private static void await(KernelStream.Mark copied) {
+    private static void await(KernelStream.Event copied) {
         try (copied) {
             copied.await();
         } catch (IOException e) {

@@ -32,6 +32,11 @@ final class Engines {
                     "No rank of engine '" + engineId + "' is registered; register its KV caches");
         }
         int worldSize = ranks.getFirst().worldSize();
+        if (ranks.stream().anyMatch(rank -> rank.worldSize() != worldSize)) {
+            throw Refusal.badArgument(
+                    "The ranks of engine '%s' do not agree on their number; give each engine an id of its own",
+                    engineId);
+        }
         Set<Integer> present = new TreeSet<>();
         ranks.forEach(rank -> present.add(rank.rank()));
         if (present.size() < worldSize) {

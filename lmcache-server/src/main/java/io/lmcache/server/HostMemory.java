@@ -90,7 +90,11 @@ final class HostMemory implements EngineMemory {
         try {
             copy.run();
         } catch (InternalError e) {
-            throw new Refusal(Reason.BAD_REGION, "Shared memory became shorter while it was registered: " + e);
+            regions.forEach(SharedMemoryFile::requireWhole);
+            throw new Refusal(
+                    Reason.BAD_REGION,
+                    "There was no memory behind the engine's shared memory: /dev/shm is full; make it larger, or remove"
+                            + " what dead processes left there (" + e + ")");
         }
         regions.forEach(SharedMemoryFile::requireWhole);
     }

@@ -5,11 +5,11 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.engine.PinnedPrefix;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.engine.StackStats;
-import io.lmcache.core.storage.PinnedPrefix;
-import io.lmcache.core.storage.RateLimitedLog;
 import io.lmcache.server.protocol.ClearRequest;
 import io.lmcache.server.protocol.ClearResponse;
 import io.lmcache.server.protocol.HealthRequest;
@@ -61,7 +61,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     /** Longer than a transfer goes on with its chunk. */
     private static final Duration UNMAP_PATIENCE = Duration.ofSeconds(30);
 
-    private final RateLimitedLog failures = RateLimitedLog.of(KvCacheCalls.class);
+    private final RateLimitedLog failures = new RateLimitedLog(LOG::warn);
     private final LmcacheStack stack;
     private final String serverVersion;
     private final Sessions sessions;
@@ -201,7 +201,10 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                 pinned.add(prefix);
                 shortest = Math.min(shortest, prefix.tokens());
             }
-            session.pins().put(pinId, pinned, System.nanoTime());
+            if (!session.pins().put(pinId, pinned, System.nanoTime())) {
+                throw new Refusal(
+                        Reason.BUSY, "This session has " + Pins.MAX + " pins; release some, or look up without");
+            }
             return shortest;
         } catch (RuntimeException e) {
             pinned.forEach(PinnedPrefix::close);

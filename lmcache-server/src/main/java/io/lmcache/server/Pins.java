@@ -1,6 +1,6 @@
 package io.lmcache.server;
 
-import io.lmcache.core.storage.PinnedPrefix;
+import io.lmcache.api.engine.PinnedPrefix;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -13,6 +13,9 @@ final class Pins {
     /** Longer than a request waits between its lookup and its retrieve; a client that forgets costs no more. */
     static final Duration LIFETIME = Duration.ofMinutes(2);
 
+    /** More than an engine has requests that wait for their KV. */
+    static final int MAX = 4096;
+
     // Guarded by this, as is closed.
     private final Map<String, Pin> pins = new HashMap<>();
     private boolean closed;
@@ -23,14 +26,21 @@ final class Pins {
         }
     }
 
-    /** Takes over the prefixes, in place of those that had the id before. */
-    void put(String id, List<PinnedPrefix> prefixes, long now) {
+    /**
+     * Takes over the prefixes, in place of those that had the id before.
+     *
+     * @return whether they are kept; otherwise they are released, because there are {@link #MAX} already or the session ends
+     */
+    boolean put(String id, List<PinnedPrefix> prefixes, long now) {
         Pin pin = new Pin(prefixes, now);
         Pin unused;
+        boolean isTaken;
         synchronized (this) {
-            unused = closed ? pin : pins.put(id, pin);
+            isTaken = !closed && (pins.size() < MAX || pins.containsKey(id));
+            unused = isTaken ? pins.put(id, pin) : pin;
         }
         release(unused);
+        return isTaken;
     }
 
     void release(String id) {

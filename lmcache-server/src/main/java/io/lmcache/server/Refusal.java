@@ -13,6 +13,9 @@ final class Refusal extends RuntimeException {
     private static final Metadata.Key<String> REASON =
             Metadata.Key.of("lmcache-reason", Metadata.ASCII_STRING_MARSHALLER);
 
+    /** Three kilobytes of a header at most, as gRPC writes characters beyond ASCII. */
+    private static final int MAX_CHARACTERS = 300;
+
     private final Reason reason;
 
     Refusal(Reason reason, String message) {
@@ -45,7 +48,13 @@ final class Refusal extends RuntimeException {
     StatusRuntimeException toStatus() {
         Metadata trailers = new Metadata();
         trailers.put(REASON, reason.name());
-        return status().withDescription(getMessage()).asRuntimeException(trailers);
+        return status().withDescription(description()).asRuntimeException(trailers);
+    }
+
+    /** The message travels in a header, for which clients have room of a few kilobytes; names in it may be longer. */
+    private String description() {
+        String message = String.valueOf(getMessage());
+        return message.length() <= MAX_CHARACTERS ? message : message.substring(0, MAX_CHARACTERS) + "...";
     }
 
     private Status status() {

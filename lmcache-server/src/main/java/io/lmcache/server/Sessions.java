@@ -19,12 +19,17 @@ import org.slf4j.LoggerFactory;
 final class Sessions {
     private static final Logger LOG = LoggerFactory.getLogger(Sessions.class);
     private static final int ID_BYTES = 16;
+    /** Far more than a host has ranks, and a bound for a client that opens one after the other. */
+    private static final int MAX = 1024;
 
     private final SecureRandom random = new SecureRandom();
     private final ConcurrentMap<ByteString, Session> sessions = new ConcurrentHashMap<>();
 
     /** Opens one; its first event is the welcome that is made for its id. */
     Session open(String client, StreamObserver<SessionEvent> events, Function<ByteString, Welcome> welcome) {
+        if (sessions.size() >= MAX) {
+            throw new Refusal(Reason.BUSY, MAX + " sessions are open; end some, or see which client opens so many");
+        }
         byte[] id = new byte[ID_BYTES];
         random.nextBytes(id);
         Session session = new Session(ByteString.copyFrom(id), client, events);

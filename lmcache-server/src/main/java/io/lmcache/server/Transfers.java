@@ -2,17 +2,18 @@ package io.lmcache.server;
 
 import com.google.protobuf.ByteString;
 import io.grpc.Context;
+import io.lmcache.api.engine.RetrieveResult;
+import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.storage.RetrieveResult;
-import io.lmcache.core.storage.StoreResult;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.RetrieveRequest;
 import io.lmcache.server.protocol.RetrieveResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -28,6 +29,8 @@ final class Transfers {
     private static final Logger LOG = LoggerFactory.getLogger(Transfers.class);
     /** Of each kind; more do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
+    /** Twice the longest that the connector can be told to wait. */
+    private static final Duration LONGEST = Duration.ofDays(2);
 
     private final LmcacheStack stack;
     private final Semaphore retrieves = new Semaphore(MAX_UNDER_WAY);
@@ -215,11 +218,23 @@ final class Transfers {
     }
 
     private static BooleanSupplier requireTime(RegisteredCache cache, long deadline) {
+        requireTime(deadline);
         BooleanSupplier isOver = isOver(cache, deadline);
         if (isOver.getAsBoolean()) {
             throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
         }
         return isOver;
+    }
+
+    /** A time that no client can mean is one of another clock, by which the server would go on for ever, or never begin. */
+    private static void requireTime(long deadline) {
+        long ahead = deadline - System.nanoTime();
+        if (deadline < 0 || ahead > LONGEST.toNanos()) {
+            throw Refusal.badArgument(
+                    "deadline is %d, which is no time of this host's CLOCK_MONOTONIC within the next %d hours; pass one,"
+                            + " in nanoseconds, or 0 for never",
+                    deadline, LONGEST.toHours());
+        }
     }
 
     /** Whether the client has given up: its time is over, its call was cancelled, or its session has ended. */

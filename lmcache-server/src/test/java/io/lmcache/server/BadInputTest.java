@@ -326,6 +326,38 @@ class BadInputTest {
     }
 
     @Test
+    void aDeadlineOfAnotherClockIsAnError() throws Exception {
+        engine.register(0, 1);
+        long wallClock = 1_000_000 * System.currentTimeMillis();
+        for (long wrong : new long[] {-1, Long.MIN_VALUE, Long.MAX_VALUE, wallClock}) {
+            requireRefused(
+                    "INVALID_ARGUMENT",
+                    "BAD_ARGUMENT",
+                    "CLOCK_MONOTONIC",
+                    () -> client.calls()
+                            .store(engine.storing(PROMPT, BLOCKS)
+                                    .setDeadline(wrong)
+                                    .build()));
+        }
+    }
+
+    @Test
+    void aLongNameDoesNotBreakTheErrorThatNamesIt() throws Exception {
+        String longName = "\u00e9".repeat(100_000);
+        requireRefused("NOT_FOUND", "UNKNOWN_ENGINE", "No rank of engine", () -> client.lookup(longName, PROMPT));
+    }
+
+    @Test
+    void ranksThatDoNotAgreeOnTheirNumber() throws Exception {
+        engine.register(0, 1);
+        long first = engine.cacheId();
+        engine.register(1, 2);
+        requireRefused("INVALID_ARGUMENT", "BAD_ARGUMENT", "do not agree", () -> client.lookup("e", PROMPT));
+        assertThat(first).isNotEqualTo(engine.cacheId());
+        endSessionAndStartAnew();
+    }
+
+    @Test
     void memoryThatShrinksUnderTheServerFailsTheCallAndNotTheServer() throws Exception {
         engine.register(0, 1);
         int[] other = IntStream.range(20_000, 20_256).toArray();

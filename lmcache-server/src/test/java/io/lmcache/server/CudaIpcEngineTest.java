@@ -6,6 +6,8 @@ import com.google.protobuf.ByteString;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.cuda.kernel.EmulatedKernels;
+import io.lmcache.cuda.standin.StandIns;
 import io.lmcache.server.Shape.Sizes;
 import io.lmcache.server.protocol.CudaIpc;
 import io.lmcache.server.protocol.Region;
@@ -19,14 +21,16 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** An engine whose KV cache is GPU memory, exported by CUDA IPC, on a stand-in of the driver. */
+@ExtendWith(StandIns.class)
 class CudaIpcEngineTest {
     private static final byte WIPED = 0x5a;
     private static final Sizes SIZES = new Sizes(3, 30, 16, 2, 8);
@@ -35,15 +39,14 @@ class CudaIpcEngineTest {
     private static final int[] TO = IntStream.range(14, 27).map(i -> 40 - i).toArray();
 
     @TempDir
-    private static Path directory;
+    private Path directory;
 
-    private static StandInCuda cuda;
-    private static LmcacheStack cache;
-    private static CacheServer server;
+    private LmcacheStack cache;
+    private CacheServer server;
 
-    @BeforeAll
-    static void startServer() throws Exception {
-        cuda = StandInCuda.load();
+    @BeforeEach
+    void startServer() throws Exception {
+        StandIns.emulateKernels(EmulatedKernels.load());
         cache = Lmcache.open(LmcacheConfig.of(Map.of("max_local_cpu_size", "64 MiB", "chunk_size", 64)));
         server = CacheServer.start(
                 cache,
@@ -51,16 +54,13 @@ class CudaIpcEngineTest {
                         directory.resolve("run").resolve("s.sock"), Optional.empty(), Duration.ofSeconds(5), "test"));
     }
 
-    @AfterAll
-    static void endServer() {
-        if (server != null) {
-            server.close();
-            cache.close();
-            cuda.requireClean();
-        }
+    @AfterEach
+    void endServer() {
+        server.close();
+        cache.close();
     }
 
-    private static TestClient connect() {
+    private TestClient connect() {
         return TestClient.connect(directory.resolve("run").resolve("s.sock"));
     }
 
@@ -98,7 +98,7 @@ class CudaIpcEngineTest {
                 stack.requireOnly(7, wanted[0], wanted[1], TO, WIPED);
             }
         }
-        ServerProcess.await("the engine's memory is unmapped", () -> cuda.importedBytes() == 0);
+        ServerProcess.await("the engine's memory is unmapped", () -> StandIns.importedBytes() == 0);
     }
 
     @Test
@@ -106,13 +106,13 @@ class CudaIpcEngineTest {
         try (TestClient client = connect();
                 TestEngine stack = new TestEngine(client, Shape.KEYS_FIRST_NHD, SIZES, "e")) {
             stack.register(registration(stack).build());
-            assertThat(cuda.importedBytes()).isEqualTo(stack.memory().byteSize());
+            assertThat(StandIns.importedBytes()).isEqualTo(stack.memory().byteSize());
             var _ = client.calls()
                     .unregisterKvCache(UnregisterKvCacheRequest.newBuilder()
                             .setSessionId(client.sessionId())
                             .setKvCacheId(stack.cacheId())
                             .build());
-            assertThat(cuda.importedBytes()).isZero();
+            assertThat(StandIns.importedBytes()).isZero();
         }
     }
 
@@ -132,7 +132,7 @@ class CudaIpcEngineTest {
             RegisterKvCacheRequest.Builder unknownDevice = registration(stack);
             ipc(unknownDevice).setDeviceUuid(ByteString.copyFrom(new byte[16]));
             assertThat(Reasons.of(() -> stack.register(unknownDevice.build()))).isEqualTo("NO_DEVICE");
-            assertThat(cuda.importedBytes()).isZero();
+            assertThat(StandIns.importedBytes()).isZero();
         }
     }
 
@@ -169,7 +169,7 @@ class CudaIpcEngineTest {
                 assertThat(retrieved.getTokens()).isEqualTo(wanted[1]);
                 stack.requireOnly(9, wanted[0], wanted[1], TO, WIPED);
             }
-            assertThat(cuda.calls("cuMemcpyDtoDAsync"))
+            assertThat(StandIns.count("cuMemcpyDtoDAsync"))
                     .as("parts of chunks that were in device memory")
                     .isPositive();
         }

@@ -17,14 +17,16 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a client holds ends with its session, what a server holds with its process; others go on. */
+@Tag("slow")
 class LifetimeTest {
     private static final Sizes SIZES = new Sizes(4, 64, 16, 2, 64);
-    /** Few in every build; {@code -Dlmcache.kill.rounds=100} for the whole campaign. */
-    private static final int KILLS = Integer.getInteger("lmcache.kill.rounds", 3);
+    /** Few in every build; {@code -Dlmcache.test.killRounds=100} for the whole campaign. */
+    private static final int KILLS = Integer.getInteger("lmcache.test.killRounds", 3);
 
     @TempDir
     private Path directory;

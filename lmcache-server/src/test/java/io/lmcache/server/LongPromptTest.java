@@ -6,10 +6,12 @@ import io.lmcache.server.Shape.Sizes;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A prompt whose messages are longer than the four megabytes that gRPC takes unless told otherwise. */
+@Tag("slow")
 class LongPromptTest {
     private static final int TOKENS = 1_050_000;
     private static final byte WIPED = 0x5a;

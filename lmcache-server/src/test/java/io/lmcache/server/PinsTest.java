@@ -30,7 +30,7 @@ class PinsTest {
     @BeforeEach
     void pinAPrompt() throws Exception {
         var _ = cache.store(PROMPT, (_, _) -> {}).published().get(10, TimeUnit.SECONDS);
-        pins.put("id", List.of(cache.pin(PROMPT)), SINCE);
+        assertThat(pins.put("id", List.of(cache.pin(PROMPT)), SINCE)).isTrue();
         assertThat(leftByClear()).isEqualTo(64);
     }
 
@@ -57,7 +57,7 @@ class PinsTest {
 
     @Test
     void aSecondPinOfTheSameIdTakesThePlaceOfTheFirst() {
-        pins.put("id", List.of(cache.pin(PROMPT)), SINCE + 1);
+        assertThat(pins.put("id", List.of(cache.pin(PROMPT)), SINCE + 1)).isTrue();
         pins.releaseExpired(SINCE + Pins.LIFETIME.toNanos());
         assertThat(leftByClear()).isEqualTo(64);
         pins.release("id");
@@ -65,10 +65,20 @@ class PinsTest {
     }
 
     @Test
+    void aSessionHasSoManyPins() {
+        for (int i = pins.count(); i < Pins.MAX; i++) {
+            assertThat(pins.put("pin " + i, List.of(), SINCE)).isTrue();
+        }
+        assertThat(pins.put("one more", List.of(cache.pin(PROMPT)), SINCE)).isFalse();
+        assertThat(pins.put("id", List.of(), SINCE)).as("in place of another").isTrue();
+        assertThat(leftByClear()).as("what was not taken is released").isZero();
+    }
+
+    @Test
     void whatIsPinnedAfterTheEndIsReleasedAtOnce() {
         pins.close();
         assertThat(pins.count()).isZero();
-        pins.put("late", List.of(cache.pin(PROMPT)), SINCE);
+        assertThat(pins.put("late", List.of(cache.pin(PROMPT)), SINCE)).isFalse();
         assertThat(pins.count()).isZero();
         assertThat(leftByClear()).isZero();
     }

@@ -18,10 +18,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Several ranks, several tenants, and the scheduler that looks up for all of them. */
+@Tag("slow")
 class RanksTest {
     private static final Sizes SIZES = new Sizes(2, 32, 16, 2, 8);
     private static final byte WIPED = 0x33;

@@ -49,7 +49,6 @@ final class ServerProcess implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "--illegal-native-access=deny",
                 "--sun-misc-unsafe-memory-access=deny",
-                "-Dguice_bytecode_gen_option=DISABLED",
                 "-classpath",
                 System.getProperty("java.class.path"),
                 ServerMain.class.getName(),

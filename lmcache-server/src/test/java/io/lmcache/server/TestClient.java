@@ -3,7 +3,9 @@ package io.lmcache.server;
 import com.google.protobuf.ByteString;
 import io.grpc.Context;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.MetadataUtils;
 import io.lmcache.server.protocol.KvCacheServiceGrpc;
 import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceBlockingStub;
 import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceFutureStub;
@@ -50,8 +52,12 @@ final class TestClient implements AutoCloseable {
     }
 
     /** Over TCP. */
-    static TestClient connect(String hostAndPort) {
-        return new TestClient(NettyChannelBuilder.forTarget(hostAndPort).channelType(NioSocketChannel.class));
+    static TestClient connect(String hostAndPort, String token) {
+        Metadata headers = new Metadata();
+        headers.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);
+        return new TestClient(NettyChannelBuilder.forTarget(hostAndPort)
+                .channelType(NioSocketChannel.class)
+                .intercept(MetadataUtils.newAttachHeadersInterceptor(headers)));
     }
 
     Iterator<SessionEvent> open(int version) {

@@ -63,6 +63,7 @@ class TransfersUnderWayTest {
         tier = new FaultyBackend(BackendRegistry.discover()
                 .create(
                         "cpu",
+                        "cpu",
                         BackendSettings.of("cpu", Map.of("capacity_bytes", "1048576")),
                         new BackendContext("test", Clock.systemUTC())));
         cache = LmcacheStack.builder().chunkSize(64).tier(tier).build();

@@ -3,6 +3,7 @@ package io.lmcache.testkit;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
@@ -70,6 +71,11 @@ public final class FaultyBackend implements StorageBackend {
     @Override
     public BufferAllocator allocator() {
         return delegate.allocator();
+    }
+
+    @Override
+    public Optional<BufferAllocator> allocator(MemoryDomain domain) {
+        return delegate.allocator(domain);
     }
 
     @Override

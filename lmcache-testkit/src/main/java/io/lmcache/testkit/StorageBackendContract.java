@@ -250,13 +250,13 @@ public abstract class StorageBackendContract {
         KeyScope first = new KeyScope("model", 2, 0, TestChunks.LAYOUT, Collections.emptySortedMap());
         return List.of(
                 first,
-                KeyScope.of("Model", TestChunks.LAYOUT).withRank(0, 2),
-                first.withRank(0, 4),
-                first.withRank(1, 2),
-                KeyScope.of("model", KvLayout.kv(KvDtype.BFLOAT16, 2, 2, 16)).withRank(0, 2),
-                KeyScope.of("model", KvLayout.kv(KvDtype.HALF, 2, 4, 8)).withRank(0, 2),
-                KeyScope.of("model", KvLayout.kv(KvDtype.HALF, 4, 2, 8)).withRank(0, 2),
-                KeyScope.of("model", KvLayout.mla(KvDtype.HALF, 2, 64)).withRank(0, 2),
+                KeyScope.of("Model", TestChunks.LAYOUT).inWorld(2, 0),
+                first.inWorld(4, 0),
+                first.inWorld(2, 1),
+                KeyScope.of("model", KvLayout.kv(KvDtype.BFLOAT16, 2, 2, 16)).inWorld(2, 0),
+                KeyScope.of("model", KvLayout.kv(KvDtype.HALF, 2, 4, 8)).inWorld(2, 0),
+                KeyScope.of("model", KvLayout.kv(KvDtype.HALF, 4, 2, 8)).inWorld(2, 0),
+                KeyScope.of("model", KvLayout.mla(KvDtype.HALF, 2, 64)).inWorld(2, 0),
                 first.withTags(Map.of("tenant", "a")),
                 first.withTags(Map.of("tenant", "b")),
                 first.withTags(Map.of("user", "a")));

@@ -10,9 +10,14 @@ import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.testkit.FaultyBackend.Operation;
 import java.io.IOException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -32,6 +37,31 @@ class FaultyBackendTest {
     @AfterEach
     void close() {
         faulty.close();
+    }
+
+    @Test
+    void everyMethodReachesTheWrappedBackend() throws Exception {
+        List<Method> called = new ArrayList<>();
+        StorageBackend recorder = (StorageBackend) Proxy.newProxyInstance(
+                StorageBackend.class.getClassLoader(), new Class<?>[] {StorageBackend.class}, (_, method, _) -> {
+                    called.add(method);
+                    return method.getReturnType() == CompletableFuture.class
+                            ? CompletableFuture.completedFuture(null)
+                            : null;
+                });
+        StorageBackend wrapper = new FaultyBackend(recorder);
+        // A put shares the lease before it passes it on.
+        try (BufferLease lease = TestChunks.lease(memory, TestChunks.key(1), TestChunks.META)) {
+            for (Method method : StorageBackend.class.getMethods()) {
+                called.clear();
+                method.invoke(
+                        wrapper,
+                        Arrays.stream(method.getParameterTypes())
+                                .map(type -> type == BufferLease.class ? lease : null)
+                                .toArray());
+                assertThat(called).as("what %s calls", method).containsExactly(method);
+            }
+        }
     }
 
     @Test

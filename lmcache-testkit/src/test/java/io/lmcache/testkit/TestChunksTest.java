@@ -31,7 +31,7 @@ class TestChunksTest {
     void contentDependsOnTheWholeKey() {
         ChunkKey key = TestChunks.key(1);
         ChunkKey otherHash = TestChunks.key(2);
-        ChunkKey otherScope = TestChunks.key(TestChunks.SCOPE.withRank(0, 2), 1);
+        ChunkKey otherScope = TestChunks.key(TestChunks.SCOPE.inWorld(2, 0), 1);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(64);
             TestChunks.fill(key, bytes);

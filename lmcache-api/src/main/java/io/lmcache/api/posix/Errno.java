@@ -30,10 +30,16 @@ public enum Errno {
     EINVAL(22, "Invalid argument"),
     /** The disk is full. */
     ENOSPC(28, "No space left on device"),
+    /** The file system keeps no locks now, as NFS without its lock manager. */
+    ENOLCK(37, "No locks available"),
+    /** The file system does not know this call. */
+    ENOSYS(38, "Function not implemented"),
     /** The directory has entries. */
     ENOTEMPTY(39, "Directory not empty", DirectoryNotEmptyException.class),
     /** A symbolic link where none may be, or a circle of them. */
     ELOOP(40, "Too many levels of symbolic links"),
+    /** The file system, as it is mounted, does not do this. */
+    EOPNOTSUPP(95, "Operation not supported"),
     /** A peer on another machine has removed or replaced what is open here. */
     ESTALE(116, "Stale file handle"),
     /** The share of the disk that this user may fill is full; the free space does not show it. */

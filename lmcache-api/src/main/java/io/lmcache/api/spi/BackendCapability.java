@@ -5,7 +5,5 @@ public enum BackendCapability {
     /** What is stored survives the process. */
     PERSISTENT,
     /** Other processes store and find the same chunks. */
-    SHARED,
-    /** Moves chunks to and from device memory without a copy that its user sees. */
-    DEVICE_MEMORY
+    SHARED
 }

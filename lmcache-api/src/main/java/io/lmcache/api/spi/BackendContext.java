@@ -7,7 +7,7 @@ import java.util.List;
 /**
  * What a backend may use of its surroundings.
  *
- * @param instanceId the name of the cache instance, for messages and metrics
+ * @param instanceId the name of the cache instance, for messages
  * @param clock the time of day
  * @param hostMemory where the tiers above keep chunks in host memory, for a backend that can make it faster to reach;
  *     stays theirs, and stays until after this backend was closed

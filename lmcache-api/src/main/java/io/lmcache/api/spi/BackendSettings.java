@@ -2,20 +2,17 @@ package io.lmcache.api.spi;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import java.util.ArrayList;
+import io.lmcache.api.option.Option;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 
 /**
- * A backend's settings: texts by name, read as typed values. Immutable and thread-safe.
+ * A backend's settings, read through its options. Immutable and thread-safe.
  *
- * <p>A value that cannot be read throws {@link LmcacheException} with {@link ErrorCode#INVALID_CONFIGURATION}, naming the
- * setting, the value and what is allowed.
+ * <p>A value that its option does not allow throws {@link LmcacheException} with
+ * {@link ErrorCode#INVALID_CONFIGURATION}, naming the setting, the value and what is allowed.
  */
 public final class BackendSettings {
     private final String backend;
@@ -26,90 +23,42 @@ public final class BackendSettings {
         this.values = Map.copyOf(values);
     }
 
-    /** The settings of the backend of that name. */
+    /** The settings of the backend of that name: texts by the names of its options. */
     public static BackendSettings of(String backend, Map<String, String> values) {
         return new BackendSettings(backend, values);
     }
 
-    /** The names that are set, sorted. */
-    public Set<String> names() {
-        return new TreeSet<>(values.keySet());
+    /** The value of an option: what was set, else its default. */
+    public <T> T value(Option<T> option) {
+        return given(option).orElseGet(option::defaultValue);
     }
 
-    /** The text of a setting; empty when it is not set. */
-    public Optional<String> text(String name) {
-        return Optional.ofNullable(values.get(name));
+    /** The value of an option that somebody set; empty when nobody did. */
+    public <T> Optional<T> given(Option<T> option) {
+        return option.ownNames().stream()
+                .filter(values::containsKey)
+                .findFirst()
+                .map(name -> parsed(option, name));
     }
 
-    /** The text of a setting that must be there. */
-    public String requiredText(String name) {
-        return text(name)
+    private <T> T parsed(Option<T> option, String name) {
+        String written = values.getOrDefault(name, "");
+        String text = option.translated(name, written);
+        return option.parse(text)
                 .orElseThrow(() -> new LmcacheException(
-                        ErrorCode.INVALID_CONFIGURATION, "Backend '" + backend + "' needs the setting '" + name + "'"));
+                        ErrorCode.INVALID_CONFIGURATION,
+                        "Backend '" + backend + "': setting '" + name + "' is '" + written + "', "
+                                + option.problem(text).orElseThrow()));
     }
 
-    /** A comma separated list, without blanks around its entries; empty when it is not set. */
-    public List<String> list(String name) {
-        List<String> entries = new ArrayList<>();
-        for (String entry : text(name).orElse("").split(",", -1)) {
-            if (!entry.isBlank()) {
-                entries.add(entry.strip());
-            }
+    /** The entries of an option without which the backend can do nothing: one at least. */
+    public <T> List<T> required(Option<List<T>> option) {
+        List<T> entries = value(option);
+        if (entries.isEmpty()) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_CONFIGURATION, "Backend '" + backend + "' needs the setting '" + option + "'");
         }
-        return List.copyOf(entries);
-    }
-
-    /** {@code true} or {@code false} in any case; the default when it is not set. */
-    public boolean bool(String name, boolean defaultValue) {
-        String text = values.get(name);
-        if (text == null) {
-            return defaultValue;
-        }
-        return switch (text.strip().toLowerCase(Locale.ROOT)) {
-            case "true" -> true;
-            case "false" -> false;
-            default -> throw invalid(name, text, "true or false");
-        };
-    }
-
-    /** A whole number within bounds; the default when it is not set. */
-    public long number(String name, long defaultValue, long min, long max) {
-        String text = values.get(name);
-        if (text == null) {
-            return defaultValue;
-        }
-        try {
-            long value = Long.parseLong(text.strip());
-            if (value >= min && value <= max) {
-                return value;
-            }
-        } catch (NumberFormatException e) {
-            throw invalid(name, text, "whole numbers from " + min + " to " + max);
-        }
-        throw invalid(name, text, "whole numbers from " + min + " to " + max);
-    }
-
-    /** One of the constants, by name in any case; the default when it is not set. */
-    public <E extends Enum<E>> E choice(String name, E defaultValue) {
-        String text = values.get(name);
-        if (text == null) {
-            return defaultValue;
-        }
-        TreeMap<String, E> constants = new TreeMap<>();
-        for (E constant : defaultValue.getDeclaringClass().getEnumConstants()) {
-            constants.put(constant.name().toLowerCase(Locale.ROOT), constant);
-        }
-        E constant = constants.get(text.strip().toLowerCase(Locale.ROOT));
-        if (constant == null) {
-            throw invalid(name, text, String.join(", ", constants.keySet()));
-        }
-        return constant;
-    }
-
-    private LmcacheException invalid(String name, String value, String allowed) {
-        return new LmcacheException(
-                ErrorCode.INVALID_CONFIGURATION,
-                "Backend '" + backend + "': setting '" + name + "' is '" + value + "', allowed are " + allowed);
+        return entries;
     }
 
     @Override

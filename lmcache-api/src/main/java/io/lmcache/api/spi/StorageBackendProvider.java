@@ -1,5 +1,6 @@
 package io.lmcache.api.spi;
 
+import io.lmcache.api.option.Option;
 import java.util.List;
 
 /**
@@ -9,6 +10,12 @@ import java.util.List;
 public interface StorageBackendProvider {
     /** The name that settings know the backend by; matches {@code [a-z][a-z0-9-]*} and is unique among providers. */
     String name();
+
+    /**
+     * What can be set for a backend of this kind, in the order of their documentation; empty for nothing. A setting of any
+     * other name is refused before {@link #create} is called, and so is a value that its option does not allow.
+     */
+    List<Option<?>> options();
 
     /**
      * A new backend.

@@ -11,20 +11,16 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 class HostRegionTest {
     private static final long GIB = 1L << 30;
 
     @Test
-    void reservingCostsNeitherTimeNorMemory() throws IOException {
+    void reservingCostsNoMemory() throws IOException {
         long before = residentBytes();
-        long start = System.nanoTime();
         try (HostRegion region = new HostRegion(64 * GIB)) {
-            Duration took = Duration.ofNanos(System.nanoTime() - start);
             assertThat(region.segment().byteSize()).isEqualTo(64 * GIB);
-            assertThat(took).isLessThan(Duration.ofSeconds(1));
             assertThat(residentBytes() - before).isLessThan(GIB / 4);
         }
     }

@@ -48,8 +48,11 @@ class ErrnoTest {
             case EISDIR -> 21;
             case EINVAL -> 22;
             case ENOSPC -> 28;
+            case ENOLCK -> 37;
+            case ENOSYS -> 38;
             case ENOTEMPTY -> 39;
             case ELOOP -> 40;
+            case EOPNOTSUPP -> 95;
             case ESTALE -> 116;
             case EDQUOT -> 122;
         };

@@ -5,47 +5,62 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.api.MemoryFormat;
+import io.lmcache.api.option.ByteSize;
+import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class BackendSettingsTest {
-    private final BackendSettings settings = BackendSettings.of(
-            "disk",
-            Map.of("paths", " /a, ,/b ,", "sync", "TRUE", "threads", " 8 ", "format", "kv_mla_fmt", "odd", "maybe"));
+    private static final Option<Integer> THREADS = Option.of("threads", "4", OptionType.wholeNumber(1, 8), "Threads.");
+    private static final Option<List<Path>> PATHS = Option.of("paths", "", OptionType.PATHS, "Directories.");
+    private static final Option<ByteSize> SIZE = Option.of("size", "1", OptionType.gigabytes(0), "The most.")
+            .withAlias("extra_config.size")
+            .formerly("size_bytes", ByteSize::withUnit);
 
     @Test
-    void valuesAreReadAsTheirTypes() {
-        assertThat(settings.list("paths")).containsExactly("/a", "/b");
-        assertThat(settings.bool("sync", false)).isTrue();
-        assertThat(settings.number("threads", 1, 1, 8)).isEqualTo(8);
-        assertThat(settings.choice("format", MemoryFormat.KV_2LTD)).isEqualTo(MemoryFormat.KV_MLA_FMT);
-        assertThat(settings.text("odd")).contains("maybe");
-        assertThat(settings.requiredText("odd")).isEqualTo("maybe");
-        assertThat(settings.names()).containsExactly("format", "odd", "paths", "sync", "threads");
+    void valuesAreReadThroughTheirOptions() {
+        BackendSettings settings = settings(Map.of("threads", " 8 ", "paths", " /a, ,/b ,", "size", "512 MiB"));
+        assertThat(settings.value(THREADS)).isEqualTo(8);
+        assertThat(settings.given(THREADS)).contains(8);
+        assertThat(settings.required(PATHS)).containsExactly(Path.of("/a"), Path.of("/b"));
+        assertThat(settings.value(SIZE)).isEqualTo(new ByteSize(512 * ByteSize.MIB));
     }
 
     @Test
     void whatIsNotSetHasTheDefault() {
-        assertThat(settings.list("none")).isEmpty();
-        assertThat(settings.bool("none", true)).isTrue();
-        assertThat(settings.number("none", 5, 1, 8)).isEqualTo(5);
-        assertThat(settings.choice("none", MemoryFormat.KV_2LTD)).isEqualTo(MemoryFormat.KV_2LTD);
-        assertThat(settings.text("none")).isEmpty();
+        BackendSettings settings = settings(Map.of());
+        assertThat(settings.value(THREADS)).isEqualTo(4);
+        assertThat(settings.given(THREADS)).isEmpty();
+        assertThat(settings.value(PATHS)).isEmpty();
     }
 
     @Test
-    void valueThatCannotBeReadNamesTheSettingTheValueAndWhatIsAllowed() {
-        assertInvalid(() -> settings.bool("odd", false), "disk", "odd", "maybe", "true or false");
-        assertInvalid(() -> settings.number("odd", 1, 1, 8), "disk", "odd", "maybe", "1 to 8");
-        assertInvalid(() -> settings.number("threads", 1, 1, 7), "disk", "threads", "8", "1 to 7");
-        assertInvalid(() -> settings.choice("odd", MemoryFormat.KV_2LTD), "odd", "maybe", "kv_2ltd, kv_mla_fmt");
-        assertInvalid(() -> settings.requiredText("none"), "disk", "none");
+    void formerNameIsReadInItsFormerUnit() {
+        assertThat(settings(Map.of("size_bytes", "4096")).value(SIZE)).isEqualTo(new ByteSize(4096));
+        assertThat(settings(Map.of("size_bytes", "4 KiB")).value(SIZE)).isEqualTo(new ByteSize(4096));
     }
 
-    private static void assertInvalid(Runnable read, String... mentioned) {
+    @Test
+    void valueThatIsNotAllowedNamesTheSettingTheValueAndWhatIsAllowed() {
+        assertInvalid(
+                () -> settings(Map.of("threads", "9")).value(THREADS),
+                "Backend 'disk': setting 'threads' is '9', allowed are whole numbers from 1 to 8");
+        assertInvalid(
+                () -> settings(Map.of("size_bytes", "much")).value(SIZE),
+                "Backend 'disk': setting 'size_bytes' is 'much', allowed");
+        assertInvalid(() -> settings(Map.of("paths", ",")).required(PATHS), "Backend 'disk' needs the setting 'paths'");
+    }
+
+    private static BackendSettings settings(Map<String, String> values) {
+        return BackendSettings.of("disk", values);
+    }
+
+    private static void assertInvalid(Runnable read, String message) {
         assertThatThrownBy(read::run)
-                .hasMessageContainingAll(mentioned)
+                .hasMessageContaining(message)
                 .isInstanceOfSatisfying(
                         LmcacheException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_CONFIGURATION));
     }

@@ -13,12 +13,14 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.testkit.TestChunks;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** How much of the Java heap an index entry takes, with everything that hangs on it. */
+@Tag("slow")
 class CpuBackendHeapTest {
     private static final Logger LOG = LoggerFactory.getLogger(CpuBackendHeapTest.class);
     private static final int CHUNKS = 200_000;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
@@ -48,33 +49,39 @@ class CpuBackendProviderTest {
     }
 
     @Test
-    void makesATierOfTheCapacity() {
-        try (StorageBackend backend = create(Map.of("capacity_bytes", "1048576", "cache_policy", "FIFO"))) {
+    void makesATierOfTheSize() {
+        try (StorageBackend backend = create(Map.of("max_local_cpu_size", "1 MiB", "cache_policy", "FIFO"))) {
             assertThat(backend.name()).isEqualTo("cpu");
             assertThat(backend.stats().limitBytes()).isEqualTo(1 << 20);
         }
     }
 
+    @Test
+    void usualSizeIsAtMostHalfOfASmallMachine() {
+        assertThat(CpuBackendProvider.usualSize(64 * ByteSize.GIB)).hasToString("5 GiB");
+        assertThat(CpuBackendProvider.usualSize(4 * ByteSize.GIB)).hasToString("2 GiB");
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"0", "-1", "4095"})
-    void capacityOfNothingNamesTheSettings(String bytes) {
-        assertInvalid(Map.of("capacity_bytes", bytes), bytes, "max_local_cpu_size", "local_cpu");
+    @ValueSource(strings = {"0", "4095 B"})
+    void sizeOfNothingNamesTheSettings(String size) {
+        assertInvalid(Map.of("max_local_cpu_size", size), "max_local_cpu_size is", "4 KiB", "local_cpu");
     }
 
     @Test
-    void capacityBeyondTheMachineNamesBothSizesAndTheSetting() {
-        assertInvalid(Map.of("capacity_bytes", "9000000000000000000"), "9000000000000000000", "max_local_cpu_size");
+    void sizeBeyondTheMachineNamesBothSizesAndTheSetting() {
+        assertInvalid(Map.of("max_local_cpu_size", "1000000 TB"), "1000000 TiB", "max_local_cpu_size", "lower it");
     }
 
     @Test
-    void capacityHasToBeGivenAsANumber() {
-        assertInvalid(Map.of(), "capacity_bytes");
-        assertInvalid(Map.of("capacity_bytes", "5 GB"), "capacity_bytes", "5 GB");
+    void sizeThatIsNoneNamesWhatIsAllowed() {
+        assertInvalid(Map.of("max_local_cpu_size", "lots"), "max_local_cpu_size", "lots", "512 MiB");
+        assertInvalid(Map.of("max_local_cpu_size", "-1"), "max_local_cpu_size", "-1");
     }
 
     @Test
     void unknownPolicyNamesThoseThereAre() {
-        assertInvalid(Map.of("capacity_bytes", "1048576", "cache_policy", "arc"), "arc", "lru", "lfu", "fifo", "mru");
+        assertInvalid(Map.of("cache_policy", "arc"), "arc", "lru", "lfu", "fifo", "mru");
     }
 
     private static void assertInvalid(Map<String, String> settings, String... mentioned) {

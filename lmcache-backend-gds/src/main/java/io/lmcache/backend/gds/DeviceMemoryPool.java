@@ -5,7 +5,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.SlabAllocator;
-import io.lmcache.backend.gds.GdsSettings.UseCufile;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.backend.gds.io.CufileIo;
 import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.backend.gds.io.IoPaths;
@@ -34,7 +34,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     private static final String FALLBACK = "GPU memory is reached through page-locked staging memory";
 
     private final int deviceNumber;
-    private final UseCufile useCufile;
+    private final CufileUse useCufile;
     private final SlabAllocator allocator;
     private final StagingPool stagings;
     private final Optional<CufileIo> cufile;
@@ -45,7 +45,7 @@ final class DeviceMemoryPool implements AutoCloseable {
 
     private DeviceMemoryPool(
             int deviceNumber,
-            UseCufile useCufile,
+            CufileUse useCufile,
             SlabAllocator allocator,
             StagingPool stagings,
             Optional<CufileIo> cufile,
@@ -105,7 +105,7 @@ final class DeviceMemoryPool implements AutoCloseable {
                     "The buffer of " + bytes + " bytes on " + device + " could not be allocated"
                             + (e.isOutOfMemory() ? ", which has " + free(device) + " bytes free" : "") + ": "
                             + e.getMessage()
-                            + "; lower cufile_buffer_size (buffer_bytes), or leave the device more memory by lowering"
+                            + "; lower cufile_buffer_size, or leave the device more memory by lowering"
                             + " the engine's share",
                     e);
         }
@@ -122,18 +122,18 @@ final class DeviceMemoryPool implements AutoCloseable {
     private static StagingPool newStagings(CudaDevice device, GdsSettings settings) {
         int threads = settings.ioThreads() + settings.writeThreads();
         try {
-            return StagingPool.create(device, threads, settings.useCufile() != UseCufile.FALSE);
+            return StagingPool.create(device, threads, settings.useCufile() != CufileUse.FALSE);
         } catch (IOException e) {
             throw new LmcacheException(
                     ErrorCode.START_FAILED,
                     "Staging memory for " + threads + " threads could not be page-locked: " + e.getMessage()
-                            + "; lower io_threads, or raise the limit of locked memory (ulimit -l)",
+                            + "; lower disk_io_threads, or raise the limit of locked memory (ulimit -l)",
                     e);
         }
     }
 
     private static Optional<CufileIo> openCufile(GdsSettings settings, CudaDevice device, DeviceMemory buffer) {
-        if (settings.useCufile() == UseCufile.FALSE) {
+        if (settings.useCufile() == CufileUse.FALSE) {
             return Optional.empty();
         }
         try {
@@ -145,8 +145,8 @@ final class DeviceMemoryPool implements AutoCloseable {
         }
     }
 
-    private static void requireOptional(UseCufile useCufile, IOException failure) {
-        if (useCufile == UseCufile.TRUE) {
+    private static void requireOptional(CufileUse useCufile, IOException failure) {
+        if (useCufile == CufileUse.TRUE) {
             throw new LmcacheException(
                     ErrorCode.START_FAILED,
                     "use_cufile is true, but libcufile does not work: " + failure.getMessage()
@@ -160,12 +160,12 @@ final class DeviceMemoryPool implements AutoCloseable {
     }
 
     /** Probes each root, and chooses its path to device memory. */
-    IoPaths paths(List<Path> roots, boolean isDirectIo, PathCounters counters) {
+    IoPaths paths(int device, List<Path> roots, boolean isDirectIo, PathCounters counters) {
         Map<Path, IoPath> pathOfRoot = new HashMap<>();
         for (Path root : roots) {
             pathOfRoot.put(root, cufile.map(io -> probe(io, root)).orElse(IoPath.STAGED));
         }
-        return new IoPaths(stagings, cufile, isDirectIo, pathOfRoot, counters);
+        return new IoPaths(device, stagings, cufile, isDirectIo, pathOfRoot, counters);
     }
 
     private IoPath probe(CufileIo io, Path root) {

@@ -1,9 +1,9 @@
 package io.lmcache.backend.gds;
 
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.Finding;
-import io.lmcache.backend.gds.GdsSettings.UseCufile;
 import io.lmcache.backend.gds.cufile.CufileDriver;
 import io.lmcache.backend.gds.diagnosis.BufferCheck;
 import io.lmcache.backend.gds.diagnosis.CufileCheck;
@@ -92,7 +92,7 @@ final class GdsDiagnosis {
     }
 
     private void examineCufile() {
-        if (settings.useCufile() == UseCufile.FALSE) {
+        if (settings.useCufile() == CufileUse.FALSE) {
             findings.add(Finding.ok("libcufile", "not used: use_cufile is false"));
             return;
         }
@@ -111,7 +111,7 @@ final class GdsDiagnosis {
     private Finding withoutCufile(IOException failure) {
         String reason = Reason.of(failure);
         String remedy = "install libcufile 1.8 or later, or set use_cufile to false to do without";
-        return settings.useCufile() == UseCufile.TRUE
+        return settings.useCufile() == CufileUse.TRUE
                 ? Finding.problem("libcufile", reason, remedy)
                 : Finding.note("libcufile", reason, remedy);
     }

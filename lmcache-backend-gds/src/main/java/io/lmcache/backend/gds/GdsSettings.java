@@ -1,20 +1,25 @@
 package io.lmcache.backend.gds;
 
-import io.lmcache.api.ErrorCode;
-import io.lmcache.api.LmcacheException;
+import static io.lmcache.api.option.OptionType.megabytes;
+import static io.lmcache.api.option.OptionType.wholeNumber;
+
+import io.lmcache.api.option.ByteSize;
+import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
+import io.lmcache.api.option.SharedOptions;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings;
-import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
-import java.nio.file.InvalidPathException;
+import io.lmcache.chunkfiles.io.FileTierOptions;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.function.UnaryOperator;
 
 /**
- * The backend's settings as values; {@link GdsBackendProvider} documents them.
+ * The backend's settings as values.
  *
  * @param directory where the chunks lie
  * @param device the CUDA ordinal of the GPU
@@ -31,86 +36,60 @@ record GdsSettings(
         DirectorySettings directory,
         int device,
         long bufferBytes,
-        UseCufile useCufile,
+        CufileUse useCufile,
         Optional<String> cufileLibrary,
         int ioThreads,
         boolean useDirectIo,
         long stagingBytes,
         int maxAllocAttempts,
         Duration allocAttemptDelay) {
-    /** Whether libcufile is used. */
-    enum UseCufile {
-        /** Where it works. */
-        AUTO,
-        /** Everywhere; where it does not work, the start fails. */
-        TRUE,
-        /** Nowhere. */
-        FALSE
-    }
+    private static final Option<Optional<String>> CUFILE_LIBRARY = Option.of(
+            "cufile_library",
+            "auto",
+            OptionType.auto(OptionType.TEXT),
+            "The file of libcufile; auto tries the usual names and the folders of CUDA installations.");
 
-    private static final long MIB = 1 << 20;
-    private static final long MAX_TTL_SECONDS = 100L * 365 * 24 * 3600;
-    private static final double MAX_DELAY_SECONDS = 60;
+    private static final Option<Integer> CUDA_DEVICE = Option.of(
+                    "cuda_device",
+                    "0",
+                    wholeNumber(0, 1023),
+                    "The GPU of the file tier: its CUDA ordinal, as this process counts its devices.")
+            .formerly("device", UnaryOperator.identity());
+
+    private static final Option<ByteSize> CUFILE_BUFFER_SIZE = Option.of(
+                    "cufile_buffer_size",
+                    "1024",
+                    megabytes(ByteSize.MIB),
+                    "The GPU memory registered with cuFile, taken once at start.")
+            .withAlias("gds_buffer_size")
+            .formerly("buffer_bytes", ByteSize::withUnit);
+
+    /** What can be set. */
+    static final List<Option<?>> OPTIONS = FileTierOptions.and(List.of(
+            SharedOptions.USE_CUFILE,
+            CUFILE_LIBRARY,
+            CUDA_DEVICE,
+            CUFILE_BUFFER_SIZE,
+            SharedOptions.MAX_ALLOC_ATTEMPTS,
+            SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS));
 
     static GdsSettings from(BackendSettings settings) {
-        return from(settings, paths(settings));
+        return from(settings, settings.required(SharedOptions.GDS_PATH));
     }
 
     /** The settings for these directories. */
     static GdsSettings from(BackendSettings settings, List<Path> paths) {
-        DirectorySettings directory = new DirectorySettings(
-                paths,
-                settings.choice("sharding", Sharding.BY_GPU),
-                0,
-                settings.choice("fsync", FsyncMode.NONE),
-                settings.number("max_bytes", 0, 0, Long.MAX_VALUE),
-                Duration.ofSeconds(settings.number("ttl_seconds", 0, 0, MAX_TTL_SECONDS)),
-                settings.number("min_free_bytes", 256 * MIB, 0, Long.MAX_VALUE / 2));
         return new GdsSettings(
-                directory,
-                (int) settings.number("device", 0, 0, 1023),
-                settings.number("buffer_bytes", 1024 * MIB, MIB, Long.MAX_VALUE / 2),
-                settings.choice("use_cufile", UseCufile.AUTO),
-                settings.text("cufile_library"),
-                (int) settings.number("io_threads", 16, 1, 1024),
-                settings.bool("use_direct_io", false),
-                settings.number("staging_bytes", 512 * MIB, 4096, Long.MAX_VALUE / 2),
-                (int) settings.number("max_alloc_attempts", 10, 1, 1_000_000),
-                delay(settings));
-    }
-
-    private static List<Path> paths(BackendSettings settings) {
-        String text = settings.requiredText("path");
-        try {
-            List<Path> paths = settings.list("path").stream().map(Path::of).toList();
-            if (!paths.isEmpty() && paths.stream().distinct().count() == paths.size()) {
-                return paths;
-            }
-        } catch (InvalidPathException e) {
-            throw invalid("path", text, "a comma separated list of one or more different directories", e);
-        }
-        throw invalid("path", text, "a comma separated list of one or more different directories", null);
-    }
-
-    private static Duration delay(BackendSettings settings) {
-        String text = settings.text("allocation_attempt_delay_secs").orElse("0.1");
-        try {
-            double seconds = Double.parseDouble(text);
-            if (seconds >= 0 && seconds <= MAX_DELAY_SECONDS) {
-                return Duration.ofNanos((long) (seconds * 1e9));
-            }
-        } catch (NumberFormatException e) {
-            throw invalid("allocation_attempt_delay_secs", text, "seconds from 0 to " + MAX_DELAY_SECONDS, e);
-        }
-        throw invalid("allocation_attempt_delay_secs", text, "seconds from 0 to " + MAX_DELAY_SECONDS, null);
-    }
-
-    private static LmcacheException invalid(
-            String name, String value, String allowed, @Nullable IllegalArgumentException cause) {
-        return new LmcacheException(
-                ErrorCode.INVALID_CONFIGURATION,
-                "Backend 'gds': setting '" + name + "' is '" + value + "', allowed are " + allowed,
-                cause);
+                DirectorySettings.from(settings, Sharding.BY_GPU, paths),
+                settings.value(CUDA_DEVICE),
+                settings.value(CUFILE_BUFFER_SIZE).bytes(),
+                settings.value(SharedOptions.USE_CUFILE),
+                settings.value(CUFILE_LIBRARY),
+                settings.value(FileTierOptions.DISK_IO_THREADS),
+                settings.value(FileTierOptions.USE_DIRECT_IO),
+                settings.value(FileTierOptions.STAGING_SIZE).bytes(),
+                settings.value(SharedOptions.MAX_ALLOC_ATTEMPTS),
+                settings.value(SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS));
     }
 
     /** The threads that write. They are apart, so that a burst of stores does not stand in the way of a load. */

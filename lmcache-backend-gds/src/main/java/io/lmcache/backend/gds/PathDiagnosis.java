@@ -4,9 +4,10 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.Finding;
-import io.lmcache.backend.gds.GdsSettings.UseCufile;
+import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.gds.cufile.DirectTarget;
 import io.lmcache.backend.gds.diagnosis.DriverCheck;
 import io.lmcache.backend.gds.diagnosis.Machine;
@@ -36,7 +37,7 @@ final class PathDiagnosis {
     private static final String CONCLUSION = "I/O path";
     private static final String STAGED = "staged";
     private static final String STAGED_REMEDY =
-            "see that this user may create files there, and lock memory for io_threads (ulimit -l)";
+            "see that this user may create files there, and lock memory for disk_io_threads (ulimit -l)";
     private static final String ELSEWHERE = "see cufile.log and NVIDIA's gdscheck -p, or try ext4 or xfs";
 
     /** How a trial ended. */
@@ -86,10 +87,10 @@ final class PathDiagnosis {
                     CONCLUSION, path + " was not tried: it has too little free space", "make room, and ask again"));
             return;
         }
-        switch (trial(UseCufile.FALSE)) {
+        switch (trial(CufileUse.FALSE)) {
             case Trial.Passed(IoPath _, Speeds speeds) -> {
                 findings.add(Finding.ok(STAGED, path + ": " + speeds));
-                findings.add(settings.useCufile() == UseCufile.FALSE ? staged("use_cufile is false") : cufile());
+                findings.add(settings.useCufile() == CufileUse.FALSE ? staged("use_cufile is false") : cufile());
             }
             case Trial.Refused(Exception cause) ->
                 findings.add(Finding.problem(STAGED, path + ": " + Reason.of(cause), STAGED_REMEDY));
@@ -107,7 +108,7 @@ final class PathDiagnosis {
         Optional<UdevCheck> udev = MountPoint.under(nearest, machine.file(MountPoint.MOUNT_TABLE.toString()))
                 .map(mount -> new UdevCheck(machine, mount));
         udev.map(UdevCheck::finding).ifPresent(findings::add);
-        return switch (trial(UseCufile.TRUE)) {
+        return switch (trial(CufileUse.TRUE)) {
             case Trial.Passed(IoPath way, Speeds speeds)
             when way != IoPath.STAGED -> {
                 findings.add(Finding.ok("cuFile", path + ": " + speeds));
@@ -146,7 +147,7 @@ final class PathDiagnosis {
     }
 
     private Finding withoutCufile(String reason, String remedy) {
-        if (settings.useCufile() == UseCufile.TRUE) {
+        if (settings.useCufile() == CufileUse.TRUE) {
             findings.add(Finding.problem("cuFile", path + ": " + reason, remedy));
             return Finding.problem(
                     CONCLUSION, path + ": none, since use_cufile is true", "set use_cufile to auto, or see above");
@@ -155,7 +156,7 @@ final class PathDiagnosis {
         return staged("libcufile does not work there: " + reason);
     }
 
-    private Trial trial(UseCufile useCufile) {
+    private Trial trial(CufileUse useCufile) {
         try (TrialDirectory directory = TrialDirectory.in(nearest)) {
             return trial(movedTo(directory, useCufile));
         } catch (IOException e) {
@@ -164,7 +165,7 @@ final class PathDiagnosis {
     }
 
     private Trial trial(GdsSettings moved) {
-        try (GdsBackend backend = GdsBackend.open(moved, new NativeChunkFormat(), context)) {
+        try (StorageBackend backend = GdsBackendProvider.open(moved, new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
             return new Trial.Passed(way(backend.stats().counters()), speeds);
         } catch (LmcacheException e) {
@@ -179,7 +180,7 @@ final class PathDiagnosis {
         return failedStart.getCause() instanceof Exception cause ? cause : failedStart;
     }
 
-    private GdsSettings movedTo(TrialDirectory directory, UseCufile useCufile) {
+    private GdsSettings movedTo(TrialDirectory directory, CufileUse useCufile) {
         return new GdsSettings(
                 directory.settings(settings.directory()),
                 settings.device(),

@@ -3,6 +3,8 @@ package io.lmcache.backend.gds;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.engine.RetrieveResult;
+import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.HostRegion;
@@ -13,8 +15,6 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.storage.BackendRegistry;
-import io.lmcache.core.storage.RetrieveResult;
-import io.lmcache.core.storage.StoreResult;
 import io.lmcache.cuda.HostPageLocks;
 import io.lmcache.cuda.kernel.DeviceCrc32c;
 import io.lmcache.cuda.kernel.GpuDevice;
@@ -153,6 +153,7 @@ final class EngineBenchmark implements AutoCloseable {
     void hostTier(int rounds) throws Exception {
         StorageBackend tier = BackendRegistry.discover()
                 .create(
+                        "cpu",
                         "cpu",
                         BackendSettings.of("cpu", hostSettings()),
                         new BackendContext("bench", Clock.systemUTC()));

@@ -41,7 +41,7 @@ abstract class GdsContract extends StorageBackendContract {
         settings.put("max_bytes", Long.toString(capacityBytes));
         settings.put("min_free_bytes", "0");
         settings.put("allocation_attempt_delay_secs", "0.01");
-        return GdsBackend.open(
+        return GdsBackendProvider.open(
                 GdsSettings.from(BackendSettings.of("gds", settings)),
                 format,
                 new BackendContext("test", Clock.systemUTC()));

@@ -135,7 +135,7 @@ final class PosixDiagnosis {
     private void trial(String topic, Path path, Path nearest, boolean useDirectIo) {
         try (TrialDirectory directory = TrialDirectory.in(nearest);
                 StorageBackend backend =
-                        PosixBackend.open(movedTo(directory, useDirectIo), new NativeChunkFormat(), context)) {
+                        PosixBackendProvider.open(movedTo(directory, useDirectIo), new NativeChunkFormat(), context)) {
             findings.add(Finding.ok(topic, path + ": " + StorageTrial.run(backend, new HostMemory())));
         } catch (LmcacheException e) {
             findings.add(Finding.problem(topic, path + ": " + Reason.of(e), REMEDY));

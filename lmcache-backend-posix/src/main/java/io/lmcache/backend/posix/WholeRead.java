@@ -3,6 +3,7 @@ package io.lmcache.backend.posix;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.HostBuffer;
+import io.lmcache.chunkfiles.PayloadSource.Payload;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.io.OpenChunkFile;
 import io.lmcache.chunkfiles.io.PayloadChannels;
@@ -22,9 +23,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Owns the payload's memory until that is taken. Used by one thread.
  */
 final class WholeRead implements OpenChunkFile.Beginning, AutoCloseable {
-    /** A payload that is there and not checked yet; whoever has it owns the lease. */
-    record Payload(BufferLease lease, int crc) {}
-
     private final BufferAllocator allocator;
     private final ByteBuffer header;
     private @Nullable BufferLease lease;

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Writers in processes of their own that are killed in the middle. {@code -Dlmcache.test.crashRounds=200} for the long
  * form.
  */
+@Tag("slow")
 class CrashTest {
     private static final int ROUNDS = Integer.getInteger("lmcache.test.crashRounds", 3);
     private static final int WRITERS = 2;

@@ -9,7 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.InjectedFiles.Call;
-import io.lmcache.chunkfiles.io.PrefixProbe;
+import io.lmcache.chunkfiles.ChunkFileBackend;
 import io.lmcache.testkit.TestChunks;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,10 +21,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the calls of a backend cost in system calls, and in time where each takes a millisecond. */
+@Tag("slow")
 class DirectorySpeedTest {
     private static final int PROMPT = 512;
     private static final List<ChunkKey> KEYS = TestChunks.keys(PROMPT);
@@ -128,9 +130,9 @@ class DirectorySpeedTest {
     /** As many waits on as many threads, with nothing else to do: where these take long, no lookup can be fast. */
     private static void requireQuietMachine() throws InterruptedException {
         double best = Double.MAX_VALUE;
-        try (ExecutorService threads = Executors.newFixedThreadPool(PrefixProbe.THREADS)) {
+        try (ExecutorService threads = Executors.newFixedThreadPool(ChunkFileBackend.LOOKUP_THREADS)) {
             List<Callable<Object>> waits = Collections.nCopies(
-                    PrefixProbe.THREADS,
+                    ChunkFileBackend.LOOKUP_THREADS,
                     Executors.callable(() -> LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1))));
             for (int round = 0; round < MOST_ROUNDS; round++) {
                 long start = System.nanoTime();

@@ -27,10 +27,12 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A file system without room: a tmpfs of one mebibyte, which only root can mount. */
+@Tag("slow")
 class FullDiskTest {
     @TempDir
     private Path mount;

@@ -135,7 +135,7 @@ final class GoldenChunks {
         LmcacheWriter.Chunk of = first.chunk();
         return new Golden(
                 "rank",
-                new ChunkKey(first.key().scope().withRank(11, 16), first.key().hash()),
+                new ChunkKey(first.key().scope().inWorld(16, 11), first.key().hash()),
                 first.meta(),
                 new LmcacheWriter.Chunk(
                         of.model(),

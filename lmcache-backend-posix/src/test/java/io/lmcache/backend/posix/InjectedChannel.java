@@ -110,6 +110,7 @@ final class InjectedChannel extends FileChannel {
 
     @Override
     public FileLock tryLock(long position, long size, boolean shared) throws IOException {
+        files.call(Call.LOCK, path);
         return real.tryLock(position, size, shared);
     }
 

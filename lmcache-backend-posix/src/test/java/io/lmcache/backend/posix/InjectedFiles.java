@@ -12,9 +12,12 @@ import java.nio.file.FileStore;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
+import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileAttributeView;
@@ -55,12 +58,13 @@ final class InjectedFiles extends FileSystemProvider {
         READ,
         WRITE,
         FSYNC,
+        LOCK,
         CLOSE;
 
         private boolean isMetadata() {
             return switch (this) {
                 case STAT, OPEN, LIST, CREATE_DIRECTORY, RENAME, DELETE, SET_TIME, STATFS -> true;
-                case DIRECT_SETUP, READ, WRITE, FSYNC, CLOSE -> false;
+                case DIRECT_SETUP, READ, WRITE, FSYNC, LOCK, CLOSE -> false;
             };
         }
     }
@@ -201,15 +205,72 @@ final class InjectedFiles extends FileSystemProvider {
                 }
             }
         }
-        return new DirectoryStream<>() {
-            @Override
-            public Iterator<Path> iterator() {
-                return entries.iterator();
-            }
+        return new InjectedDirectory(directory, entries);
+    }
 
-            @Override
-            public void close() {}
-        };
+    /** A list of a directory, and calls relative to it, which are calls on paths here. */
+    private final class InjectedDirectory implements SecureDirectoryStream<Path> {
+        private final Path directory;
+        private final List<Path> entries;
+
+        private InjectedDirectory(Path directory, List<Path> entries) {
+            this.directory = directory;
+            this.entries = entries;
+        }
+
+        @Override
+        public Iterator<Path> iterator() {
+            return entries.iterator();
+        }
+
+        @Override
+        public SecureDirectoryStream<Path> newDirectoryStream(Path path, LinkOption... options) throws IOException {
+            Path below = directory.resolve(path.toString());
+            if (Files.isSymbolicLink(real(below))) {
+                throw new FileSystemException(below.toString(), null, "Too many levels of symbolic links");
+            }
+            return (SecureDirectoryStream<Path>) InjectedFiles.this.newDirectoryStream(below, _ -> true);
+        }
+
+        @Override
+        public <V extends FileAttributeView> @Nullable V getFileAttributeView(
+                Path path, Class<V> type, LinkOption... options) {
+            Path below = directory.resolve(path.toString());
+            note(Call.STAT, real(below));
+            return real.getFileAttributeView(real(below), type, options);
+        }
+
+        @Override
+        public <V extends FileAttributeView> @Nullable V getFileAttributeView(Class<V> type) {
+            return real.getFileAttributeView(real(directory), type);
+        }
+
+        @Override
+        public SeekableByteChannel newByteChannel(
+                Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes) throws IOException {
+            return InjectedFiles.this.newByteChannel(directory.resolve(path.toString()), options, attributes);
+        }
+
+        @Override
+        public void deleteFile(Path path) throws IOException {
+            delete(directory.resolve(path.toString()));
+        }
+
+        @Override
+        public void deleteDirectory(Path path) throws IOException {
+            delete(directory.resolve(path.toString()));
+        }
+
+        @Override
+        public void move(Path source, SecureDirectoryStream<Path> target, Path newName) throws IOException {
+            InjectedFiles.this.move(
+                    directory.resolve(source.toString()),
+                    ((InjectedDirectory) target).directory.resolve(newName.toString()),
+                    StandardCopyOption.ATOMIC_MOVE);
+        }
+
+        @Override
+        public void close() {}
     }
 
     @Override

@@ -42,7 +42,8 @@ class PosixBackendContractTest extends StorageBackendContract {
                 "max_bytes", Long.toString(capacity),
                 "staging_bytes", "16777216",
                 "use_direct_io", useDirectIo());
-        return PosixBackend.open(PosixSettings.from(BackendSettings.of("posix", values)), format, TestBackends.CONTEXT);
+        return PosixBackendProvider.open(
+                PosixSettings.from(BackendSettings.of("posix", values)), format, TestBackends.CONTEXT);
     }
 
     @Override

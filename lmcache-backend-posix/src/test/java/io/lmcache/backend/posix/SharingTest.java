@@ -95,8 +95,8 @@ class SharingTest {
                 TestChunks.SCOPE,
                 KeyScope.of("test/other", TestChunks.LAYOUT),
                 KeyScope.of(TestChunks.SCOPE.model(), otherLayout),
-                TestChunks.SCOPE.withRank(0, 2),
-                TestChunks.SCOPE.withRank(1, 2),
+                TestChunks.SCOPE.inWorld(2, 0),
+                TestChunks.SCOPE.inWorld(2, 1),
                 TestChunks.SCOPE.withTags(Map.of("tenant", "a")));
         try (StorageBackend one = TestBackends.open(root);
                 StorageBackend other = TestBackends.open(root)) {

@@ -23,8 +23,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
 /**
- * A process that works on a shared directory: at random for a while, then it stores chunks of its own, and at a line of
- * standard input looks for everybody's of its format. Prints a line after each of the three. A wrong byte ends it with a failure.
+ * A process that works on a shared directory: at random, a number of operations and a time, then it stores chunks of its
+ * own, and at a line of standard input looks for everybody's of its format. Prints a line in the middle of the first and after
+ * each of the three. A wrong byte ends it with a failure.
  */
 final class SharingWorker {
     /** The chunks that all workers store, read and remove at random. */
@@ -32,6 +33,9 @@ final class SharingWorker {
 
     /** The chunks that each worker stores in the end. */
     static final int OWN = 50;
+
+    /** The least that a worker does at random, however slow the machine is. */
+    private static final int OPERATIONS = 500;
 
     /** Half of the workers use each. */
     private static final List<FileFormat> FORMATS = List.of(FileFormat.NATIVE, FileFormat.LMCACHE_0_5);
@@ -102,7 +106,10 @@ final class SharingWorker {
 
     private void workAtRandom(long nanos) {
         long end = System.nanoTime() + nanos;
-        while (System.nanoTime() - end < 0) {
+        for (int done = 0; done < OPERATIONS || System.nanoTime() - end < 0; done++) {
+            if (done == OPERATIONS / 2) {
+                System.out.println("in the midst");
+            }
             Result result;
             try {
                 result = operation(TestChunks.key(random.nextInt(CONTESTED)));

@@ -8,6 +8,7 @@ import static io.lmcache.backend.posix.TestBackends.put;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static io.lmcache.backend.posix.TestBackends.store;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.lmcache.api.ChunkKey;
@@ -16,6 +17,7 @@ import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.posix.InjectedFiles.Call;
+import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
@@ -92,6 +94,50 @@ class StorageFaultTest {
         assertThat(count(backend, "io_errors")).isEqualTo(1);
         store(backend, KEY);
         assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {EIO, "Too many open files"})
+    void directoriesThatCannotBeListedDoNotLetTheOthersOutgrowTheLimit(String error) throws IOException {
+        long limit = 10 * (ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize());
+        reopen("max_bytes", Long.toString(limit));
+        List<ChunkKey> keys = TestChunks.keys(30);
+        keys.subList(0, 8).forEach(key -> store(backend, key));
+        files.fail(
+                Call.LIST,
+                path -> path.startsWith(root)
+                        && path.getNameCount() == root.getNameCount() + 2
+                        && !path.toString().contains(".lmcache"),
+                error,
+                Integer.MAX_VALUE);
+        keys.forEach(key -> put(backend, key, TestChunks.META));
+        assertThat(regularFiles(root)).filteredOn(StorageFaultTest::isChunk).hasSizeBetween(8, 10);
+        files.heal();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Function not implemented", "No locks available", "Operation not supported"})
+    void fileSystemWithoutLocksStoresEvictsAndKeepsWhatNobodyCanProveDead(String error) throws IOException {
+        backend.close();
+        files.fail(Call.LOCK, error, Integer.MAX_VALUE);
+        Path writers = root.resolve(".lmcache/writers");
+        Path unknown = Files.createFile(writers.resolve("1-00000000000000aa-00000000000000aa.lock"));
+        long limit = 10 * (ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize());
+        backend = TestBackends.open(files, root, "max_bytes", Long.toString(limit));
+        List<ChunkKey> keys = TestChunks.keys(20);
+        keys.forEach(key -> store(backend, key));
+        assertThat(holds(backend, keys.getLast())).isTrue();
+        assertThat(regularFiles(root)).filteredOn(StorageFaultTest::isChunk).hasSizeBetween(1, 10);
+        backend.close();
+        assertThat(regularFiles(writers)).containsExactly(unknown);
+    }
+
+    @Test
+    void lockThatFailsLeavesNoFileBehind() throws IOException {
+        files.fail(Call.LOCK, path -> path.toString().contains("writers"), EIO, 1);
+        assertThatThrownBy(() -> TestBackends.open(files, root)).hasMessageContaining(EIO);
+        // That of the backend that is open.
+        assertThat(regularFiles(root.resolve(".lmcache/writers"))).hasSize(1);
     }
 
     @Test

@@ -58,7 +58,7 @@ final class TestBackends {
                 directory.maxBytes(),
                 directory.timeToLive(),
                 directory.minFreeBytes());
-        return PosixBackend.open(
+        return PosixBackendProvider.open(
                 new PosixSettings(injected, plain.ioThreads(), plain.useDirectIo(), plain.stagingBytes()),
                 new NativeChunkFormat(),
                 CONTEXT);

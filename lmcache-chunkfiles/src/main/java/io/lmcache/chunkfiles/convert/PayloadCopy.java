@@ -1,6 +1,7 @@
 package io.lmcache.chunkfiles.convert;
 
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
@@ -41,7 +42,9 @@ final class PayloadCopy implements AutoCloseable {
      * @throws IOException when the target cannot be written
      */
     Outcome copy(SourceChunk chunk, ChunkDirectory target) throws IOException {
-        Optional<Path> there = target.find(chunk.key());
+        ChunkLocation place = target.locate(chunk.key())
+                .orElseThrow(() -> new IOException(chunk.key() + " has no name in the target's format"));
+        Optional<Path> there = target.find(place);
         if (there.isPresent()) {
             int crc = pass(chunk, (_, _) -> {});
             HeaderCheck check = WholeFileCheck.of(there.get(), target.format(), chunk.key());
@@ -51,9 +54,9 @@ final class PayloadCopy implements AutoCloseable {
             if (check.equals(HeaderCheck.Valid.of(chunk.meta(), crc)) && target.hasItsMetadata(there.get())) {
                 return Outcome.PRESENT;
             }
-            target.remove(chunk.key());
+            target.remove(place);
         }
-        write(chunk, target);
+        write(chunk, place, target);
         return Outcome.COPIED;
     }
 
@@ -70,20 +73,20 @@ final class PayloadCopy implements AutoCloseable {
         return (int) crc.getValue();
     }
 
-    private void write(SourceChunk chunk, ChunkDirectory target) throws IOException {
+    private void write(SourceChunk chunk, ChunkLocation place, ChunkDirectory target) throws IOException {
         int crc;
-        try (NewChunkFile file = target.tryCreate(chunk.key(), chunk.meta())
+        try (NewChunkFile file = target.tryCreate(place, chunk.meta())
                 .orElseThrow(() ->
                         new IOException("no space is left in " + target.roots().getFirst()))) {
             PayloadChannels channels = PayloadChannels.buffered(file.channel());
             crc = pass(chunk, (step, start) -> channels.write(step, start, new CRC32C()));
             file.publish(crc);
         }
-        Path written = target.find(chunk.key())
+        Path written = target.find(place)
                 .orElseThrow(() -> new IOException(chunk.key() + " is gone as soon as it was written"));
         HeaderCheck readBack = WholeFileCheck.of(written, target.format(), chunk.key());
         if (!readBack.equals(HeaderCheck.Valid.of(chunk.meta(), crc))) {
-            target.remove(chunk.key());
+            target.remove(place);
             throw new IOException(written + " reads back other than it was written; check the drive");
         }
         Files.setLastModifiedTime(written, chunk.lastUse());

@@ -4,6 +4,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
@@ -11,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +33,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class ChunkDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ChunkDirectory.class);
-    private static final long TOUCH_INTERVAL_MILLIS = 60_000;
+    private static final long MAX_TOUCH_INTERVAL_MILLIS = 60_000;
+    // So often within its time to live a chunk in use is touched at least.
+    private static final int TOUCHES_PER_LIFE = 4;
 
     private final DirectorySettings settings;
     private final ChunkFileFormat format;
@@ -42,8 +44,8 @@ public final class ChunkDirectory implements AutoCloseable {
     private final List<ChunkRoot> roots;
     private final ChunkIndex index = new ChunkIndex();
     private final Pins pins = new Pins(this::roomMayBeThere);
-    private final LogLimiter quarantineLog;
-    private final LogLimiter otherLog;
+    private final RateLimitedLog quarantineLog = new RateLimitedLog(LOG::warn);
+    private final RateLimitedLog otherLog = new RateLimitedLog(LOG::warn);
     private final AtomicBoolean inexpressibleExplained = new AtomicBoolean();
     private final ChunkRemoval removal = new ChunkRemoval(pins, index);
     private final Janitor janitor;
@@ -55,8 +57,6 @@ public final class ChunkDirectory implements AutoCloseable {
         this.counters = counters;
         this.clock = clock;
         this.roots = roots;
-        this.quarantineLog = new LogLimiter(clock);
-        this.otherLog = new LogLimiter(clock);
         this.janitor = new Janitor(roots, settings.timeToLive(), removal, counters, clock);
     }
 
@@ -109,46 +109,37 @@ public final class ChunkDirectory implements AutoCloseable {
         };
     }
 
-    /** The path of the chunk's file below its root; empty for one that can never be here. */
-    private Optional<String> name(ChunkKey key) {
+    /** Where the chunk's file is, or would be; empty for one that can never be here, as {@link #objectionTo} says. */
+    public Optional<ChunkLocation> locate(ChunkKey key) {
         return switch (format.name(key)) {
-            case ChunkName.Below(String path) -> Optional.of(path);
+            case ChunkName.Below(String path) -> Optional.of(new ChunkLocation(key, path));
             case ChunkName.Inexpressible _ -> Optional.empty();
         };
     }
 
     /** Whether the chunk was seen before and not found missing since; without a system call. */
-    public boolean isKnown(ChunkKey key) {
-        return name(key).filter(index::contains).isPresent();
+    public boolean isKnown(ChunkLocation chunk) {
+        return index.contains(chunk.name());
     }
 
     /** The chunk's file as far as memory goes: it was seen there. Empty when only {@link #find} can tell. */
-    public Optional<Path> known(ChunkKey key) {
-        return name(key).flatMap(this::known);
-    }
-
-    private Optional<Path> known(String name) {
-        OptionalInt root = index.rootOf(name);
+    public Optional<Path> known(ChunkLocation chunk) {
+        OptionalInt root = index.rootOf(chunk.name());
         return root.isEmpty()
                 ? Optional.empty()
-                : Optional.of(roots.get(root.getAsInt()).resolve(name));
+                : Optional.of(roots.get(root.getAsInt()).resolve(chunk.name()));
     }
 
     /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
-    public Optional<Path> find(ChunkKey key) throws IOException {
-        Optional<String> name = name(key);
-        return name.isEmpty() ? Optional.empty() : find(key, name.get());
-    }
-
-    private Optional<Path> find(ChunkKey key, String name) throws IOException {
-        for (ChunkRoot root : homeFirst(key)) {
-            Optional<BasicFileAttributes> file = root.attributes(name);
+    public Optional<Path> find(ChunkLocation chunk) throws IOException {
+        for (ChunkRoot root : homeFirst(chunk.key())) {
+            Optional<BasicFileAttributes> file = root.attributes(chunk.name());
             if (file.isPresent()) {
-                noteSeen(root, name, file.get());
-                return Optional.of(root.resolve(name));
+                noteSeen(root, chunk.name(), file.get());
+                return Optional.of(root.resolve(chunk.name()));
             }
         }
-        index.remove(name);
+        index.remove(chunk.name());
         return Optional.empty();
     }
 
@@ -183,36 +174,38 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** Notes that the chunk was read from that file and passed its check; now and then, on the disk too. */
-    public void noteHit(ChunkKey key, Path file) {
-        if (name(key).filter(this::isTouchDue).isPresent()) {
-            try {
-                Files.setLastModifiedTime(file, FileTime.from(clock.instant()));
-            } catch (IOException e) {
-                // The chunk may be evicted a little early for it; or it is gone already.
-                LOG.debug("Time of last use of {} could not be set", file, e);
-            }
+    public void noteHit(ChunkLocation chunk, Path file) {
+        if (isTouchDue(chunk.name())) {
+            rootOf(file).ifPresent(root -> root.setLastUse(chunk.name(), clock.instant()));
         }
     }
 
     private boolean isTouchDue(String name) {
-        return index.claimTouch(name, clock.millis(), TOUCH_INTERVAL_MILLIS);
+        long life = settings.timeToLive().toMillis();
+        long interval =
+                life == 0 ? MAX_TOUCH_INTERVAL_MILLIS : Math.min(MAX_TOUCH_INTERVAL_MILLIS, life / TOUCHES_PER_LIFE);
+        return index.claimTouch(name, clock.millis(), interval);
+    }
+
+    private Optional<ChunkRoot> rootOf(Path file) {
+        return roots.stream().filter(root -> file.startsWith(root.path())).findFirst();
     }
 
     /** Notes that the chunk is not there any more. */
-    public void noteMissing(ChunkKey key) {
-        name(key).ifPresent(index::remove);
+    public void noteMissing(ChunkLocation chunk) {
+        index.remove(chunk.name());
     }
 
     /**
      * Whether a read failed because a peer has taken the file away meanwhile. Then it is forgotten, and another read finds
      * what is there now.
      */
-    public boolean noteVanished(ChunkKey key, Exception failure) {
+    public boolean noteVanished(ChunkLocation chunk, Exception failure) {
         boolean hasVanished = failure instanceof NoSuchFileException
                 || Errno.ENOENT.isCauseOf(failure)
                 || Errno.ESTALE.isCauseOf(failure);
         if (hasVanished) {
-            noteMissing(key);
+            noteMissing(chunk);
         }
         return hasVanished;
     }
@@ -224,9 +217,7 @@ public final class ChunkDirectory implements AutoCloseable {
      */
     public void noteOther(Path file, String reason) {
         counters.increment(Event.OTHER);
-        if (otherLog.permits()) {
-            LOG.warn("Chunk file {} {}; it stays, and the chunk is computed again", file, reason);
-        }
+        otherLog.warn("Chunk file " + file + " " + reason + "; it stays, and the chunk is computed again");
     }
 
     /**
@@ -235,13 +226,9 @@ public final class ChunkDirectory implements AutoCloseable {
      *
      * @param reason what is wrong with it, as the predicate of a sentence about the file
      */
-    public void quarantine(ChunkKey key, Path file, String reason) {
-        noteMissing(key);
-        for (ChunkRoot root : roots) {
-            if (file.startsWith(root.path())) {
-                quarantine(root, key, file, reason);
-            }
-        }
+    public void quarantine(ChunkLocation chunk, Path file, String reason) {
+        noteMissing(chunk);
+        rootOf(file).ifPresent(root -> quarantine(root, chunk.key(), file, reason));
     }
 
     private void quarantine(ChunkRoot root, ChunkKey key, Path file, String reason) {
@@ -284,20 +271,15 @@ public final class ChunkDirectory implements AutoCloseable {
 
     private void noteMisread(Path file, String reason) {
         counters.increment(Event.MISREAD);
-        if (quarantineLog.permits()) {
-            LOG.warn(
-                    "Chunk file {} {}, but passes at a second look: a writer has replaced it, or it was read wrongly; if"
-                            + " this goes on, check the drive and the memory",
-                    file,
-                    reason);
-        }
+        quarantineLog.warn(
+                "Chunk file " + file + " " + reason + ", but passes at a second look: a writer has replaced it,"
+                        + " or it was read wrongly; if this goes on, check the drive and the memory");
     }
 
     private void takeAway(ChunkRoot root, Path file, Object identity, String reason) throws IOException {
         counters.increment(Event.CORRUPT);
-        if (quarantineLog.permits()) {
-            LOG.warn("Chunk file {} {}; it goes to quarantine, and the chunk is computed again", file, reason);
-        }
+        quarantineLog.warn(
+                "Chunk file " + file + " " + reason + "; it goes to quarantine, and the chunk is computed again");
         root.quarantine(file, identity, clock.millis());
     }
 
@@ -310,20 +292,16 @@ public final class ChunkDirectory implements AutoCloseable {
      * A new file for the chunk, in its home root; empty when there is no room now. Then {@link #makeRoom} may help.
      *
      * <p>The caller closes it.
-     *
-     * @param key a key to which there is no {@linkplain #objectionTo objection}
      */
-    public Optional<NewChunkFile> tryCreate(ChunkKey key, ChunkMeta meta) throws IOException {
-        String name = name(key)
-                .orElseThrow(() -> new IllegalArgumentException("there is no file for " + key + " in this format"));
-        ChunkRoot root = home(key);
+    public Optional<NewChunkFile> tryCreate(ChunkLocation chunk, ChunkMeta meta) throws IOException {
+        ChunkRoot root = home(chunk.key());
         long bytes = format.bytesOnDisk(meta);
         if (root.freeSpaceDeficit(bytes) > 0 || !root.budget().tryReserve(bytes)) {
             return Optional.empty();
         }
         boolean created = false;
         try {
-            NewChunkFile file = NewChunkFile.create(this, root, name, key, meta);
+            NewChunkFile file = NewChunkFile.create(this, root, chunk.name(), chunk.key(), meta);
             created = true;
             return Optional.of(file);
         } finally {
@@ -333,17 +311,21 @@ public final class ChunkDirectory implements AutoCloseable {
         }
     }
 
-    /** Asks for room for a chunk. Completes, normally in any case, when all was done that can be done. */
-    public CompletableFuture<Void> makeRoom(ChunkKey key, ChunkMeta meta) {
-        DiskBudget budget = home(key).budget();
+    /**
+     * Asks for room for a chunk. Completes, normally in any case, when all was done that can be done.
+     *
+     * @return whether there was room then; peers may have taken it since
+     */
+    public CompletableFuture<Boolean> makeRoom(ChunkLocation chunk, ChunkMeta meta) {
+        DiskBudget budget = home(chunk.key()).budget();
         long bytes = format.bytesOnDisk(meta);
         budget.want(bytes);
-        return janitor.request().thenRun(() -> budget.unwant(bytes));
+        return janitor.requestRoom().whenComplete((_, _) -> budget.unwant(bytes));
     }
 
     /** Whether the file system of the chunk's home root has no room for it, which tells a full disk from a broken one. */
-    public boolean isDiskFull(ChunkKey key, ChunkMeta meta) throws IOException {
-        return home(key).isFull(format.bytesOnDisk(meta));
+    public boolean isDiskFull(ChunkLocation chunk, ChunkMeta meta) throws IOException {
+        return home(chunk.key()).isFull(format.bytesOnDisk(meta));
     }
 
     void published(ChunkRoot root, String name, ChunkMeta meta) {
@@ -360,14 +342,10 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** A pin on a chunk that is known to be here. */
-    public Optional<ChunkPin> tryPin(ChunkKey key) {
-        return name(key).flatMap(this::tryPin);
-    }
-
-    private Optional<ChunkPin> tryPin(String name) {
-        Optional<ChunkPin> pin = pins.tryPin(name);
+    public Optional<ChunkPin> tryPin(ChunkLocation chunk) {
+        Optional<ChunkPin> pin = pins.tryPin(chunk.name());
         // Asked under the pin: a removal forgets the chunk before it lets go of the name.
-        if (pin.isPresent() && !index.contains(name)) {
+        if (pin.isPresent() && !index.contains(chunk.name())) {
             pin.get().close();
             return Optional.empty();
         }
@@ -375,25 +353,22 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     /** Removes the chunk from every root, unless it is pinned; says whether there was one. */
-    public boolean remove(ChunkKey key) throws IOException {
-        Optional<String> name = name(key);
+    public boolean remove(ChunkLocation chunk) throws IOException {
         boolean removed = false;
-        for (ChunkRoot root : name.isEmpty() ? List.<ChunkRoot>of() : homeFirst(key)) {
-            removed |= removal.remove(root, name.get()) == ChunkRemoval.Outcome.REMOVED;
+        for (ChunkRoot root : homeFirst(chunk.key())) {
+            removed |= removal.remove(root, chunk.name()) == ChunkRemoval.Outcome.REMOVED;
         }
         return removed;
     }
 
     /** Removes every chunk that this instance has not pinned, whoever stored it. */
     public void clear() throws IOException {
-        for (ChunkRoot root : roots) {
-            janitor.clear(root);
-        }
+        janitor.clear();
     }
 
     /** Looks over all files in the background: what is stale goes, and what is too much. Completes afterwards. */
     public CompletableFuture<Void> clean() {
-        return janitor.request();
+        return janitor.requestSweep().thenRun(() -> {});
     }
 
     /** The chunks known to be here. */

@@ -46,9 +46,12 @@ final class ChunkRemoval {
         if (file.isPresent() && file.get().lastModifiedTime().compareTo(lastUse) > 0) {
             return Outcome.KEPT;
         }
+        long bytes = file.isPresent() ? root.bytesOnDisk(name, file.get().size()) : 0;
         boolean removed = root.delete(root.resolve(name));
         index.remove(name);
-        file.ifPresent(attributes -> root.budget().remove(ChunkFileNames.bytesOnDisk(name, attributes.size())));
+        if (removed) {
+            root.budget().remove(bytes);
+        }
         return removed ? Outcome.REMOVED : Outcome.ABSENT;
     }
 }

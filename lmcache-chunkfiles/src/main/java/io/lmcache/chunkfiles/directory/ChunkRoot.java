@@ -11,15 +11,20 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One root of a chunk directory: what lies where below it.
@@ -31,18 +36,23 @@ import java.util.regex.Pattern;
  *   {root}/88/08/.{writer}.{number}.tmp           a chunk that its writer has not published yet
  *   {root}/.lmcache/writers/{writer}.lock         locked for as long as the writer lives
  *   {root}/.lmcache/janitor.lock                  locked while a janitor removes files
+ *   {root}/.lmcache/account-{boot id}             what is here, as the writers on one machine count it
  *   {root}/.lmcache/quarantine/{millis}-{name}    a file that failed its check
  * </pre>
  *
- * <p>Thread-safe. Symbolic links below the root are never followed.
+ * <p>Thread-safe. Nothing is created, moved, changed or removed by way of a symbolic link below the root.
  */
 final class ChunkRoot implements AutoCloseable {
-    private static final String CONTROL = ".lmcache";
-    private static final Pattern TEMPORARY = Pattern.compile("\\.([0-9]+-[0-9a-f]{16}-[0-9a-f]{16})\\.[0-9]+\\.tmp");
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkRoot.class);
+    static final String CONTROL = ".lmcache";
+    static final String WRITERS = "writers";
+    static final String QUARANTINE = "quarantine";
+    private static final String JANITOR_LOCK = "janitor.lock";
 
     private final Path path;
     private final FileStore fileStore;
     private final WriterLock writer;
+    private final DirectoryAccount account;
     private final DiskBudget budget;
     private final long minFreeBytes;
     private final AtomicLong temporaries = new AtomicLong();
@@ -51,7 +61,8 @@ final class ChunkRoot implements AutoCloseable {
         this.path = path;
         this.fileStore = Files.getFileStore(path);
         this.writer = writer;
-        this.budget = new DiskBudget(settings.maxBytesOfRoot());
+        this.account = DirectoryAccount.open(path.resolve(CONTROL), WriterLock.numberOf(writer.id()));
+        this.budget = new DiskBudget(settings.maxBytesOfRoot(), account);
         this.minFreeBytes = settings.minFreeBytes();
     }
 
@@ -64,14 +75,15 @@ final class ChunkRoot implements AutoCloseable {
         try {
             Files.createDirectories(path, FileModes.PRIVATE_DIRECTORY);
             Path real = path.toRealPath();
-            Files.createDirectories(writers(real), FileModes.PRIVATE_DIRECTORY);
-            Files.createDirectories(quarantine(real), FileModes.PRIVATE_DIRECTORY);
+            createDirectory(real.resolve(CONTROL));
+            createDirectory(writers(real));
+            createDirectory(quarantine(real));
             return locked(real, settings);
         } catch (FileAlreadyExistsException e) {
             throw new LmcacheException(
                     ErrorCode.START_FAILED,
                     "Chunk directory '" + path + "': '" + e.getFile()
-                            + "' is a file, not a directory; remove it or name another path",
+                            + "' is a file or a link, not a directory; remove it or name another path",
                     e);
         } catch (IOException e) {
             throw new LmcacheException(
@@ -93,11 +105,11 @@ final class ChunkRoot implements AutoCloseable {
     }
 
     private static Path writers(Path root) {
-        return root.resolve(CONTROL).resolve("writers");
+        return root.resolve(CONTROL).resolve(WRITERS);
     }
 
     private static Path quarantine(Path root) {
-        return root.resolve(CONTROL).resolve("quarantine");
+        return root.resolve(CONTROL).resolve(QUARANTINE);
     }
 
     Path path() {
@@ -114,6 +126,54 @@ final class ChunkRoot implements AutoCloseable {
 
     DiskBudget budget() {
         return budget;
+    }
+
+    DirectoryAccount account() {
+        return account;
+    }
+
+    /** Whether this library keeps a file of that name in its own folder. */
+    static boolean isControlFile(String fileName) {
+        return fileName.equals(JANITOR_LOCK) || DirectoryAccount.isFile(fileName);
+    }
+
+    /**
+     * Makes sure that no directory between the root and the file is a link.
+     *
+     * @throws IOException when one is, or is no directory; {@link NoSuchFileException} when one is not there
+     */
+    void requireNoLinks(Path file) throws IOException {
+        Path below = path.relativize(file);
+        Path directory = path;
+        for (int level = 0; level < below.getNameCount() - 1; level++) {
+            directory = directory.resolve(below.getName(level));
+            if (!Files.readAttributes(directory, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                    .isDirectory()) {
+                throw new NotDirectoryException(directory + " (a link or a file; links are not followed)");
+            }
+        }
+    }
+
+    /** What a chunk takes of the disk, metadata file included, from the length of its own file. */
+    long bytesOnDisk(String name, long fileBytes) throws IOException {
+        Path chunk = resolve(name);
+        long bytes = ChunkDirectoryWalk.bytesOnDisk(chunk, fileBytes);
+        Optional<Path> metadata = ChunkFileNames.metadataOf(chunk);
+        Optional<BasicFileAttributes> file = metadata.isEmpty() ? Optional.empty() : attributes(metadata.get());
+        return bytes + file.map(BasicFileAttributes::size).orElse(0L);
+    }
+
+    /** Sets when a chunk was used last, if that can be done. */
+    void setLastUse(String name, Instant time) {
+        Path file = resolve(name);
+        try {
+            requireNoLinks(file);
+            Files.getFileAttributeView(file, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+                    .setTimes(FileTime.from(time), null, null);
+        } catch (IOException e) {
+            // The chunk may be evicted a little early for it; or it is gone already.
+            LOG.debug("Time of last use of {} could not be set", file, e);
+        }
     }
 
     Path resolve(String name) {
@@ -157,7 +217,7 @@ final class ChunkRoot implements AutoCloseable {
         return resolve(name).resolveSibling("." + writer.id() + "." + temporaries.incrementAndGet() + ".tmp");
     }
 
-    /** Creates the directories between the root, which must be there, and the chunk. */
+    /** Creates the directories between the root, which must be there, and the chunk; follows no links. */
     void createParents(String name) throws IOException {
         Path below = Path.of(name);
         Path directory = path;
@@ -177,12 +237,6 @@ final class ChunkRoot implements AutoCloseable {
         }
     }
 
-    /** The id of the writer whose temporary file has that name; empty when it is no temporary file. */
-    static Optional<String> writerOf(String fileName) {
-        Matcher matcher = TEMPORARY.matcher(fileName);
-        return matcher.matches() ? Optional.of(matcher.group(1)) : Optional.empty();
-    }
-
     /** What tells the file at that path, as it is now, from others that may be there later; empty without a file. */
     static Optional<Object> identityOf(Path file) throws IOException {
         return Optional.ofNullable(file.getFileSystem()
@@ -193,6 +247,12 @@ final class ChunkRoot implements AutoCloseable {
 
     /** Removes a chunk's file, and before it what belongs to it; says whether the file was there. */
     boolean delete(Path file) throws IOException {
+        try {
+            requireNoLinks(file);
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            // What lies behind a link is not here.
+            return false;
+        }
         deleteMetadataOf(file);
         return Files.deleteIfExists(file);
     }
@@ -210,9 +270,12 @@ final class ChunkRoot implements AutoCloseable {
      * @param identity the identity of the file that is meant; another one stays
      */
     void quarantine(Path file, Object identity, long nowMillis) throws IOException {
+        requireNoLinks(file);
         deleteMetadataOf(file);
-        Path target = quarantine().resolve(nowMillis + "-" + file.getFileName());
+        Path target = quarantine()
+                .resolve(ChunkFileNames.inQuarantine(file.getFileName().toString(), nowMillis));
         try {
+            requireNoLinks(target);
             Files.move(file, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             // What matters is that nobody reads it.
@@ -246,9 +309,11 @@ final class ChunkRoot implements AutoCloseable {
      * does no harm: they remove the same, least recently used, files, and a file that is gone counts as room made.
      */
     Optional<FileChannel> tryLockJanitor() throws IOException {
+        Path file = path.resolve(CONTROL).resolve(JANITOR_LOCK);
+        requireNoLinks(file);
         FileChannel channel = FileChannel.open(
-                path.resolve(CONTROL).resolve("janitor.lock"),
-                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+                file,
+                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
                 FileModes.PRIVATE_FILE);
         boolean locked = false;
         try {
@@ -256,6 +321,12 @@ final class ChunkRoot implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             // Held by another instance in this process.
             locked = false;
+        } catch (IOException e) {
+            if (!WriterLock.areLocksMissing(e)) {
+                throw e;
+            }
+            // Nobody can have the right alone there, and several that have it do no harm.
+            locked = true;
         } finally {
             if (!locked) {
                 channel.close();
@@ -267,7 +338,14 @@ final class ChunkRoot implements AutoCloseable {
     /** Signs the writer off. */
     @Override
     public void close() throws IOException {
-        writer.close();
+        try (writer) {
+            if (account.close()) {
+                // Who opens it this very moment counts for itself, and learns of the others by scans.
+                Path file = DirectoryAccount.file(path.resolve(CONTROL));
+                requireNoLinks(file);
+                Files.deleteIfExists(file);
+            }
+        }
     }
 
     @Override

@@ -41,6 +41,8 @@ public final class Counters {
         STALE_METADATA,
         /** Temporary files removed that writers had left behind when they died. */
         STALE_TEMPORARIES,
+        /** Empty directories removed. */
+        EMPTY_DIRECTORIES,
         /** Reads, writes and other operations that the file system failed. */
         IO_ERRORS,
         /** Payload bytes read. */

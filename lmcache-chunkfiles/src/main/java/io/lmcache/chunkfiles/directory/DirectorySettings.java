@@ -1,8 +1,19 @@
 package io.lmcache.chunkfiles.directory;
 
+import static io.lmcache.api.option.OptionType.auto;
+import static io.lmcache.api.option.OptionType.choice;
+import static io.lmcache.api.option.OptionType.gigabytes;
+import static io.lmcache.api.option.OptionType.wholeSeconds;
+
+import io.lmcache.api.option.ByteSize;
+import io.lmcache.api.option.Option;
+import io.lmcache.api.option.SharedOptions;
+import io.lmcache.api.spi.BackendSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * Where a chunk directory lies and what bounds it. Immutable and thread-safe.
@@ -23,6 +34,52 @@ public record DirectorySettings(
         long maxBytes,
         Duration timeToLive,
         long minFreeBytes) {
+    /** Which of several roots a chunk is written to. */
+    public static final Option<Optional<Sharding>> GDS_PATH_SHARDING = Option.of(
+                    "gds_path_sharding",
+                    "auto",
+                    auto(choice(Sharding.class)),
+                    "Which of several directories a chunk is written to: by its hash, or by the GPU's place on the PCI bus;"
+                            + " auto is by_gpu with a CUDA device and by_hash without. Reads try all.")
+            .formerly("sharding", UnaryOperator.identity());
+
+    /** The most bytes on disk. */
+    public static final Option<ByteSize> MAX_GDS_SIZE = Option.of(
+                    "max_gds_size",
+                    "0",
+                    gigabytes(0),
+                    "The most bytes in the file tier's directories, whoever wrote them; 0 is no limit.")
+            .formerly("max_bytes", ByteSize::withUnit);
+
+    /** How long an unused chunk stays. */
+    public static final Option<Duration> GDS_TTL_SECS = Option.of(
+                    "gds_ttl_secs",
+                    "0",
+                    wholeSeconds(Integer.MAX_VALUE),
+                    "How long a chunk stays in the file tier after its last use; 0 is for ever.")
+            .formerly("ttl_seconds", UnaryOperator.identity());
+
+    /** The space that is left alone. */
+    public static final Option<ByteSize> GDS_MIN_FREE_SPACE = Option.of(
+                    "gds_min_free_space",
+                    "0.25",
+                    gigabytes(0),
+                    "The space that the file tier leaves free on its file systems; 0 is none.")
+            .formerly("min_free_bytes", ByteSize::withUnit);
+
+    /** What is forced to the disk. */
+    public static final Option<FsyncMode> FSYNC = Option.of(
+            "fsync",
+            "none",
+            choice(FsyncMode.class),
+            "What is forced to the device before a chunk file is published: nothing, its bytes, or also its metadata"
+                    + " and directory entry. Without it a power cut can cost chunks, but never gives wrong ones where files"
+                    + " have a checksum.");
+
+    /** All of them. */
+    public static final List<Option<?>> OPTIONS =
+            List.of(SharedOptions.GDS_PATH, GDS_PATH_SHARDING, MAX_GDS_SIZE, GDS_TTL_SECS, GDS_MIN_FREE_SPACE, FSYNC);
+
     /** Which of several roots a new chunk goes to. Reads try that root first, then the others. */
     public enum Sharding {
         /** The chunk hash decides, so that load and space are even. */
@@ -44,6 +101,28 @@ public record DirectorySettings(
     /** Copies the list. */
     public DirectorySettings {
         paths = List.copyOf(paths);
+    }
+
+    /**
+     * What a backend's settings say.
+     *
+     * @param usualSharding which root a new chunk goes to unless the settings say it
+     * @throws io.lmcache.api.LmcacheException when they name no root
+     */
+    public static DirectorySettings from(BackendSettings settings, Sharding usualSharding) {
+        return from(settings, usualSharding, settings.required(SharedOptions.GDS_PATH));
+    }
+
+    /** What a backend's settings say of directories at other places. */
+    public static DirectorySettings from(BackendSettings settings, Sharding usualSharding, List<Path> paths) {
+        return new DirectorySettings(
+                paths,
+                settings.value(GDS_PATH_SHARDING).orElse(usualSharding),
+                0,
+                settings.value(FSYNC),
+                settings.value(MAX_GDS_SIZE).bytes(),
+                settings.value(GDS_TTL_SECS),
+                settings.value(GDS_MIN_FREE_SPACE).bytes());
     }
 
     /** The same for a GPU of that number. */

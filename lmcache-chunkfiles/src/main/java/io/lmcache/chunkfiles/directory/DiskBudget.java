@@ -1,86 +1,107 @@
 package io.lmcache.chunkfiles.directory;
 
+import java.util.concurrent.atomic.AtomicLong;
+
 /**
- * How many bytes the files of one root take, and whether more may come.
+ * Whether more bytes may come into one root.
  *
- * <p>The count is what the last scan found plus what this instance has published since, so other writers' chunks join
- * it scan by scan. Space is reserved before a file is written: what this instance writes never exceeds the limit by its
- * own count. Before the first scan nothing is known, and a limited root has no room. Thread-safe; the lock is never held
- * across I/O.
+ * <p>What is there, the {@link DirectoryAccount} knows. Space is reserved before a file is written: what the writers on one
+ * machine write never exceeds the limit by their own count. As long as nothing is known, a limited root has no room.
+ * Thread-safe and without locks.
  */
 final class DiskBudget {
     private final long limit;
     // Once something has to go, some more goes, so that many puts share the cost of a scan.
     private final long lowWater;
-    // The fields below are guarded by this.
-    private boolean measured;
-    private long stored;
-    private long reserved;
-    private long wanted;
-    private long publishedDuringScan;
+    private final DirectoryAccount account;
+    private final AtomicLong wanted = new AtomicLong();
+    private volatile boolean measured;
 
-    DiskBudget(long limit) {
+    DiskBudget(long limit, DirectoryAccount account) {
         this.limit = limit;
         this.lowWater = limit - limit / 20;
+        this.account = account;
+        // Whoever comes alone cannot know what was done here while nobody counted.
+        this.measured = account.isMeasured() && account.hasOthers();
     }
 
     boolean isLimited() {
         return limit != Long.MAX_VALUE;
     }
 
+    /** Whether it is known what is there. */
+    boolean isMeasured() {
+        return measured;
+    }
+
+    /** Whether those who evict on this machine count for this instance, too. */
+    boolean isShared() {
+        return account.isShared();
+    }
+
     boolean canEverHold(long bytes) {
         return bytes <= limit;
     }
 
-    synchronized boolean tryReserve(long bytes) {
-        if (isLimited() && (!measured || stored + reserved + bytes > limit)) {
+    boolean tryReserve(long bytes) {
+        account.reserve(bytes);
+        if (isLimited() && (!measured || account.used() > limit)) {
+            account.reserve(-bytes);
             return false;
         }
-        reserved += bytes;
         return true;
     }
 
     /** Turns a reservation into stored bytes. */
-    synchronized void publish(long bytes) {
-        reserved -= bytes;
-        stored += bytes;
-        publishedDuringScan += bytes;
+    void publish(long bytes) {
+        account.publish(bytes);
     }
 
-    synchronized void release(long bytes) {
-        reserved -= bytes;
+    void release(long bytes) {
+        account.reserve(-bytes);
     }
 
-    synchronized void remove(long bytes) {
-        stored = Math.max(0, stored - bytes);
+    void remove(long bytes) {
+        account.remove(bytes);
     }
 
-    /** Notes that a put waits for so many bytes; the next scan makes room for them. */
-    synchronized void want(long bytes) {
-        wanted += bytes;
+    /** Notes that a put waits for so many bytes; room is made for them. */
+    void want(long bytes) {
+        wanted.addAndGet(bytes);
     }
 
-    synchronized void unwant(long bytes) {
-        wanted -= bytes;
+    void unwant(long bytes) {
+        wanted.addAndGet(-bytes);
     }
 
-    synchronized long wanted() {
-        return wanted;
+    long wanted() {
+        return wanted.get();
     }
 
-    synchronized void beginScan() {
-        publishedDuringScan = 0;
+    /** What {@link #endScan} wants to know of the time when the scan began. */
+    long beginScan() {
+        return account.published();
     }
 
-    /** Takes over what a scan found. What was published meanwhile may be in it or not, and is added. */
-    synchronized void endScan(long found) {
-        stored = found + publishedDuringScan;
+    /** Takes over what a scan found that saw everything. */
+    void endScan(long begin, long found) {
+        account.endScan(found, begin, true);
+        measured = true;
+    }
+
+    /** Takes over what a scan found that did not see everything: there is at least so much. */
+    void endIncompleteScan(long begin, long found) {
+        account.endScan(found, begin, false);
+    }
+
+    /** Makes do with what scans have found that did not see everything. */
+    void acceptIncomplete() {
         measured = true;
     }
 
     /** The bytes to remove so that the waiting puts fit, with a margin of a twentieth; 0 when all fits as it is. */
-    synchronized long excess() {
-        long needed = stored + reserved + wanted;
-        return needed > limit ? needed - lowWater : 0;
+    long excess() {
+        long needed = account.used() + wanted();
+        return isLimited() && needed > limit ? needed - lowWater : 0;
     }
 }

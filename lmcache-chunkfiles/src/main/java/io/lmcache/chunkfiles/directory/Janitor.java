@@ -1,15 +1,18 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,32 +26,35 @@ import org.slf4j.LoggerFactory;
 final class Janitor implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Janitor.class);
     private static final Duration MIN_INTERVAL = Duration.ofMinutes(1);
+    private static final Duration MIN_INTERVAL_OF_SHORT_LIVES = Duration.ofSeconds(1);
     private static final Duration MIN_PAUSE_WHEN_STUCK = Duration.ofSeconds(1);
     private static final int PAUSE_PER_SWEEP = 20;
+    // How long room is waited for that a peer's janitor is making, and how often it is looked at.
+    private static final Duration PEER_TIMEOUT = Duration.ofSeconds(5);
+    private static final Duration PEER_POLL = Duration.ofMillis(5);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
 
-    private final List<ChunkRoot> roots;
-    private final Duration timeToLive;
-    private final ChunkRemoval removal;
+    private final List<RootSweep> sweeps;
+    private final Duration minInterval;
     private final Counters counters;
-    private final Clock clock;
-    private final LogLimiter log;
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final ScheduledThreadPoolExecutor thread;
     private final Object lock = new Object();
     // Written under lock.
     private volatile boolean closed;
+    // Used by the janitor's thread only: how long a sweep waited for peers.
+    private long nanosWaited;
     // The fields below are guarded by lock.
-    private @Nullable CompletableFuture<Void> requested;
+    private @Nullable Request requested;
     private long stuckUntilNanos;
     private Future<?> next = CompletableFuture.completedFuture(null);
 
     Janitor(List<ChunkRoot> roots, Duration timeToLive, ChunkRemoval removal, Counters counters, Clock clock) {
-        this.roots = roots;
-        this.timeToLive = timeToLive;
-        this.removal = removal;
+        this.sweeps = roots.stream()
+                .map(root -> new RootSweep(root, timeToLive, removal, counters, clock, () -> closed))
+                .toList();
+        this.minInterval = minInterval(timeToLive);
         this.counters = counters;
-        this.clock = clock;
-        this.log = new LogLimiter(clock);
         this.stuckUntilNanos = System.nanoTime();
         this.thread = new ScheduledThreadPoolExecutor(
                 1, Thread.ofPlatform().daemon().name("lmcache-janitor").factory());
@@ -56,57 +62,85 @@ final class Janitor implements AutoCloseable {
         this.thread.setRemoveOnCancelPolicy(true);
     }
 
+    private static Duration minInterval(Duration timeToLive) {
+        Duration half = timeToLive.dividedBy(2);
+        return timeToLive.isZero() || half.compareTo(MIN_INTERVAL) > 0
+                ? MIN_INTERVAL
+                : longer(half, MIN_INTERVAL_OF_SHORT_LIVES);
+    }
+
     void start() {
-        var _ = request();
+        var _ = requestSweep();
+    }
+
+    /** A look over everything, or only for room; and who waits for it. */
+    private record Request(boolean isForAll, CompletableFuture<Boolean> isRoomy) {}
+
+    /**
+     * Asks for a look over everything that begins from now on. Completes after it, normally in any case, with whether all
+     * roots are within their bounds.
+     */
+    CompletableFuture<Boolean> requestSweep() {
+        return request(true);
     }
 
     /**
-     * Asks for a sweep that begins from now on. Completes after it, normally in any case. Where the last one could not
-     * make room, another is not worth its while for a moment, and the answer comes at once.
+     * Asks for room. Completes when it is there or cannot be made, normally in any case. Where the last request could not be
+     * met, another is not worth its while for a moment, and the answer comes at once.
      */
-    CompletableFuture<Void> request() {
+    CompletableFuture<Boolean> requestRoom() {
+        return request(false);
+    }
+
+    private CompletableFuture<Boolean> request(boolean isForAll) {
         synchronized (lock) {
             if (closed || System.nanoTime() - stuckUntilNanos < 0) {
-                return CompletableFuture.completedFuture(null);
+                return CompletableFuture.completedFuture(false);
             }
             if (requested == null) {
-                requested = new CompletableFuture<>();
+                requested = new Request(isForAll, new CompletableFuture<>());
                 thread.execute(this::sweepAll);
+            } else if (isForAll) {
+                requested = new Request(true, requested.isRoomy());
             }
-            return requested;
+            return requested.isRoomy();
         }
     }
 
     /** Notes that a chunk may be evicted that could not be before. */
     void retryWhenStuck() {
+        sweeps.forEach(RootSweep::reconsider);
         synchronized (lock) {
             stuckUntilNanos = System.nanoTime();
         }
     }
 
     private void sweepAll() {
-        CompletableFuture<Void> request = takeRequest();
+        Request request = takeRequest();
+        boolean isRoomy = true;
         try {
             long start = System.nanoTime();
-            boolean isRoomy = true;
-            for (ChunkRoot root : roots) {
-                isRoomy &= sweepOrLog(root);
+            nanosWaited = 0;
+            for (RootSweep sweep : sweeps) {
+                isRoomy &= sweepOrLog(sweep, request.isForAll());
             }
-            scheduleNext(Duration.ofNanos(System.nanoTime() - start).multipliedBy(PAUSE_PER_SWEEP), isRoomy);
+            long worked = System.nanoTime() - start - nanosWaited;
+            Duration pause = Duration.ofNanos(worked).multipliedBy(PAUSE_PER_SWEEP);
+            noteOutcome(pause, isRoomy, request.isForAll());
         } finally {
-            request.complete(null);
+            request.isRoomy().complete(isRoomy);
         }
     }
 
-    private CompletableFuture<Void> takeRequest() {
+    private Request takeRequest() {
         synchronized (lock) {
-            CompletableFuture<Void> request = requested;
+            Request request = requested;
             requested = null;
-            return request == null ? new CompletableFuture<>() : request;
+            return request == null ? new Request(false, new CompletableFuture<>()) : request;
         }
     }
 
-    private void scheduleNext(Duration pause, boolean isRoomy) {
+    private void noteOutcome(Duration pause, boolean isRoomy, boolean wasForAll) {
         synchronized (lock) {
             if (closed) {
                 return;
@@ -115,8 +149,10 @@ final class Janitor implements AutoCloseable {
                 stuckUntilNanos =
                         System.nanoTime() + longer(pause, MIN_PAUSE_WHEN_STUCK).toNanos();
             }
-            next.cancel(false);
-            next = thread.schedule(this::start, longer(pause, MIN_INTERVAL).toNanos(), TimeUnit.NANOSECONDS);
+            if (wasForAll) {
+                next.cancel(false);
+                next = thread.schedule(this::start, longer(pause, minInterval).toNanos(), TimeUnit.NANOSECONDS);
+            }
         }
     }
 
@@ -124,37 +160,56 @@ final class Janitor implements AutoCloseable {
         return a.compareTo(b) > 0 ? a : b;
     }
 
-    private boolean sweepOrLog(ChunkRoot root) {
+    private boolean sweepOrLog(RootSweep sweep, boolean isForAll) {
         try {
-            return sweep(root);
+            return sweep(sweep, isForAll);
         } catch (IOException | RuntimeException e) {
             counters.increment(Event.IO_ERRORS);
-            if (log.permits()) {
-                LOG.warn(
-                        "Chunk directory {} could not be swept; its limits may not hold until that works again",
-                        root,
-                        e);
-            }
+            log.warn(
+                    "Chunk directory " + sweep.root()
+                            + " could not be swept; its limits may not hold until that works again",
+                    e);
             return false;
         }
     }
 
     /** One sweep; says whether the root is within its bounds. */
-    private boolean sweep(ChunkRoot root) throws IOException {
-        RootSweep sweep = new RootSweep(root, removal, counters, clock.instant(), () -> closed);
-        try (FileChannel right = root.tryLockJanitor().orElse(null)) {
+    private boolean sweep(RootSweep sweep, boolean isForAll) throws IOException {
+        if (!isForAll && sweep.isRoomy()) {
+            return true;
+        }
+        try (FileChannel right = awaitRight(sweep)) {
             if (right == null) {
-                sweep.measure();
-                return false;
+                if (!sweep.root().budget().isMeasured()
+                        || !sweep.root().budget().isShared()) {
+                    sweep.measure();
+                }
+                return sweep.isRoomy();
             }
-            sweep.tidy(timeToLive);
+            if (isForAll) {
+                sweep.tidy();
+            }
             return sweep.makeRoom();
         }
     }
 
-    /** Removes every chunk of the root that is not pinned, on the calling thread. */
-    void clear(ChunkRoot root) throws IOException {
-        new RootSweep(root, removal, counters, clock.instant(), () -> closed).clear();
+    /** The right to remove files; null where a peer has it, and has made room meanwhile or takes too long. */
+    private @Nullable FileChannel awaitRight(RootSweep sweep) throws IOException {
+        long start = System.nanoTime();
+        Optional<FileChannel> right = sweep.root().tryLockJanitor();
+        while (right.isEmpty() && !sweep.isRoomy() && !closed && System.nanoTime() - start < PEER_TIMEOUT.toNanos()) {
+            LockSupport.parkNanos(PEER_POLL.toNanos());
+            right = sweep.root().tryLockJanitor();
+        }
+        nanosWaited += System.nanoTime() - start;
+        return right.orElse(null);
+    }
+
+    /** Removes every chunk that is not pinned, on the calling thread. */
+    void clear() throws IOException {
+        for (RootSweep sweep : sweeps) {
+            sweep.clear();
+        }
     }
 
     /** Ends a sweep in progress at the next file. */
@@ -166,12 +221,14 @@ final class Janitor implements AutoCloseable {
         thread.shutdown();
         try {
             if (!thread.awaitTermination(CLOSE_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
-                LOG.warn("The janitor of {} hangs in the file system and is left behind", roots);
+                LOG.warn(
+                        "The janitor of {} hangs in the file system and is left behind",
+                        sweeps.stream().map(RootSweep::root).toList());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         // The shutdown may have dropped a sweep that somebody waits for.
-        takeRequest().complete(null);
+        takeRequest().isRoomy().complete(false);
     }
 }

@@ -15,6 +15,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A chunk file that no reader can see yet: a temporary file until {@link #publish}, nothing after {@link #close()}
@@ -24,6 +26,9 @@ import java.util.Set;
  * descriptor of its own on {@link #path()}, and then publishes. Confined to one thread at a time.
  */
 public final class NewChunkFile implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NewChunkFile.class);
+    private static final int MAX_ATTEMPTS = 5;
+
     private final ChunkDirectory directory;
     private final ChunkRoot root;
     private final String name;
@@ -55,17 +60,32 @@ public final class NewChunkFile implements AutoCloseable {
     static NewChunkFile create(ChunkDirectory directory, ChunkRoot root, String name, ChunkKey key, ChunkMeta meta)
             throws IOException {
         Path path = root.newTemporary(name);
-        FileChannel channel;
-        try {
-            channel = open(path);
-        } catch (IOException e) {
-            if (!(e instanceof NoSuchFileException) && !Errno.ESTALE.isCauseOf(e)) {
-                throw e;
+        return new NewChunkFile(directory, root, name, key, meta, path, create(root, name, path));
+    }
+
+    private static FileChannel create(ChunkRoot root, String name, Path path) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                root.requireNoLinks(path);
+                return open(path);
+            } catch (IOException e) {
+                // A janitor removes directories when they are empty.
+                boolean isParentGone = e instanceof NoSuchFileException || Errno.ESTALE.isCauseOf(e);
+                if (!isParentGone || attempt == MAX_ATTEMPTS) {
+                    throw e;
+                }
+                createParents(root, name);
             }
-            root.createParents(name);
-            channel = open(path);
         }
-        return new NewChunkFile(directory, root, name, key, meta, path, channel);
+    }
+
+    private static void createParents(ChunkRoot root, String name) throws IOException {
+        try {
+            root.createParents(name);
+        } catch (NoSuchFileException e) {
+            // Removed between the creation of one level and the next; the next attempt creates it again.
+            LOG.debug("A directory of {} vanished while it was created", name, e);
+        }
     }
 
     private static FileChannel open(Path path) throws IOException {
@@ -104,6 +124,7 @@ public final class NewChunkFile implements AutoCloseable {
         // Before the rename: an NFS client promises that a peer sees the bytes once the file is closed, not earlier.
         channel.close();
         Path target = root.resolve(name);
+        root.requireNoLinks(target);
         Optional<Path> metadata = ChunkFileNames.metadataOf(target);
         if (metadata.isPresent()) {
             moveWithMetadata(header, target, metadata.get());

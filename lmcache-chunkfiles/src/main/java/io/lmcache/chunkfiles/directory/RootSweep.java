@@ -1,72 +1,84 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.RateLimitedLog;
+import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.Counters.Event;
+import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.FileVisitOption;
-import java.nio.file.FileVisitResult;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.PriorityQueue;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * One pass over the files of one root: measures them, and removes what is stale and what is too much.
+ * Measures one root, and removes what is stale and what is too much.
  *
- * <p>A file that cannot be removed is counted and passed over. Needs memory for the chunks that it evicts, not for those
- * that it sees. Confined to one thread.
+ * <p>A file that cannot be removed is counted and passed over. Needs memory for some of the chunks that could be evicted, not
+ * for those that it sees. For one thread, but for {@link #reconsider}.
  */
 final class RootSweep {
-    private static final int DEPTH = 3;
-    private static final int MAX_EVICTION_ROUNDS = 8;
+    private static final Logger LOG = LoggerFactory.getLogger(RootSweep.class);
     private static final int QUARANTINE_FILES = 64;
     private static final Duration QUARANTINE_TIME = Duration.ofDays(1);
     // A chunk is there before its metadata file, so what has no chunk lost it; unless one comes back this very moment.
     private static final Duration ORPHAN_TIME = Duration.ofMinutes(1);
-
-    private record Candidate(String name, long bytes, FileTime lastUse) {}
-
-    private interface ChunkVisitor {
-        void visit(Path file, BasicFileAttributes attributes);
-    }
+    // A writer that makes a directory uses it at once; ours makes it again if need be.
+    private static final Duration EMPTY_TIME = Duration.ofSeconds(10);
+    // The clocks of machines that share a directory may differ by so much.
+    private static final Duration CLOCK_SKEW = Duration.ofMinutes(1);
+    // A directory that can never be seen must not keep everything else from being used.
+    private static final int MAX_INCOMPLETE_SCANS = 3;
 
     private final ChunkRoot root;
+    private final Duration timeToLive;
     private final ChunkRemoval removal;
     private final Counters counters;
-    private final Instant now;
+    private final Clock clock;
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final BooleanSupplier stopped;
-    private final Map<String, Boolean> livingWriters = new HashMap<>();
-    private final Set<String> passedOver = new HashSet<>();
+    private final EvictionQueue queue = new EvictionQueue();
+    // Dead writers whose files are gone, but not their lock files: nobody looks for those files again.
+    private final Set<String> mourned = new HashSet<>();
+    private int incompleteScans;
+    private volatile boolean isToReconsider;
 
-    RootSweep(ChunkRoot root, ChunkRemoval removal, Counters counters, Instant now, BooleanSupplier stopped) {
+    RootSweep(
+            ChunkRoot root,
+            Duration timeToLive,
+            ChunkRemoval removal,
+            Counters counters,
+            Clock clock,
+            BooleanSupplier stopped) {
         this.root = root;
+        this.timeToLive = timeToLive;
         this.removal = removal;
         this.counters = counters;
-        this.now = now;
+        this.clock = clock;
         this.stopped = stopped;
+    }
+
+    ChunkRoot root() {
+        return root;
     }
 
     /** Counts what is there, for the budget of a limited root, and removes nothing. */
     void measure() throws IOException {
         if (root.budget().isLimited()) {
-            survey(_ -> false, (_, _) -> {});
+            scan(new Look(clock.instant()));
         }
     }
 
@@ -75,138 +87,239 @@ final class RootSweep {
      * remains. Where nothing is limited and nobody died, the chunks are not looked at: a shared directory can have a
      * million.
      */
-    void tidy(Duration timeToLive) throws IOException {
-        boolean hasAnyDied = forgetDeadWriters();
+    void tidy() throws IOException {
+        Set<String> dead = deadWriters();
         trimQuarantine();
-        if (!hasAnyDied && timeToLive.isZero() && !root.budget().isLimited()) {
+        if (mourned.containsAll(dead) && timeToLive.isZero() && !root.budget().isLimited()) {
             return;
         }
-        FileTime oldest =
-                timeToLive.isZero() ? FileTime.fromMillis(Long.MIN_VALUE) : FileTime.from(now.minus(timeToLive));
-        survey(chunk -> chunk.lastUse().compareTo(oldest) < 0 && evict(chunk, Event.EXPIRED), this::removeIfStale);
+        queue.reconsider();
+        if (scan(new Tidying(clock.instant()))) {
+            // Not before: a janitor that ends in the middle leaves the rest to the next one.
+            bury(dead);
+        }
     }
 
-    /** Counts the chunks for which the test, which may remove them, is false, and hands on the other files. */
-    private void survey(Predicate<Candidate> isRemoved, ChunkVisitor otherFiles) throws IOException {
-        root.budget().beginScan();
-        long[] bytes = {quarantinedFiles().stream().mapToLong(RootSweep::size).sum()};
-        walk((file, attributes) -> {
-            if (!isChunk(file)) {
-                otherFiles.visit(file, attributes);
-                return;
+    /** The writers that died; what they had reserved is free. */
+    private Set<String> deadWriters() throws IOException {
+        Set<Long> owners = root.account().owners();
+        Set<String> dead = new HashSet<>();
+        walk().visitWriters(new Look(clock.instant()) {
+            @Override
+            public void visit(Entry entry) {
+                WriterLock.writerOf(entry.fileName()).ifPresent(writer -> {
+                    if (isAlive(writer)) {
+                        owners.remove(WriterLock.numberOf(writer));
+                    } else {
+                        dead.add(writer);
+                    }
+                });
             }
-            Candidate candidate = candidate(file, attributes);
-            if (!isRemoved.test(candidate)) {
-                bytes[0] += candidate.bytes();
+
+            @Override
+            public void unreadable(String path, IOException cause) {
+                super.unreadable(path, cause);
+                owners.clear();
             }
         });
-        if (!stopped.getAsBoolean()) {
-            root.budget().endScan(bytes[0]);
-        }
-    }
-
-    private void removeIfStale(Path file, BasicFileAttributes attributes) {
-        ChunkRoot.writerOf(fileName(file))
-                .filter(writer -> !isAlive(writer))
-                .ifPresent(_ -> delete(file, Event.STALE_TEMPORARIES));
-        ChunkFileNames.chunkOf(file)
-                .filter(chunk -> isOlderThan(ORPHAN_TIME, attributes) && Files.notExists(chunk))
-                .ifPresent(_ -> delete(file, Event.STALE_METADATA));
-    }
-
-    private boolean isOlderThan(Duration age, BasicFileAttributes attributes) {
-        return attributes.lastModifiedTime().toInstant().isBefore(now.minus(age));
-    }
-
-    /** Removes the lock files of the dead, whose temporary files come up in a survey; says whether there were any. */
-    private boolean forgetDeadWriters() throws IOException {
-        boolean hasAnyDied = false;
-        for (Path lock : files(root.writers())) {
-            hasAnyDied |= !isAlive(fileName(lock).replace(".lock", ""));
-        }
-        return hasAnyDied;
+        owners.forEach(root.account()::clear);
+        return dead;
     }
 
     private boolean isAlive(String writer) {
-        return livingWriters.computeIfAbsent(writer, id -> {
-            try {
-                return WriterLock.isAlive(root.writers(), id);
-            } catch (IOException e) {
-                // Without a proof of death its files stay.
-                counters.increment(Event.IO_ERRORS);
-                return true;
-            }
-        });
+        try {
+            return WriterLock.isAlive(root.writers(), writer);
+        } catch (IOException e) {
+            // Without a proof of death its files stay.
+            counters.increment(Event.IO_ERRORS);
+            return true;
+        }
     }
 
-    private void delete(Path file, Event event) {
+    private void bury(Set<String> dead) {
+        mourned.retainAll(dead);
+        for (String writer : dead) {
+            mourned.add(writer);
+            try {
+                root.requireNoLinks(root.writers().resolve(writer));
+                WriterLock.forgetIfDead(root.writers(), writer);
+            } catch (IOException e) {
+                counters.increment(Event.UNDELETABLE);
+            }
+        }
+    }
+
+    /** Looks at everything; says whether all could be seen. */
+    private boolean scan(Look look) throws IOException {
+        DiskBudget budget = root.budget();
+        long begin = budget.beginScan();
+        queue.beginScan();
+        walk().visitAll(look);
+        queue.endScan();
+        if (stopped.getAsBoolean()) {
+            return false;
+        }
+        if (look.isComplete) {
+            incompleteScans = 0;
+            budget.endScan(begin, look.bytes);
+        } else {
+            incompleteScans++;
+            budget.endIncompleteScan(begin, look.bytes);
+            if (incompleteScans >= MAX_INCOMPLETE_SCANS) {
+                budget.acceptIncomplete();
+            }
+        }
+        return look.isComplete;
+    }
+
+    private ChunkDirectoryWalk walk() {
+        return new ChunkDirectoryWalk(root.path(), stopped);
+    }
+
+    /** Counts what is there, and queues the chunks for eviction. */
+    private class Look implements ChunkDirectoryWalk.Visitor {
+        final Instant now;
+        private boolean isComplete = true;
+        private long bytes;
+
+        Look(Instant now) {
+            this.now = now;
+        }
+
+        @Override
+        public void visit(Entry entry) {
+            if (entry.kind().isLimited()) {
+                bytes += entry.bytesOnDisk();
+            }
+            if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
+                queue.add(candidate(entry));
+            }
+        }
+
+        Candidate candidate(Entry chunk) {
+            return new Candidate(chunk.path(), chunk.bytesOnDisk(), chunk.lastUse());
+        }
+
+        @Override
+        public void unreadable(String path, IOException cause) {
+            if (cause instanceof AccessDeniedException && !path.isEmpty()) {
+                // Somebody else's, and so it will stay.
+                LOG.debug("Chunk directory {}: '{}' is not this user's", root, path, cause);
+                return;
+            }
+            isComplete = false;
+            counters.increment(Event.IO_ERRORS);
+            log.warn(
+                    "Chunk directory " + root + ": '" + path
+                            + "' cannot be seen; what lies there counts as it did before",
+                    cause);
+        }
+    }
+
+    /** Removes what is stale as well. */
+    private final class Tidying extends Look {
+        private final FileTime oldest;
+
+        private Tidying(Instant now) {
+            super(now);
+            this.oldest =
+                    timeToLive.isZero() ? FileTime.fromMillis(Long.MIN_VALUE) : FileTime.from(now.minus(timeToLive));
+        }
+
+        @Override
+        public void visit(Entry entry) {
+            boolean isRemoved = switch (entry.kind()) {
+                case CHUNK -> isExpired(entry);
+                case METADATA -> isOrphan(entry) && delete(entry, Event.STALE_METADATA);
+                case TEMPORARY -> isOfTheDead(entry) && delete(entry, Event.STALE_TEMPORARIES);
+                case EMPTY_DIRECTORY -> isOlderThan(EMPTY_TIME, entry) && delete(entry, Event.EMPTY_DIRECTORIES);
+                case CONTROL, QUARANTINED, WRITER, FOREIGN -> false;
+            };
+            if (!isRemoved) {
+                super.visit(entry);
+            }
+        }
+
+        private boolean isExpired(Entry chunk) {
+            if (chunk.lastUse().toInstant().isAfter(now.plus(CLOCK_SKEW))) {
+                // It would never expire, and never be the oldest.
+                root.setLastUse(chunk.path(), now);
+                return false;
+            }
+            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), Event.EXPIRED);
+        }
+
+        private boolean isOrphan(Entry metadata) {
+            Path file = root.resolve(metadata.path());
+            return isOlderThan(ORPHAN_TIME, metadata)
+                    && ChunkFileNames.chunkOf(file)
+                            .filter(chunk -> Files.notExists(chunk, LinkOption.NOFOLLOW_LINKS))
+                            .isPresent();
+        }
+
+        private boolean isOfTheDead(Entry temporary) {
+            // Asked anew for each: one who was just about to lock its file when the scan began may be alive.
+            return ChunkFileNames.writerOf(temporary.fileName())
+                    .filter(writer -> !isAlive(writer))
+                    .isPresent();
+        }
+
+        private boolean isOlderThan(Duration age, Entry entry) {
+            return entry.lastUse().toInstant().isBefore(now.minus(age));
+        }
+    }
+
+    private boolean delete(Entry entry, Event event) {
+        Path file = root.resolve(entry.path());
         try {
+            root.requireNoLinks(file);
             if (Files.deleteIfExists(file)) {
                 counters.increment(event);
             }
+            return true;
         } catch (IOException e) {
             counters.increment(Event.UNDELETABLE);
+            return false;
         }
     }
 
     /** Empties the quarantine but for its newest files. */
     private void trimQuarantine() throws IOException {
-        List<Path> files = quarantinedFiles();
-        Instant oldest = now.minus(QUARANTINE_TIME);
+        List<Entry> files = quarantine();
+        Instant oldest = clock.instant().minus(QUARANTINE_TIME);
         for (int i = 0; i < files.size(); i++) {
             boolean isSurplus = i < files.size() - QUARANTINE_FILES;
-            if (isSurplus || quarantinedAt(files.get(i)).isBefore(oldest)) {
-                delete(files.get(i), Event.QUARANTINE_REMOVED);
+            if (isSurplus
+                    || ChunkFileNames.quarantinedAt(files.get(i).fileName()).isBefore(oldest)) {
+                removeFromQuarantine(files.get(i));
             }
+        }
+    }
+
+    private void removeFromQuarantine(Entry file) {
+        if (delete(file, Event.QUARANTINE_REMOVED)) {
+            root.budget().remove(file.bytesOnDisk());
         }
     }
 
     /** The files in quarantine, oldest first. */
-    private List<Path> quarantinedFiles() throws IOException {
-        List<Path> files = files(root.quarantine());
-        files.sort(Comparator.comparing(RootSweep::quarantinedAt));
+    private List<Entry> quarantine() throws IOException {
+        List<Entry> files = new ArrayList<>();
+        walk().visitQuarantine(new Look(clock.instant()) {
+            @Override
+            public void visit(Entry entry) {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.QUARANTINED) {
+                    files.add(entry);
+                }
+            }
+        });
+        files.sort(Comparator.comparing(file -> ChunkFileNames.quarantinedAt(file.fileName())));
         return files;
     }
 
-    private static List<Path> files(Path directory) throws IOException {
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-            List<Path> files = new ArrayList<>();
-            entries.forEach(files::add);
-            return files;
-        } catch (DirectoryIteratorException e) {
-            throw e.getCause();
-        }
-    }
-
-    /** The time in the name: the file's own is that of its last use. A foreign file counts as old. */
-    private static Instant quarantinedAt(Path file) {
-        try {
-            return Instant.ofEpochMilli(Long.parseLong(fileName(file).split("-", 2)[0]));
-        } catch (NumberFormatException e) {
-            return Instant.EPOCH;
-        }
-    }
-
-    private static long size(Path file) {
-        return file.toFile().length();
-    }
-
-    /**
-     * Removes least recently used chunks until the root keeps its budget and its free space.
-     *
-     * @return whether that was achieved
-     */
-    boolean makeRoom() throws IOException {
-        long excess = excess();
-        for (int round = 0; excess > 0 && round < MAX_EVICTION_ROUNDS; round++) {
-            List<Candidate> oldest = leastRecentlyUsed(excess);
-            if (oldest.isEmpty()) {
-                return false;
-            }
-            oldest.forEach(candidate -> evict(candidate, Event.EVICTED));
-            excess = excess();
-        }
-        return excess <= 0;
+    /** Whether the root keeps its budget and its free space, as far as is known. */
+    boolean isRoomy() throws IOException {
+        return (!root.budget().isLimited() || root.budget().isMeasured()) && excess() <= 0;
     }
 
     private long excess() throws IOException {
@@ -214,30 +327,50 @@ final class RootSweep {
         return stopped.getAsBoolean() ? 0 : Math.max(budget.excess(), root.freeSpaceDeficit(budget.wanted()));
     }
 
-    /** The oldest chunks that together have so many bytes, oldest first; without those that were kept before. */
-    private List<Candidate> leastRecentlyUsed(long bytes) throws IOException {
-        PriorityQueue<Candidate> newestFirst =
-                new PriorityQueue<>(Comparator.comparing(Candidate::lastUse).reversed());
-        long[] total = {0};
-        walk((file, attributes) -> {
-            Candidate candidate = candidate(file, attributes);
-            if (!isChunk(file) || passedOver.contains(candidate.name())) {
-                return;
+    /**
+     * Removes what lies in quarantine, and then least recently used chunks, until the root keeps its budget and its free
+     * space.
+     *
+     * @return whether that was achieved
+     */
+    boolean makeRoom() throws IOException {
+        if (!isRoomy()) {
+            evictQuarantine();
+        }
+        while (!isRoomy()) {
+            Optional<Candidate> oldest = queue.poll();
+            if (oldest.isPresent()) {
+                evict(oldest.get(), Event.EVICTED);
+            } else if (!findCandidates()) {
+                return isRoomy();
             }
-            newestFirst.add(candidate);
-            total[0] += candidate.bytes();
-            while (total[0] - newestFirst.element().bytes() >= bytes) {
-                total[0] -= newestFirst.remove().bytes();
-            }
-        });
-        List<Candidate> oldest = new ArrayList<>(newestFirst);
-        oldest.sort(Comparator.comparing(Candidate::lastUse));
-        return oldest;
+        }
+        return true;
     }
 
-    private Candidate candidate(Path file, BasicFileAttributes attributes) {
-        String name = root.path().relativize(file).toString();
-        return new Candidate(name, ChunkFileNames.bytesOnDisk(name, attributes.size()), attributes.lastModifiedTime());
+    private void evictQuarantine() throws IOException {
+        for (Entry file : quarantine()) {
+            if (excess() > 0) {
+                removeFromQuarantine(file);
+            }
+        }
+    }
+
+    /** Fills the queue; says whether there is anything in it. */
+    private boolean findCandidates() throws IOException {
+        scan(new Look(clock.instant()));
+        boolean isWorthAnother = queue.isEmpty() && isToReconsider;
+        if (isWorthAnother) {
+            isToReconsider = false;
+            queue.reconsider();
+            scan(new Look(clock.instant()));
+        }
+        return !queue.isEmpty();
+    }
+
+    /** Notes that a chunk may be evicted that could not be before. */
+    void reconsider() {
+        isToReconsider = true;
     }
 
     /** Removes a chunk and counts it; says whether it is gone. */
@@ -249,18 +382,20 @@ final class RootSweep {
                     yield true;
                 }
                 case ABSENT -> {
-                    // Another janitor was faster: that is room as well.
-                    root.budget().remove(chunk.bytes());
+                    // Another janitor was faster. On this machine it has told so; elsewhere, that is room as well.
+                    if (!root.budget().isShared()) {
+                        root.budget().remove(chunk.bytes());
+                    }
                     yield true;
                 }
                 case KEPT -> {
-                    passedOver.add(chunk.name());
+                    queue.passOver(chunk);
                     yield false;
                 }
             };
         } catch (IOException e) {
             counters.increment(Event.UNDELETABLE);
-            passedOver.add(chunk.name());
+            queue.passOver(chunk);
             return false;
         }
     }
@@ -268,9 +403,12 @@ final class RootSweep {
     /** Removes every chunk that is not pinned. */
     void clear() throws IOException {
         try {
-            walk((file, attributes) -> {
-                if (isChunk(file)) {
-                    remove(candidate(file, attributes).name());
+            walk().visitAll(new Look(clock.instant()) {
+                @Override
+                public void visit(Entry entry) {
+                    if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
+                        remove(entry.path());
+                    }
                 }
             });
         } catch (UncheckedIOException e) {
@@ -284,47 +422,5 @@ final class RootSweep {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private boolean isChunk(Path file) {
-        return ChunkFileNames.isChunk(fileName(file));
-    }
-
-    private static String fileName(Path file) {
-        return String.valueOf(file.getFileName());
-    }
-
-    /** Visits the regular files two directories below the root. What goes missing or cannot be read is passed over. */
-    private void walk(ChunkVisitor visitor) throws IOException {
-        Files.walkFileTree(root.path(), EnumSet.noneOf(FileVisitOption.class), DEPTH, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
-                return fileName(directory).startsWith(".") && !directory.equals(root.path())
-                        ? FileVisitResult.SKIP_SUBTREE
-                        : FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                if (attributes.isRegularFile()
-                        && file.getNameCount() == root.path().getNameCount() + DEPTH) {
-                    visitor.visit(file, attributes);
-                }
-                return stopped.getAsBoolean() ? FileVisitResult.TERMINATE : FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
-                if (file.equals(root.path())) {
-                    throw e;
-                }
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException e) {
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }

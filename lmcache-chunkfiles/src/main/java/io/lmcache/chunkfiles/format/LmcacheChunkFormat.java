@@ -6,17 +6,18 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.crc.Crc32cCombine;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.ChunkName;
-import io.lmcache.chunkfiles.directory.Crc32cCombine;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -28,7 +29,9 @@ import java.util.zip.CRC32C;
  * {@link LmcacheNames} the names, which are what versions differ in most.
  *
  * <p>LMCache's names say less than a chunk key: in 0.3.2 not the element type, in neither how the hidden size divides into
- * heads. So a file can be another chunk's with good reason, and a header of another shape is no sign of damage. Thread-safe.
+ * heads. So a file can be another chunk's with good reason, and a sound header of another shape is no sign of damage. A header
+ * is sound only when it is written byte for byte as LMCache or this library writes what it says, so that no flipped bit
+ * can pass for another shape, another version, or a file without a checksum. Thread-safe.
  */
 final class LmcacheChunkFormat implements ChunkFileFormat {
     /** The longest name that file systems take, in bytes. */
@@ -163,16 +166,26 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
         byte[] bytes = new byte[HEADER_BYTES];
         header.get(0, bytes);
         try {
-            return check(LmcacheHeader.read(bytes), key);
+            return check(LmcacheHeader.read(bytes), bytes, key);
         } catch (IOException | ArithmeticException | NumberFormatException | LmcacheException e) {
             return new HeaderCheck.Invalid("has a header that " + e.getMessage());
         }
     }
 
-    private HeaderCheck check(LmcacheHeader header, ChunkKey key) throws IOException {
+    private HeaderCheck check(LmcacheHeader header, byte[] bytes, ChunkKey key) throws IOException {
+        if (!Arrays.equals(header.toBytes(), bytes)) {
+            return ofAnotherForm(header, bytes);
+        }
         if (!header.version().equals(LmcacheHeader.VERSION)) {
-            return new HeaderCheck.Other(
-                    "has a header of version '" + header.version() + "', known is '" + LmcacheHeader.VERSION + "'");
+            if (isOneBitOff(header.version())) {
+                throw new IOException(versionObjection(header));
+            }
+            return new HeaderCheck.Other(versionObjection(header));
+        }
+        if (!header.isConsistent()) {
+            throw new IOException("has a dtype, shape, fmt and data_offsets that do not go with each other: "
+                    + header.dtype() + " " + header.shape() + ", fmt " + header.fmt() + ", from " + header.begin()
+                    + " to " + header.end());
         }
         KvLayout layout = key.scope().layout();
         Optional<ChunkMeta> meta = meta(header, layout);
@@ -180,13 +193,29 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
             return new HeaderCheck.Other("holds " + header.dtype() + " " + header.shape() + ", not " + layout.dtype()
                     + " " + layout.fingerprint());
         }
-        if (header.begin() != 0 || header.end() != meta.get().byteSize()) {
-            throw new IOException("has data_offsets from " + header.begin() + " to " + header.end()
-                    + ", by its shape to " + meta.get().byteSize());
-        }
         OptionalInt crc =
                 header.crc().stream().mapToInt(LmcacheChunkFormat::crc).findFirst();
         return new HeaderCheck.Valid(meta.get(), payloadCrc(crc, key, meta.get()));
+    }
+
+    /** What to think of a header that reads well, but is not written as LMCache and this library write theirs. */
+    private static HeaderCheck ofAnotherForm(LmcacheHeader header, byte[] bytes) throws IOException {
+        if (!header.version().isEmpty() && !header.version().equals(LmcacheHeader.VERSION)) {
+            return new HeaderCheck.Other(versionObjection(header));
+        }
+        if (LmcacheHeader.isOfSeveralGroups(bytes)) {
+            return new HeaderCheck.Other("has a header of several groups, which are no chunk here");
+        }
+        throw new IOException("is not written as LMCache writes it");
+    }
+
+    /** Whether one flipped bit makes that of the known version; in a header like ours it is rather that than a new one. */
+    private static boolean isOneBitOff(String version) {
+        return version.length() == 1 && Integer.bitCount(version.charAt(0) ^ LmcacheHeader.VERSION.charAt(0)) == 1;
+    }
+
+    private static String versionObjection(LmcacheHeader header) {
+        return "has a header of version '" + header.version() + "', known is '" + LmcacheHeader.VERSION + "'";
     }
 
     /** The chunk that the header describes; empty when it is none of that layout. */
@@ -201,7 +230,11 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
     }
 
     private static int crc(String text) {
-        return Integer.parseUnsignedInt(text, 16);
+        int crc = Integer.parseUnsignedInt(text, 16);
+        if (!LmcacheHeader.textOf(crc).equals(text)) {
+            throw new NumberFormatException("has a crc32c '" + text + "', which is not written so");
+        }
+        return crc;
     }
 
     private OptionalInt payloadCrc(OptionalInt both, ChunkKey key, ChunkMeta meta) {

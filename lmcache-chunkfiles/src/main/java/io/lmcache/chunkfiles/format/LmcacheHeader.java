@@ -106,6 +106,25 @@ record LmcacheHeader(
                 + crc.map(text -> ", \"crc32c\": \"" + text + "\"").orElse("") + "}}}";
     }
 
+    /** Whether element type, shape, order of dimensions and length are those of one chunk, whichever. */
+    boolean isConsistent() {
+        Optional<KvDtype> type = dtypeOf(dtype);
+        if (type.isEmpty() || shape.size() != 4 || shape.stream().anyMatch(size -> size < 1)) {
+            return false;
+        }
+        long elements = shape.stream().reduce(1L, Math::multiplyExact);
+        return begin == 0
+                && end == Math.multiplyExact(elements, type.get().bytes())
+                && Arrays.stream(MemoryFormat.values())
+                        .anyMatch(format ->
+                                shape.getFirst() == format.planes() && fmt.orElse(fmtOf(format)) == fmtOf(format));
+    }
+
+    /** Whether the header is one of 0.5 for several tensors in one file. */
+    static boolean isOfSeveralGroups(byte[] header) {
+        return new String(header, StandardCharsets.ISO_8859_1).contains(", \"shapes\": [[");
+    }
+
     /** The CRC-32C as the header has it. */
     static String textOf(int crc) {
         return HexFormat.of().toHexDigits(crc);

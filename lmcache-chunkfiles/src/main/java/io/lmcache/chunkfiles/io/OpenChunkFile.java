@@ -1,9 +1,9 @@
 package io.lmcache.chunkfiles.io;
 
-import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -36,28 +36,29 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
     }
 
     /**
-     * Opens the key's file. Empty when there is none; also when it is another chunk's, or not what it should be, and then
+     * Opens the chunk's file. Empty when there is none; also when it is another chunk's, or not what it should be, and then
      * it goes to quarantine.
      *
      * @param isDirect whether to read with O_DIRECT
      * @param headerBuffer memory for the header, aligned for direct I/O; free again afterwards
      */
     public static Optional<OpenChunkFile> open(
-            ChunkDirectory directory, ChunkKey key, boolean isDirect, ByteBuffer headerBuffer) throws IOException {
-        return open(directory, key, isDirect, (channel, _) -> {
+            ChunkDirectory directory, ChunkLocation chunk, boolean isDirect, ByteBuffer headerBuffer)
+            throws IOException {
+        return open(directory, chunk, isDirect, (channel, _) -> {
             PayloadChannels.readFully(channel, headerBuffer.clear(), 0);
             return headerBuffer;
         });
     }
 
     /**
-     * As {@link #open(ChunkDirectory, ChunkKey, boolean, ByteBuffer)}.
+     * As {@link #open(ChunkDirectory, ChunkLocation, boolean, ByteBuffer)}.
      *
      * @param beginning called once for a file that is long enough to have a header
      */
     public static Optional<OpenChunkFile> open(
-            ChunkDirectory directory, ChunkKey key, boolean isDirect, Beginning beginning) throws IOException {
-        Optional<Unchecked> opened = openUnchecked(directory, key, isDirect ? DIRECT : BUFFERED);
+            ChunkDirectory directory, ChunkLocation chunk, boolean isDirect, Beginning beginning) throws IOException {
+        Optional<Unchecked> opened = openUnchecked(directory, chunk, isDirect ? DIRECT : BUFFERED);
         if (opened.isEmpty()) {
             return Optional.empty();
         }
@@ -65,7 +66,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
         FileChannel channel = opened.get().channel();
         Optional<OpenChunkFile> file = Optional.empty();
         try {
-            file = check(directory, key, path, channel, isDirect, beginning);
+            file = check(directory, chunk, path, channel, isDirect, beginning);
         } finally {
             if (file.isEmpty()) {
                 channel.close();
@@ -77,9 +78,9 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
     /** A file about which nothing is known but its name. */
     private record Unchecked(Path path, FileChannel channel) {}
 
-    private static Optional<Unchecked> openUnchecked(ChunkDirectory directory, ChunkKey key, Set<OpenOption> options)
-            throws IOException {
-        Optional<Path> known = directory.known(key);
+    private static Optional<Unchecked> openUnchecked(
+            ChunkDirectory directory, ChunkLocation chunk, Set<OpenOption> options) throws IOException {
+        Optional<Path> known = directory.known(chunk);
         if (known.isPresent()) {
             try {
                 return Optional.of(new Unchecked(known.get(), DirectIo.open(known.get(), options)));
@@ -87,7 +88,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
                 // Memory is out of date, most likely; if there is more to it, the second attempt will tell.
             }
         }
-        Optional<Path> found = directory.find(key);
+        Optional<Path> found = directory.find(chunk);
         if (found.isEmpty()) {
             return Optional.empty();
         }
@@ -95,14 +96,14 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             return Optional.of(new Unchecked(found.get(), DirectIo.open(found.get(), options)));
         } catch (NoSuchFileException e) {
             // Evicted since it was found.
-            directory.noteMissing(key);
+            directory.noteMissing(chunk);
             return Optional.empty();
         }
     }
 
     private static Optional<OpenChunkFile> check(
             ChunkDirectory directory,
-            ChunkKey key,
+            ChunkLocation chunk,
             Path path,
             FileChannel channel,
             boolean isDirect,
@@ -110,12 +111,12 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             throws IOException {
         long fileBytes = channel.size();
         if (fileBytes < ChunkFileFormat.HEADER_BYTES) {
-            directory.quarantine(key, path, "has only " + fileBytes + " bytes");
+            directory.quarantine(chunk, path, "has only " + fileBytes + " bytes");
             return Optional.empty();
         }
-        return switch (directory.format().check(beginning.read(channel, fileBytes), fileBytes, key)) {
+        return switch (directory.format().check(beginning.read(channel, fileBytes), fileBytes, chunk.key())) {
             case HeaderCheck.Invalid invalid -> {
-                directory.quarantine(key, path, invalid.reason());
+                directory.quarantine(chunk, path, invalid.reason());
                 yield Optional.empty();
             }
             case HeaderCheck.Other other -> {

@@ -1,6 +1,6 @@
 package io.lmcache.chunkfiles.io;
 
-import io.lmcache.chunkfiles.directory.Crc32cCombine;
+import io.lmcache.api.crc.Crc32cCombine;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;

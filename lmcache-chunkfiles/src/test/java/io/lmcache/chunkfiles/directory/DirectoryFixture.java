@@ -44,12 +44,17 @@ final class DirectoryFixture implements AutoCloseable {
         return new DirectoryFixture(root, chunks * FILE_BYTES, Duration.ZERO, 0);
     }
 
+    /** Settings without a limit. */
+    static DirectorySettings settings(Path root) {
+        return new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ZERO, 0);
+    }
+
     /** Whether the chunk could be stored; room is asked for once. */
     boolean store(ChunkKey key) throws Exception {
-        Optional<NewChunkFile> file = directory.tryCreate(key, TestChunks.META);
+        Optional<NewChunkFile> file = directory.tryCreate(at(key), TestChunks.META);
         if (file.isEmpty()) {
-            directory.makeRoom(key, TestChunks.META).get(10, TimeUnit.SECONDS);
-            file = directory.tryCreate(key, TestChunks.META);
+            directory.makeRoom(at(key), TestChunks.META).get(10, TimeUnit.SECONDS);
+            file = directory.tryCreate(at(key), TestChunks.META);
         }
         if (file.isEmpty()) {
             return false;
@@ -78,6 +83,11 @@ final class DirectoryFixture implements AutoCloseable {
     void store(ChunkKey key, Duration age) throws Exception {
         assertThat(store(key)).isTrue();
         Files.setLastModifiedTime(file(key), FileTime.from(Instant.now().minus(age)));
+    }
+
+    /** Where the chunk lies, or would lie. */
+    ChunkLocation at(ChunkKey key) {
+        return directory.locate(key).orElseThrow();
     }
 
     Path file(ChunkKey key) {

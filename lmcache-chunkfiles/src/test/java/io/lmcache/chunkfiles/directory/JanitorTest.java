@@ -2,21 +2,30 @@ package io.lmcache.chunkfiles.directory;
 
 import static io.lmcache.chunkfiles.directory.DirectoryFixture.FILE_BYTES;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.testkit.TestChunks;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class JanitorTest {
+    private static final String CHUNK_IN_QUARANTINE = "-0123456789abcdef-0123456789abcdef0123456789abcdef.safetensors";
     private static final String DEAD_WRITER = "1-0123456789abcdef-0123456789abcdef";
 
     @TempDir
@@ -79,8 +88,8 @@ class JanitorTest {
         try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
             fillAgingFrom(fixture, 0, 9);
             Path oldest = fixture.file(TestChunks.key(0));
-            fixture.directory.find(TestChunks.key(0));
-            fixture.directory.noteHit(TestChunks.key(0), oldest);
+            fixture.directory.find(fixture.at(TestChunks.key(0)));
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), oldest);
             // The entry dates from the put a moment ago, so the hit does not touch the file; a later one would.
             Files.setLastModifiedTime(oldest, FileTime.from(Instant.now()));
             for (int number = 9; number < 14; number++) {
@@ -97,8 +106,8 @@ class JanitorTest {
             fixture.store(TestChunks.key(0), Duration.ofHours(5));
         }
         try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
-            Path file = fixture.directory.find(TestChunks.key(0)).orElseThrow();
-            fixture.directory.noteHit(TestChunks.key(0), file);
+            Path file = fixture.directory.find(fixture.at(TestChunks.key(0))).orElseThrow();
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), file);
             assertThat(Files.getLastModifiedTime(file).toInstant())
                     .isAfter(Instant.now().minus(Duration.ofMinutes(1)));
         }
@@ -110,11 +119,18 @@ class JanitorTest {
             for (int number = 0; number < 3; number++) {
                 fixture.store(TestChunks.key(number), Duration.ofHours(3));
             }
-            try (ChunkPin zero = fixture.directory.tryPin(TestChunks.key(0)).orElseThrow();
-                    ChunkPin one = fixture.directory.tryPin(TestChunks.key(1)).orElseThrow();
-                    ChunkPin two = fixture.directory.tryPin(TestChunks.key(2)).orElseThrow()) {
+            try (ChunkPin zero = fixture.directory
+                            .tryPin(fixture.at(TestChunks.key(0)))
+                            .orElseThrow();
+                    ChunkPin one = fixture.directory
+                            .tryPin(fixture.at(TestChunks.key(1)))
+                            .orElseThrow();
+                    ChunkPin two = fixture.directory
+                            .tryPin(fixture.at(TestChunks.key(2)))
+                            .orElseThrow()) {
                 assertThat(fixture.store(TestChunks.key(3))).isTrue();
-                ChunkPin three = fixture.directory.tryPin(TestChunks.key(3)).orElseThrow();
+                ChunkPin three =
+                        fixture.directory.tryPin(fixture.at(TestChunks.key(3))).orElseThrow();
                 assertThat(fixture.store(TestChunks.key(4)))
                         .as("all pinned: %s %s %s", zero, one, two)
                         .isFalse();
@@ -202,17 +218,81 @@ class JanitorTest {
             assertThat(fixture.exists(1)).isTrue();
             assertThat(fixture.exists(2)).isTrue();
             assertThat(fixture.count(Event.EXPIRED)).isEqualTo(1);
-            assertThat(fixture.directory.isKnown(TestChunks.key(0))).isFalse();
+            assertThat(fixture.directory.isKnown(fixture.at(TestChunks.key(0)))).isFalse();
+        }
+    }
+
+    @Test
+    void chunkUsedWithinAShortLifeStays() throws Exception {
+        try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ofSeconds(30), 0)) {
+            fixture.store(TestChunks.key(0), Duration.ofSeconds(20));
+        }
+        try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ofSeconds(30), 0)) {
+            Path file = fixture.directory.find(fixture.at(TestChunks.key(0))).orElseThrow();
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), file);
+            assertThat(Files.getLastModifiedTime(file).toInstant())
+                    .isAfter(Instant.now().minus(Duration.ofSeconds(19)));
+        }
+    }
+
+    @Test
+    void timeOfUseInTheFutureBecomesNow() throws Exception {
+        try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ofHours(1), 0)) {
+            fixture.store(TestChunks.key(0), Duration.ofDays(-1000));
+            fixture.clean();
+            assertThat(Files.getLastModifiedTime(fixture.file(TestChunks.key(0)))
+                            .toInstant())
+                    .isBefore(Instant.now().plus(Duration.ofMinutes(1)));
         }
     }
 
     // Litter
 
     @Test
+    void deadWritersAreRememberedUntilTheirFilesAreGone() throws Exception {
+        Path lock = Files.createDirectories(root.resolve(".lmcache/writers")).resolve(DEAD_WRITER + ".lock");
+        Files.writeString(lock, "");
+        Path temporary = Files.createDirectories(root.resolve("ab/cd")).resolve("." + DEAD_WRITER + ".1.tmp");
+        Files.writeString(temporary, "x");
+        Files.writeString(root.resolve(".lmcache/writers/.nfs0001"), "");
+        try (ChunkRoot opened = ChunkRoot.open(root, DirectoryFixture.settings(root))) {
+            RootSweep stopped = new RootSweep(
+                    opened,
+                    Duration.ZERO,
+                    new ChunkRemoval(new Pins(() -> {}), new ChunkIndex(10)),
+                    new Counters(),
+                    Clock.systemUTC(),
+                    new StopsAfter(3));
+            stopped.tidy();
+            assertThat(lock).as("the sweep ended before it had seen everything").exists();
+        }
+        try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ZERO, 0)) {
+            fixture.clean();
+            assertThat(temporary).doesNotExist();
+            assertThat(lock).doesNotExist();
+        }
+    }
+
+    /** Says stop from the n-th question on. */
+    private static final class StopsAfter implements BooleanSupplier {
+        private int left;
+
+        private StopsAfter(int questions) {
+            left = questions;
+        }
+
+        @Override
+        public boolean getAsBoolean() {
+            left--;
+            return left < 0;
+        }
+    }
+
+    @Test
     void temporaryFilesOfDeadWritersAreCollectedAndThoseOfTheLivingAreNot() throws Exception {
         try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ZERO, 0);
                 NewChunkFile own = fixture.directory
-                        .tryCreate(TestChunks.key(0), TestChunks.META)
+                        .tryCreate(fixture.at(TestChunks.key(0)), TestChunks.META)
                         .orElseThrow()) {
             Path dead = Files.writeString(own.path().resolveSibling("." + DEAD_WRITER + ".1.tmp"), "x");
             Path lock = Files.writeString(root.resolve(".lmcache/writers/" + DEAD_WRITER + ".lock"), "");
@@ -266,27 +346,167 @@ class JanitorTest {
             Path quarantine = root.resolve(".lmcache/quarantine");
             long now = System.currentTimeMillis();
             Path old = Files.writeString(
-                    quarantine.resolve((now - Duration.ofHours(25).toMillis()) + "-x"), "x");
+                    quarantine.resolve((now - Duration.ofHours(25).toMillis()) + CHUNK_IN_QUARANTINE), "x");
             for (int i = 0; i < 70; i++) {
-                Files.writeString(quarantine.resolve((now - 1000 + i) + "-x"), "x");
+                Files.writeString(quarantine.resolve((now - 1000 + i) + CHUNK_IN_QUARANTINE), "x");
             }
             fixture.clean();
             assertThat(old).doesNotExist();
-            assertThat(quarantine.resolve((now - 1000 + 69) + "-x")).exists();
-            assertThat(quarantine.resolve((now - 1000) + "-x")).doesNotExist();
+            assertThat(quarantine.resolve((now - 1000 + 69) + CHUNK_IN_QUARANTINE))
+                    .exists();
+            assertThat(quarantine.resolve((now - 1000) + CHUNK_IN_QUARANTINE)).doesNotExist();
             assertThat(fixture.count(Event.QUARANTINE_REMOVED)).isEqualTo(7);
         }
     }
 
     @Test
-    void quarantineCountsToTheBudget() throws Exception {
+    void quarantineCountsToTheBudgetAndGoesBeforeSoundChunks() throws Exception {
         try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
             fillAgingFrom(fixture, 0, 8);
-            Files.write(
-                    root.resolve(".lmcache/quarantine/" + System.currentTimeMillis() + "-x"),
-                    new byte[(int) (5 * FILE_BYTES)]);
+            Path quarantined = quarantined(System.currentTimeMillis());
+            Files.write(quarantined, new byte[(int) (2 * FILE_BYTES)]);
             fixture.clean();
-            assertThat(present(fixture, 0, 8)).isBetween(4L, 5L);
+            assertThat(quarantined).exists();
+            assertThat(fixture.store(TestChunks.key(8))).isTrue();
+            assertThat(quarantined).doesNotExist();
+            assertThat(present(fixture, 0, 9)).isEqualTo(9);
         }
+    }
+
+    @Test
+    void fileWithHolesCountsByItsBlocks() throws Exception {
+        try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
+            fillAgingFrom(fixture, 0, 8);
+            for (Path sparse : List.of(quarantined(System.currentTimeMillis()), fixture.file(TestChunks.key(0)))) {
+                try (RandomAccessFile file = new RandomAccessFile(sparse.toFile(), "rw")) {
+                    file.setLength(1L << 40);
+                }
+            }
+            fixture.clean();
+            assertThat(fixture.store(TestChunks.key(8))).isTrue();
+            assertThat(present(fixture, 1, 9)).isEqualTo(8);
+        }
+    }
+
+    private Path quarantined(long millis) {
+        return root.resolve(".lmcache/quarantine").resolve(millis + CHUNK_IN_QUARANTINE);
+    }
+
+    @Test
+    void emptyDirectoriesGoAndAreMadeAgain() throws Exception {
+        try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 10)) {
+            Path inner = Files.createDirectories(root.resolve("ab/cd"));
+            Path foreign = Files.createDirectories(root.resolve("models"));
+            FileTime old = FileTime.from(Instant.now().minus(Duration.ofHours(1)));
+            Files.setLastModifiedTime(inner, old);
+            Files.setLastModifiedTime(foreign, old);
+            fillAgingFrom(fixture, 0, 1);
+            fixture.directory.clear();
+            Path leaf = fixture.file(TestChunks.key(0)).resolveSibling(".");
+            Files.setLastModifiedTime(leaf, old);
+            fixture.clean();
+            assertThat(inner).doesNotExist();
+            assertThat(leaf).doesNotExist();
+            assertThat(foreign).exists();
+            assertThat(fixture.store(TestChunks.key(0))).isTrue();
+        }
+    }
+
+    // Evictions that are hard to make
+
+    @Test
+    void mostChunksPinnedDoNotKeepTheOthersFromGiving() throws Exception {
+        try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 50)) {
+            fillAgingFrom(fixture, 0, 50);
+            List<ChunkPin> pins = new ArrayList<>();
+            for (int number = 0; number < 30; number++) {
+                pins.add(fixture.directory
+                        .tryPin(fixture.at(TestChunks.key(number)))
+                        .orElseThrow());
+            }
+            for (int number = 50; number < 90; number++) {
+                assertThat(fixture.store(TestChunks.key(number)))
+                        .as("chunk %d", number)
+                        .isTrue();
+            }
+            pins.forEach(ChunkPin::close);
+            assertThat(present(fixture, 0, 30)).isEqualTo(30);
+        }
+    }
+
+    // Scans that cannot see everything
+
+    @Test
+    void directoryThatCannotBeReadDoesNotLowerTheCount() throws Exception {
+        try (DirectoryFixture fixture = DirectoryFixture.ofChunks(root, 20)) {
+            fillAgingFrom(fixture, 0, 19);
+            fixture.clean();
+            DiskBudget budget = new DiskBudget(20 * FILE_BYTES, DirectoryAccount.ofOne(1));
+            budget.endScan(budget.beginScan(), 19 * FILE_BYTES);
+            budget.endIncompleteScan(budget.beginScan(), 2 * FILE_BYTES);
+            assertThat(budget.tryReserve(FILE_BYTES)).isTrue();
+            assertThat(budget.tryReserve(1)).isFalse();
+        }
+    }
+
+    // Links
+
+    @Test
+    void nothingIsRemovedByWayOfALink() throws Exception {
+        Path outside = Files.createDirectories(root.resolve("outside"));
+        Path inside = root.resolve("inside");
+        Path victim = Files.writeString(outside.resolve("1" + CHUNK_IN_QUARANTINE), "x");
+        Path lock = Files.writeString(outside.resolve(DEAD_WRITER + ".lock"), "");
+        Path temporary = Files.writeString(outside.resolve("." + DEAD_WRITER + ".1.tmp"), "x");
+        try (DirectoryFixture fixture = DirectoryFixture.ofChunks(inside, 10)) {
+            fixture.clean();
+            Path control = inside.resolve(".lmcache");
+            Files.delete(control.resolve("quarantine"));
+            Files.createSymbolicLink(control.resolve("quarantine"), outside);
+            Files.move(control.resolve("writers"), inside.resolve("moved"));
+            Files.createSymbolicLink(control.resolve("writers"), outside);
+            Files.createDirectories(inside.resolve("ab"));
+            Files.createSymbolicLink(inside.resolve("ab/cd"), outside);
+            fixture.directory.clean().get(10, TimeUnit.SECONDS);
+            fixture.directory.clear();
+        }
+        assertThat(victim).exists();
+        assertThat(lock).exists();
+        assertThat(temporary).exists();
+    }
+
+    @Test
+    void chunkIsNeitherRemovedNorTouchedNorWrittenBehindALinkedDirectory() throws Exception {
+        Path outside = root.resolve("outside");
+        Path inside = root.resolve("inside");
+        try (DirectoryFixture other = DirectoryFixture.ofChunks(outside, 10);
+                DirectoryFixture fixture = DirectoryFixture.ofChunks(inside, 10)) {
+            other.store(TestChunks.key(0), Duration.ZERO);
+            String level =
+                    outside.relativize(other.file(TestChunks.key(0))).getName(0).toString();
+            Files.createSymbolicLink(inside.resolve(level), outside.resolve(level));
+            FileTime old = FileTime.from(Instant.now().minus(Duration.ofHours(1)));
+            Files.setLastModifiedTime(other.file(TestChunks.key(0)), old);
+            fixture.directory.find(fixture.at(TestChunks.key(0)));
+            fixture.directory.noteHit(fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)));
+            fixture.directory.quarantine(
+                    fixture.at(TestChunks.key(0)), fixture.file(TestChunks.key(0)), "is judged wrongly");
+            assertThat(Files.getLastModifiedTime(other.file(TestChunks.key(0)))).isEqualTo(old);
+            assertThat(fixture.directory.remove(fixture.at(TestChunks.key(0)))).isFalse();
+            assertThat(other.exists(0)).isTrue();
+            fixture.clean();
+            assertThatThrownBy(() -> fixture.directory.tryCreate(fixture.at(TestChunks.key(0)), TestChunks.META))
+                    .isInstanceOf(NotDirectoryException.class)
+                    .hasMessageContaining("links are not followed");
+        }
+    }
+
+    @Test
+    void linkedFolderOfOursIsNoPlaceToStart() throws Exception {
+        Path outside = Files.createDirectories(root.resolve("outside"));
+        Path inside = Files.createDirectories(root.resolve("inside"));
+        Files.createSymbolicLink(inside.resolve(".lmcache"), outside);
+        assertThatThrownBy(() -> DirectoryFixture.ofChunks(inside, 10)).hasMessageContaining("a file or a link");
+        assertThat(outside).isEmptyDirectory();
     }
 }

@@ -29,10 +29,10 @@ class QuarantineTest {
             Path file = fixture.file(KEY);
             damage(file);
 
-            fixture.directory.quarantine(KEY, file, "is corrupt, says the first reader");
+            fixture.directory.quarantine(fixture.at(KEY), file, "is corrupt, says the first reader");
             assertThat(file).doesNotExist();
             fixture.store(KEY);
-            fixture.directory.quarantine(KEY, file, "is corrupt, says the second");
+            fixture.directory.quarantine(fixture.at(KEY), file, "is corrupt, says the second");
 
             assertThat(file).exists();
             assertThat(WholeFileCheck.of(file, fixture.directory.format(), KEY)).isInstanceOf(HeaderCheck.Valid.class);
@@ -111,7 +111,8 @@ class QuarantineTest {
 
     private static CompletableFuture<Void> judging(DirectoryFixture fixture, ChunkKey key) {
         return CompletableFuture.runAsync(
-                () -> fixture.directory.quarantine(key, fixture.file(key), "is corrupt"), Thread::startVirtualThread);
+                () -> fixture.directory.quarantine(fixture.at(key), fixture.file(key), "is corrupt"),
+                Thread::startVirtualThread);
     }
 
     private static void damage(Path file) throws IOException {

@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -54,23 +55,28 @@ class LmcacheChunkFormatTest {
         assertThat(((HeaderCheck.Valid) check).admits(7)).isTrue();
     }
 
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            quoteCharacter = '`',
-            value = {
-                "\"BF16\"|\"F16\"|holds F16",
-                "\"fmt\": 1|\"fmt\": 6|holds BF16",
-                "[2, 32, 256, 1024]|[2, 32, 1024, 256]|holds BF16 [2, 32, 1024, 256]",
-                "[2, 32, 256, 1024]|[2, 32, 256]|holds BF16 [2, 32, 256]",
-                "\"lmcache_version\": \"1\"|\"lmcache_version\": \"9\"|version '9'",
-                "\"lmcache_version\": \"1\"|\"other\": \"1\"|version ''",
-            })
-    void headerOfSomethingElseIsAnotherChunks(String from, String to, String reason) {
-        assertThat(checkWith(from, to))
-                .isInstanceOfSatisfying(
-                        HeaderCheck.Other.class,
-                        other -> assertThat(other.reason()).contains(reason));
+    @Test
+    void soundHeaderOfAnotherShapeIsAnotherChunks() {
+        KvLayout half = KvLayout.kv(KvDtype.HALF, 32, 8, 128);
+        KvLayout mla = KvLayout.mla(KvDtype.BFLOAT16, 32, 576);
+        for (KvLayout layout : List.of(half, mla)) {
+            ChunkKey other = new ChunkKey(KeyScope.of("meta-llama/Llama-3.1-8B-Instruct", layout), KEY.hash());
+            byte[] header = format.header(other, new ChunkMeta(layout, 256), CRC);
+            assertThat(format.check(ByteBuffer.wrap(header), KEY))
+                    .isInstanceOfSatisfying(
+                            HeaderCheck.Other.class,
+                            check -> assertThat(check.reason()).contains("holds"));
+        }
+    }
+
+    @Test
+    void headerOfAVersionOrAKindThatIsNotKnownIsAnothers() {
+        assertThat(checkWith("\"lmcache_version\": \"1\"", "\"lmcache_version\": \"2\""))
+                .isInstanceOf(HeaderCheck.Other.class);
+        assertThat(checkWith("\"1\", \"crc32c\"", "\"2\", \"more\": \"x\", \"crc32c\""))
+                .isInstanceOf(HeaderCheck.Other.class);
+        assertThat(checkWith("}}}", "}, \"shapes\": [[1, 2]], \"dtypes\": [\"BF16\"]}}"))
+                .isInstanceOf(HeaderCheck.Other.class);
     }
 
     @ParameterizedTest
@@ -78,15 +84,24 @@ class LmcacheChunkFormatTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
+                "\"BF16\"|\"F32\"|do not go with each other",
+                "\"fmt\": 1|\"fmt\": 6|do not go with each other",
+                "\"fmt\": 1|\"fmt\": 3|do not go with each other",
+                "[2, 32, 256, 1024]|[2, 32, 256]|do not go with each other",
+                "\"lmcache_version\": \"1\"|\"lmcache_version\": \"9\"|version '9'",
+                "\"lmcache_version\": \"1\"|\"other\": \"1\"|not written as LMCache",
+                "\"fmt\": 1|\"later\": {\"a\": [1, {}]}, \"fmt\": 1|not written as LMCache",
+                "{\"kvcache\"|{\"__metadata__\": {\"a\": \"b\"}, \"kvcache\"|not written as LMCache",
+                "\"crc32c\"|\"crc32b\"|not written as LMCache",
                 "[0, 33554432]|[0, 33554431]|data_offsets",
                 "[0, 33554432]|[1, 33554433]|data_offsets",
                 "[0, 33554432]|[0, 33554432, 1]|no two data_offsets",
                 "[0, 33554432]|[0, 99999999999999999999]|header that",
                 "[0, 33554432]|[0, \"33554432\"]|no whole number",
                 "[0, 33554432]|33554432|no list",
-                "[2, 32, 256, 1024]|[2, 32, 0, 1024]|at least 1 token",
-                "[2, 32, 256, 1024]|[2, 32, -1, 1024]|at least 1 token",
-                "[2, 32, 256, 1024]|[2, 32, 99999999999, 1024]|header that",
+                "[2, 32, 256, 1024]|[2, 32, 0, 1024]|do not go with each other",
+                "[2, 32, 256, 1024]|[2, 32, -1, 1024]|do not go with each other",
+                "[2, 32, 256, 1024]|[2, 32, 99999999999, 1024]|do not go with each other",
                 "\"dtype\": \"BF16\"|\"dtype\": 16|no text",
                 "\"dtype\": \"BF16\"|\"size\": \"BF16\"|no tensor",
                 "\"kvcache\"|\"weights\"|no tensor",
@@ -102,14 +117,6 @@ class LmcacheChunkFormatTest {
                 .isInstanceOfSatisfying(
                         HeaderCheck.Invalid.class,
                         invalid -> assertThat(invalid.reason()).contains(reason));
-    }
-
-    @Test
-    void whatIsNotKnownIsPassedOver() {
-        assertThat(checkWith("\"fmt\": 1", "\"later\": {\"a\": [1, {}]}, \"fmt\": 1"))
-                .isEqualTo(HeaderCheck.Valid.of(META, CRC));
-        assertThat(checkWith("{\"kvcache\"", "{\"__metadata__\": {\"a\": \"b\"}, \"kvcache\""))
-                .isEqualTo(HeaderCheck.Valid.of(META, CRC));
     }
 
     private HeaderCheck checkWith(String from, String to) {
@@ -132,13 +139,22 @@ class LmcacheChunkFormatTest {
         assertThat(format.check(header, KEY)).isInstanceOf(HeaderCheck.Invalid.class);
     }
 
-    @Test
-    void noFlippedBitMakesAChunkOfAnotherShape() {
-        byte[] header = format.header(KEY, META, CRC);
+    @ParameterizedTest
+    @CsvSource({"LMCACHE_0_3_2, true", "LMCACHE_0_3_2, false", "LMCACHE_0_5, true", "LMCACHE_0_5, false"})
+    void flippedBitIsDamageAndNeverAnotherChunkNorAFileWithoutAChecksum(FileFormat kind, boolean checksum) {
+        ChunkFileFormat each = kind.create(checksum, true);
+        byte[] header = each.header(KEY, META, CRC);
         for (int bit = 0; bit < header.length * 8; bit++) {
             header[bit / 8] ^= (byte) (1 << (bit % 8));
-            if (format.check(ByteBuffer.wrap(header), KEY) instanceof HeaderCheck.Valid valid) {
-                assertThat(valid.meta()).as("bit %d", bit).isEqualTo(META);
+            switch (each.check(ByteBuffer.wrap(header), KEY)) {
+                case HeaderCheck.Invalid _ -> {}
+                case HeaderCheck.Other other -> throw new AssertionError("bit " + bit + ": " + other);
+                case HeaderCheck.Valid valid -> {
+                    // A flip within the checksum's digits: the payload will not pass.
+                    assertThat(valid.meta()).as("bit %d", bit).isEqualTo(META);
+                    assertThat(checksum).as("bit %d", bit).isTrue();
+                    assertThat(valid.admits(CRC)).as("bit %d", bit).isFalse();
+                }
             }
             header[bit / 8] ^= (byte) (1 << (bit % 8));
         }

@@ -167,9 +167,9 @@ final class FileTierBench {
                 .tier(
                         TIER,
                         Map.of(
-                                "path", root.toString(),
-                                "io_threads", Integer.toString(THREADS),
-                                "use_direct_io", Boolean.toString(isDirect)))
+                                "gds_path", root,
+                                "disk_io_threads", THREADS,
+                                "use_direct_io", isDirect))
                 .build();
     }
 }

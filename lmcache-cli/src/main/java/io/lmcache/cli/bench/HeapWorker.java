@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
@@ -59,29 +60,27 @@ public final class HeapWorker {
             case INDEX_OF_HOST_TIER ->
                 index(
                         "cpu",
-                        Map.of("capacity_bytes", bytes(request.amount() * Models.chunkBytes(Models.TINY))),
+                        Map.of("max_local_cpu_size", new ByteSize(request.amount() * Models.chunkBytes(Models.TINY))),
                         request.amount());
             case INDEX_OF_FILE_TIER ->
                 // Staging for fewer chunks than the tier lets wait: the store waits, and none is declined.
                 index(
                         "posix",
                         Map.of(
-                                "path", Path.of(request.directory(), "index").toString(),
-                                "staging_bytes", bytes(512 * Models.chunkBytes(Models.TINY))),
+                                "gds_path",
+                                Path.of(request.directory(), "index"),
+                                "staging_size",
+                                new ByteSize(512 * Models.chunkBytes(Models.TINY))),
                         request.amount());
         };
         out.println(JSON.writeValueAsString(answer));
-    }
-
-    private static String bytes(long bytes) {
-        return Long.toString(bytes);
     }
 
     private static Answer storeAndRetrieve(long bytes) {
         int chunks = Math.toIntExact(bytes / Models.chunkBytes(Models.SMALL));
         int[] prompt = Models.prompt(1, chunks * Models.CHUNK_TOKENS);
         try (LmcacheStack stack = LmcacheStack.builder()
-                .tier("cpu", Map.of("capacity_bytes", bytes(bytes)))
+                .tier("cpu", Map.of("max_local_cpu_size", new ByteSize(bytes)))
                 .build()) {
             KvCache cache = stack.cache(Models.SMALL);
             cache.store(prompt, HeapWorker::write);
@@ -127,7 +126,7 @@ public final class HeapWorker {
                 .sum();
     }
 
-    private static Answer index(String tier, Map<String, String> settings, long chunks) {
+    private static Answer index(String tier, Map<String, ?> settings, long chunks) {
         try (LmcacheStack stack =
                 LmcacheStack.builder().chunkSize(1).tier(tier, settings).build()) {
             // The first prompt loads classes and the like, which no chunk answers for.

@@ -2,6 +2,7 @@ package io.lmcache.cli.bench;
 
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.memory.HostRegion;
+import io.lmcache.api.option.ByteSize;
 import io.lmcache.cli.bench.Contest.Contender;
 import io.lmcache.cli.bench.Contest.Medians;
 import io.lmcache.cli.bench.Report.Row;
@@ -94,7 +95,7 @@ final class HostTierBench {
     /** An engine with room for so many prompts in its host tier. */
     private LmcacheStack open(int prompts) {
         return LmcacheStack.builder()
-                .tier("cpu", Map.of("capacity_bytes", Long.toString(prompts * bytes)))
+                .tier("cpu", Map.of("max_local_cpu_size", new ByteSize(prompts * bytes)))
                 .build();
     }
 

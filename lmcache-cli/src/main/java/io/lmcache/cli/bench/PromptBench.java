@@ -1,5 +1,6 @@
 package io.lmcache.cli.bench;
 
+import io.lmcache.api.option.ByteSize;
 import io.lmcache.cli.bench.Contest.Contender;
 import io.lmcache.cli.bench.Contest.Medians;
 import io.lmcache.cli.bench.Report.Row;
@@ -54,7 +55,7 @@ final class PromptBench {
     private Row lookup() throws IOException {
         long slab = scale.promptChunks() * Models.chunkBytes(Models.TINY);
         try (LmcacheStack stack = LmcacheStack.builder()
-                .tier("cpu", Map.of("capacity_bytes", Long.toString(slab)))
+                .tier("cpu", Map.of("max_local_cpu_size", new ByteSize(slab)))
                 .build()) {
             KvCache cache = stack.cache(Models.TINY);
             cache.store(prompt, (range, destination) -> {});

@@ -8,7 +8,7 @@ import java.util.Set;
 
 /** Which tiers the demo runs on: those of the configuration when there is one, else host memory over a directory. */
 final class CacheStack {
-    private static final String HOST_TIER_BYTES = "536870912";
+    private static final String HOST_TIER_SIZE = "512 MiB";
 
     /** Read by the launcher, no settings of the cache. */
     private static final Set<String> LAUNCHER_VARIABLES = Set.of("LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS");
@@ -31,8 +31,8 @@ final class CacheStack {
 
     static LmcacheStack openAt(Path directory) {
         return LmcacheStack.builder()
-                .tier("cpu", Map.of("capacity_bytes", HOST_TIER_BYTES))
-                .tier("posix", Map.of("path", directory.toString()))
+                .tier("cpu", Map.of("max_local_cpu_size", HOST_TIER_SIZE))
+                .tier("posix", Map.of("gds_path", directory))
                 .build();
     }
 }

@@ -1,10 +1,10 @@
 package io.lmcache.cli.demo;
 
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.engine.RetrieveResult;
+import io.lmcache.api.engine.StoreResult;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
-import io.lmcache.core.storage.RetrieveResult;
-import io.lmcache.core.storage.StoreResult;
 import java.util.Collections;
 import java.util.concurrent.TimeUnit;
 

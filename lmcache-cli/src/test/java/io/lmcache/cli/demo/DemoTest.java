@@ -11,8 +11,10 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("slow")
 class DemoTest {
     private static final List<String> FRESH_PROCESS = List.of(Main.class.getName(), "demo-process");
     private static final String TEXT = "The quick brown fox. ".repeat(33) + "Seven";

@@ -3,7 +3,11 @@ package io.lmcache.core.config;
 import com.sun.management.OperatingSystemMXBean;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.ByteSize;
+import io.lmcache.api.option.Option;
+import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.core.hash.HashSeed;
+import io.lmcache.core.storage.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -14,6 +18,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import org.apache.commons.configuration2.CompositeConfiguration;
 import org.apache.commons.configuration2.MapConfiguration;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,12 +35,15 @@ public final class ConfigLoader {
 
     private final Map<String, String> environment;
     private final Map<String, ?> code;
+    private final OptionTable options;
     private final ByteSize machineMemory;
     private final Findings findings = new Findings();
 
-    private ConfigLoader(Map<String, String> environment, Map<String, ?> code, ByteSize machineMemory) {
+    private ConfigLoader(
+            Map<String, String> environment, Map<String, ?> code, OptionTable options, ByteSize machineMemory) {
         this.environment = environment;
         this.code = code;
+        this.options = options;
         this.machineMemory = machineMemory;
     }
 
@@ -47,32 +55,53 @@ public final class ConfigLoader {
      * @throws LmcacheException with {@link ErrorCode#INVALID_CONFIGURATION} and all problems
      */
     public static LmcacheConfig load(Map<String, String> environment, Map<String, ?> code) {
-        LmcacheConfig config = load(environment, code, machineMemory());
+        OptionTable options = new OptionTable(BackendRegistry.discover());
+        LmcacheConfig config = load(environment, code, options, machineMemory());
         config.warnings().forEach(LOG::warn);
         return config;
     }
 
-    static LmcacheConfig load(Map<String, String> environment, Map<String, ?> code, ByteSize machineMemory) {
-        return new ConfigLoader(environment, code, machineMemory).load();
+    static LmcacheConfig load(
+            Map<String, String> environment, Map<String, ?> code, OptionTable options, ByteSize machineMemory) {
+        return new ConfigLoader(environment, code, options, machineMemory).load();
+    }
+
+    /**
+     * A backend's own settings as code gives them, checked as those of a configuration are.
+     *
+     * @param settings values by the names of the backend's options, in the types that {@link #load} takes
+     * @throws LmcacheException with {@link ErrorCode#INVALID_CONFIGURATION} and all problems
+     */
+    public static BackendSettings backendSettings(String backend, Map<String, ?> settings, BackendRegistry backends) {
+        OptionTable options = new OptionTable(backends);
+        Given given = new Given(backend, settings, new ConfigOrigin.Code());
+        Findings findings = new Findings();
+        Map<String, Setting> resolved =
+                new SettingResolver(List.of(backend), options, findings).resolve(List.of(given));
+        options.ofBackend(backend)
+                .orElse(List.of())
+                .forEach(option -> check(option, resolved.get(backend + "." + option), findings));
+        findings.throwProblems();
+        return BackendSettings.of(backend, new LmcacheConfig(resolved, options, List.of()).pluginSettings(backend));
     }
 
     private LmcacheConfig load() {
         Map<String, Setting> settings = layered(sources());
-        limitDefaults(settings);
         chooseHash(settings);
-        ConfigOptions.all().forEach(option -> check(option, settings));
+        options.all().forEach(option -> check(option, settings.get(option.name()), findings));
+        checkPlugins(settings);
         checkMemory(settings);
         checkLayerwise(settings);
         checkHash(settings);
         checkHashSeed(settings);
         checkChecksum(settings);
         findings.throwProblems();
-        return new LmcacheConfig(settings, findings.warnings());
+        return new LmcacheConfig(settings, options, findings.warnings());
     }
 
     /** The settings of all sources, strongest first. */
     private List<List<Given>> sources() {
-        EnvironmentVariables variables = new EnvironmentVariables(environment, findings);
+        EnvironmentVariables variables = new EnvironmentVariables(environment, options, findings);
         return List.of(
                 Given.listOf(code, new ConfigOrigin.Code(), findings),
                 variables.settings(),
@@ -92,7 +121,7 @@ public final class ConfigLoader {
     }
 
     private Map<String, Setting> layered(List<List<Given>> sources) {
-        SettingResolver resolver = new SettingResolver(plugins(sources), findings);
+        SettingResolver resolver = new SettingResolver(plugins(sources), options, findings);
         CompositeConfiguration layers = new CompositeConfiguration();
         sources.forEach(source -> layers.addConfiguration(new MapConfiguration(resolver.resolve(source))));
         Map<String, Setting> settings = new HashMap<>();
@@ -111,66 +140,67 @@ public final class ConfigLoader {
                 .orElse(List.of());
     }
 
-    private void check(ConfigOption<?> option, Map<String, Setting> settings) {
-        Setting setting = settings.get(option.name());
-        if (setting != null && option.parse(setting.text()).isEmpty()) {
-            findings.problem("%s is '%s' (%s), allowed are %s"
-                    .formatted(setting.writtenAs(), setting.text(), setting.origin(), option.allowed()));
+    private static void check(Option<?> option, @Nullable Setting setting, Findings findings) {
+        if (setting != null) {
+            option.problem(setting.text())
+                    .ifPresent(problem -> findings.problem("%s is '%s' (%s), %s"
+                            .formatted(setting.writtenAs(), setting.text(), setting.origin(), problem)));
         }
     }
 
-    /** Keeps the default of the host tier within half of a small machine: nobody asked for those 5 GB. */
-    private void limitDefaults(Map<String, Setting> settings) {
-        ConfigOption<ByteSize> option = ConfigOptions.MAX_LOCAL_CPU_SIZE;
-        ByteSize half = new ByteSize(machineMemory.bytes() / 2);
-        if (option.parse(option.defaultText())
-                .filter(size -> size.compareTo(half) > 0)
-                .isPresent()) {
-            settings.putIfAbsent(
-                    option.name(), new Setting(option.print(half), option.name(), new ConfigOrigin.Default()));
+    private void checkPlugins(Map<String, Setting> settings) {
+        for (String plugin : value(ConfigOptions.STORAGE_PLUGINS, settings).orElse(List.of())) {
+            options.ofBackend(plugin)
+                    .orElse(List.of())
+                    .forEach(option -> check(option, settings.get(plugin + "." + option), findings));
         }
     }
 
     /** A directory is shared with LMCache by those only who name chunks as it does. */
-    private static void chooseHash(Map<String, Setting> settings) {
-        ConfigOption<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
-        value(ConfigOptions.FILE_FORMAT, settings)
-                .map(format -> option.print(format.hashes().getFirst()))
-                .map(usual -> new Setting(usual, option.name(), new ConfigOrigin.Default()))
-                .ifPresent(setting -> settings.putIfAbsent(option.name(), setting));
+    private void chooseHash(Map<String, Setting> settings) {
+        Option<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
+        text(TierOptions.FILE_FORMAT, settings)
+                .map(format -> HashAlgorithm.thatName(format).getFirst())
+                .ifPresent(usual -> setDefault(option.name(), option.print(usual), settings));
+        value(option, settings)
+                .filter(algorithm -> algorithm != HashAlgorithm.BUILTIN)
+                .ifPresent(_ -> setDefault(TierOptions.SIGNED_HASHES, "false", settings));
+    }
+
+    private static void setDefault(String name, String text, Map<String, Setting> settings) {
+        settings.putIfAbsent(name, new Setting(text, name, new ConfigOrigin.Default()));
     }
 
     private void checkHash(Map<String, Setting> settings) {
-        ConfigOption<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
+        Option<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
         Optional<HashAlgorithm> algorithm = value(option, settings);
-        Optional<FileFormat> format = value(ConfigOptions.FILE_FORMAT, settings);
-        if (algorithm.isEmpty() || format.isEmpty() || format.get().hashes().contains(algorithm.get())) {
+        Optional<String> format = text(TierOptions.FILE_FORMAT, settings);
+        if (algorithm.isEmpty()
+                || format.isEmpty()
+                || HashAlgorithm.thatName(format.get()).contains(algorithm.get())) {
             return;
         }
-        String hashes = format.get().hashes().stream().map(option::print).collect(Collectors.joining(" or "));
+        String hashes =
+                HashAlgorithm.thatName(format.get()).stream().map(option::print).collect(Collectors.joining(" or "));
         findings.warning("%s is %s, but %s is %s: no LMCache names the files of that format so, and neither side finds"
-                        .formatted(
-                                ConfigOptions.FILE_FORMAT,
-                                ConfigOptions.FILE_FORMAT.print(format.get()),
-                                option,
-                                option.print(algorithm.get()))
+                        .formatted(TierOptions.FILE_FORMAT, format.get(), option, option.print(algorithm.get()))
                 + " what the other stores; set " + option + " to " + hashes);
     }
 
     private void checkMemory(Map<String, Setting> settings) {
         if (value(ConfigOptions.LOCAL_CPU, settings).orElse(true)) {
-            checkFits(ConfigOptions.MAX_LOCAL_CPU_SIZE, settings);
+            options.named(TierOptions.MAX_LOCAL_CPU_SIZE).ifPresent(option -> checkFits(option, settings));
         }
         checkFits(ConfigOptions.MAX_BYTES_IN_FLIGHT, settings);
     }
 
-    private void checkFits(ConfigOption<ByteSize> option, Map<String, Setting> settings) {
+    private void checkFits(Option<?> option, Map<String, Setting> settings) {
         Setting setting = settings.get(option.name());
-        if (setting != null) {
-            option.parse(setting.text())
-                    .filter(asked -> asked.compareTo(machineMemory) > 0)
-                    .ifPresent(asked -> findings.problem("%s is %s (%s), but this machine has %s of memory; lower it"
-                            .formatted(setting.writtenAs(), asked, setting.origin(), machineMemory)));
+        if (setting != null
+                && option.parse(setting.text()).orElse(null) instanceof ByteSize asked
+                && asked.compareTo(machineMemory) > 0) {
+            findings.problem("%s is %s (%s), but this machine has %s of memory; lower it"
+                    .formatted(setting.writtenAs(), asked, setting.origin(), machineMemory));
         }
     }
 
@@ -182,12 +212,14 @@ public final class ConfigLoader {
     }
 
     private void checkChecksum(Map<String, Setting> settings) {
-        boolean isChecked = value(ConfigOptions.FILE_CHECKSUM, settings).orElse(true)
-                || value(ConfigOptions.FILE_FORMAT, settings).orElse(FileFormat.NATIVE) == FileFormat.NATIVE;
-        if (!isChecked && value(ConfigOptions.FSYNC, settings).orElse(FsyncMode.NONE) == FsyncMode.NONE) {
+        boolean isUnchecked = text(TierOptions.FILE_CHECKSUM, settings)
+                        .orElse("true")
+                        .equals("false")
+                && !text(TierOptions.FILE_FORMAT, settings).orElse("native").equals("native");
+        if (isUnchecked && text(TierOptions.FSYNC, settings).orElse("none").equals("none")) {
             findings.warning(
                     "%s is false and %s is none: after a power cut a file can have wrong bytes that nobody notices;"
-                                    .formatted(ConfigOptions.FILE_CHECKSUM, ConfigOptions.FSYNC)
+                                    .formatted(TierOptions.FILE_CHECKSUM, TierOptions.FSYNC)
                             + " set one of them to another value");
         }
     }
@@ -212,10 +244,19 @@ public final class ConfigLoader {
         }
     }
 
+    /** The normal text of the value of a tier's option; empty when no tier has it, or when the value is not allowed. */
+    private Optional<String> text(String name, Map<String, Setting> settings) {
+        return options.named(name).flatMap(option -> text(option, settings));
+    }
+
+    private static <T> Optional<String> text(Option<T> option, Map<String, Setting> settings) {
+        return value(option, settings).map(option::print);
+    }
+
     /** The value of an option; empty when it is not allowed. */
-    private static <T> Optional<T> value(ConfigOption<T> option, Map<String, Setting> settings) {
+    private static <T> Optional<T> value(Option<T> option, Map<String, Setting> settings) {
         Setting setting = settings.get(option.name());
-        return option.parse(setting == null ? option.defaultText() : setting.text());
+        return setting == null ? Optional.of(option.defaultValue()) : option.parse(setting.text());
     }
 
     /** What the JVM may use: of a container its limit, not the host's memory. */

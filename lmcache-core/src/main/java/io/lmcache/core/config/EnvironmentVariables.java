@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.lmcache.api.option.Option;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -29,17 +30,13 @@ final class EnvironmentVariables {
     private static final Set<String> LEGACY_ENGINE_WORDS = Set.of("false", "0", "no", "n", "off");
     private static final Set<String> LMCACHE_TRUE_WORDS = Set.of("true", "1");
 
-    /** Numbers stay as exact as they were written; a key given twice is an error, not a matter of luck. */
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS, DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
-            .build();
-
     private final Map<String, String> environment;
+    private final OptionTable options;
     private final Findings findings;
 
-    EnvironmentVariables(Map<String, String> environment, Findings findings) {
+    EnvironmentVariables(Map<String, String> environment, OptionTable options, Findings findings) {
         this.environment = new TreeMap<>(environment);
+        this.options = options;
         this.findings = findings;
     }
 
@@ -53,7 +50,7 @@ final class EnvironmentVariables {
         refuseLegacyEngine();
         List<Given> settings = new ArrayList<>();
         environment.forEach((variable, text) -> {
-            if (!variable.startsWith(ConfigOption.ENVIRONMENT_PREFIX)
+            if (!variable.startsWith(OptionTable.ENVIRONMENT_PREFIX)
                     || NO_SETTINGS.contains(variable)
                     || variable.startsWith(CONNECTOR_PREFIX)
                     || text.isBlank()) {
@@ -92,9 +89,9 @@ final class EnvironmentVariables {
 
     private Given setting(String variable, String text) {
         String name =
-                variable.substring(ConfigOption.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
+                variable.substring(OptionTable.ENVIRONMENT_PREFIX.length()).toLowerCase(Locale.ROOT);
         ConfigOrigin origin = new ConfigOrigin.Environment(variable);
-        boolean readAsFalse = ConfigOptions.named(name)
+        boolean readAsFalse = options.named(name)
                 .map(option -> isFalseToLmcache(option, name, text))
                 .orElse(false);
         if (readAsFalse) {
@@ -105,7 +102,7 @@ final class EnvironmentVariables {
     }
 
     /** Whether the text says true in a file, but not in LMCache's environment. */
-    private static boolean isFalseToLmcache(ConfigOption<?> option, String name, String text) {
+    private static boolean isFalseToLmcache(Option<?> option, String name, String text) {
         Optional<?> value = option.parse(option.translated(name, text));
         return !LMCACHE_TRUE_WORDS.contains(text.strip().toLowerCase(Locale.ROOT))
                 && value.isPresent()
@@ -115,7 +112,7 @@ final class EnvironmentVariables {
     /** The variable's JSON as the map that it would be in a file. */
     private Map<?, ?> extraConfig(String json) {
         try {
-            if (JSON.readValue(json, Object.class) instanceof Map<?, ?> extra) {
+            if (Json.MAPPER.readValue(json, Object.class) instanceof Map<?, ?> extra) {
                 return Map.of(Given.EXTRA_CONFIG, extra);
             }
             findings.problem(notAnObject(": it is another kind of value"));
@@ -128,5 +125,16 @@ final class EnvironmentVariables {
 
     private static String notAnObject(String detail) {
         return EXTRA_CONFIG + " (environment) is not a JSON object such as {\"use_direct_io\": true}" + detail;
+    }
+
+    /** Apart, so that only a process with such a variable pays for loading Jackson at its start. */
+    private static final class Json {
+        /** Numbers stay as exact as they were written; a key given twice is an error, not a matter of luck. */
+        static final JsonMapper MAPPER = JsonMapper.builder()
+                .enable(
+                        DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS,
+                        DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+                .build();
     }
 }

@@ -1,5 +1,6 @@
 package io.lmcache.core.config;
 
+import io.lmcache.api.option.Option;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -13,7 +14,13 @@ final class KnownNames {
     /** What LMCache reads from the environment only. */
     static final String USE_EXPERIMENTAL = "use_experimental";
 
+    /** Those of the file tier are known where that is not on the class path, too. */
     private static final Set<String> WITHOUT_EFFECT = Set.of(
+            "cufile_buffer_size",
+            "gds_buffer_size",
+            "gds_io_threads",
+            "gds_path_sharding",
+            "use_direct_io",
             "audit_actual_remote_url",
             "controller_url",
             "distributed_url",
@@ -47,14 +54,27 @@ final class KnownNames {
                 || PREFIXES_WITHOUT_EFFECT.stream().anyMatch(plain::startsWith);
     }
 
-    /** The known name that was probably meant; empty when none is near. */
-    static Optional<String> nearest(String unknown) {
-        String wanted = withoutExtraPrefix(unknown).toLowerCase(Locale.ROOT);
+    /** The name at the top level that was probably meant; empty when none is near. */
+    static Optional<String> nearest(String unknown, OptionTable options) {
+        Stream<String> known = Stream.concat(
+                options.all().stream().flatMap(OptionTable::names).filter(name -> !name.startsWith(Given.EXTRA_PREFIX)),
+                WITHOUT_EFFECT.stream());
+        return nearest(withoutExtraPrefix(unknown), known);
+    }
+
+    /** The option of a backend that was probably meant; empty when none is near. */
+    static Optional<Option<?>> nearest(String unknown, List<Option<?>> ofBackend) {
+        return nearest(unknown, ofBackend.stream().flatMap(option -> option.ownNames().stream()))
+                .flatMap(near -> ofBackend.stream()
+                        .filter(option -> option.ownNames().contains(near))
+                        .findFirst());
+    }
+
+    private static Optional<String> nearest(String unknown, Stream<String> known) {
+        String wanted = unknown.toLowerCase(Locale.ROOT);
         int slips = Math.clamp(wanted.length() / CHARACTERS_PER_SLIP, 1, MAX_SLIPS);
         LevenshteinDistance distance = new LevenshteinDistance(slips);
-        return Stream.concat(ConfigOptions.all().stream().flatMap(ConfigOptions::names), WITHOUT_EFFECT.stream())
-                .filter(name -> !name.startsWith(Given.EXTRA_PREFIX))
-                .filter(name -> distance.apply(wanted, name) >= 0)
+        return known.filter(name -> distance.apply(wanted, name) >= 0)
                 .min(Comparator.comparingInt((String name) -> distance.apply(wanted, name))
                         .thenComparing(Comparator.naturalOrder()));
     }

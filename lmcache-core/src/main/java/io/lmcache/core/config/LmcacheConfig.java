@@ -2,6 +2,7 @@ package io.lmcache.core.config;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.Option;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -10,10 +11,12 @@ import java.util.TreeMap;
 /** The settings of one stack, checked, each with its origin. Immutable and thread-safe. */
 public final class LmcacheConfig {
     private final Map<String, Setting> settings;
+    private final OptionTable options;
     private final List<String> warnings;
 
-    LmcacheConfig(Map<String, Setting> settings, List<String> warnings) {
+    LmcacheConfig(Map<String, Setting> settings, OptionTable options, List<String> warnings) {
         this.settings = Map.copyOf(settings);
+        this.options = options;
         this.warnings = List.copyOf(warnings);
     }
 
@@ -36,23 +39,50 @@ public final class LmcacheConfig {
         return ConfigLoader.load(Map.of(), settings);
     }
 
-    /** The value of an option. */
-    public <T> T value(ConfigOption<T> option) {
-        Setting setting = settings.get(option.name());
-        String text = setting == null ? option.defaultText() : setting.text();
-        return option.parse(text).orElseThrow(() -> new IllegalStateException(option + " was not checked: " + text));
+    /** What can be set. */
+    public OptionTable options() {
+        return options;
     }
 
-    /** The value of an option as text, in the form that a configuration file takes; empty for none. */
-    public <T> String text(ConfigOption<T> option) {
+    /** The value of an option at the top level. */
+    public <T> T value(Option<T> option) {
+        Setting setting = settings.get(option.name());
+        return setting == null
+                ? option.defaultValue()
+                : option.parse(setting.text())
+                        .orElseThrow(() -> new IllegalStateException(option + " was not checked: " + setting.text()));
+    }
+
+    /** The value of an option at the top level as text, in the form that a configuration file takes; empty for none. */
+    public <T> String text(Option<T> option) {
         return option.print(value(option));
     }
 
+    /** The same of the option of that name; empty also when no backend on the class path declares it. */
+    public String text(String name) {
+        return options.named(name).map(this::text).orElse("");
+    }
+
+    /** What somebody set of a tier's options at the top level, by their names. */
+    public Map<String, String> tierSettings(List<Option<?>> ofTier) {
+        Map<String, String> given = new TreeMap<>();
+        for (Option<?> option : ofTier) {
+            Setting setting = settings.get(option.name());
+            if (setting != null) {
+                given.put(option.name(), setting.text());
+            }
+        }
+        return given;
+    }
+
     /** Where the value of an option came from. */
-    public ConfigOrigin origin(ConfigOption<?> option) {
-        return Optional.ofNullable(settings.get(option.name()))
-                .map(Setting::origin)
-                .orElseGet(ConfigOrigin.Default::new);
+    public ConfigOrigin origin(Option<?> option) {
+        return origin(option.name());
+    }
+
+    /** Where the value of the option of that name came from. */
+    public ConfigOrigin origin(String name) {
+        return Optional.ofNullable(settings.get(name)).map(Setting::origin).orElseGet(ConfigOrigin.Default::new);
     }
 
     /** The own settings of a backend in {@code storage_plugins}, by name; empty when it has none. */

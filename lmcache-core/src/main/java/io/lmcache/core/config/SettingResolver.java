@@ -1,5 +1,8 @@
 package io.lmcache.core.config;
 
+import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,10 +17,12 @@ final class SettingResolver {
     private static final int MAX_DEPTH = 8;
 
     private final Set<String> plugins;
+    private final OptionTable options;
     private final Findings findings;
 
-    SettingResolver(Collection<String> plugins, Findings findings) {
+    SettingResolver(Collection<String> plugins, OptionTable options, Findings findings) {
         this.plugins = Set.copyOf(plugins);
+        this.options = options;
         this.findings = findings;
     }
 
@@ -29,7 +34,7 @@ final class SettingResolver {
     }
 
     private void resolve(Given given, Map<String, Setting> settings) {
-        Optional<ConfigOption<?>> option = ConfigOptions.named(given.name());
+        Optional<Option<?>> option = options.named(given.name());
         if (option.isPresent()) {
             addOption(option.get(), given, settings);
             return;
@@ -44,7 +49,7 @@ final class SettingResolver {
         }
     }
 
-    private void addOption(ConfigOption<?> option, Given given, Map<String, Setting> settings) {
+    private void addOption(Option<?> option, Given given, Map<String, Setting> settings) {
         Optional<String> text = text(given.value()).map(written -> option.translated(given.name(), written));
         if (text.isEmpty()) {
             findings.problem(given.name() + " is a map or a list of lists or maps (" + given.origin()
@@ -87,7 +92,32 @@ final class SettingResolver {
                     + "), allowed are texts, numbers, lists of such, and maps");
             return;
         }
-        add(name, text.get(), given, settings);
+        int dot = name.indexOf('.');
+        addOwn(name.substring(0, dot), name.substring(dot + 1), text.get(), given, settings);
+    }
+
+    /** Without the backend on the class path there are no options to compare with; starting it will fail anyway. */
+    private void addOwn(String backend, String own, String text, Given given, Map<String, Setting> settings) {
+        Optional<List<Option<?>>> declared = options.ofBackend(backend);
+        if (declared.isEmpty()) {
+            add(backend + "." + own, text, given, settings);
+            return;
+        }
+        declared.get().stream()
+                .filter(option -> option.ownNames().contains(own))
+                .findFirst()
+                .ifPresentOrElse(
+                        option -> add(backend + "." + option, option.translated(own, text), given, settings),
+                        () -> findings.problem(given.name() + " (" + given.origin() + ") is no setting of backend '"
+                                + backend + "'; " + remedy(own, declared.get())));
+    }
+
+    private static String remedy(String unknown, List<Option<?>> declared) {
+        return KnownNames.nearest(unknown, declared)
+                .map(near -> "did you mean " + near + "?")
+                .orElseGet(() -> declared.isEmpty()
+                        ? "it has none"
+                        : "it has " + declared.stream().map(Option::name).collect(Collectors.joining(", ")));
     }
 
     private void add(String name, String text, Given given, Map<String, Setting> settings) {
@@ -106,7 +136,7 @@ final class SettingResolver {
                     sentence + "; it is read from the environment only, as " + EnvironmentVariables.USE_EXPERIMENTAL);
             return;
         }
-        Optional<String> nearest = KnownNames.nearest(given.name());
+        Optional<String> nearest = KnownNames.nearest(given.name(), options);
         if (nearest.isPresent()) {
             findings.warning(sentence + "; did you mean " + nearest.get() + "?");
         } else if (given.value() instanceof Map) {
@@ -116,14 +146,15 @@ final class SettingResolver {
         }
     }
 
-    /** A scalar, or the scalars of a list with commas between; empty for anything deeper. */
+    /** A scalar, or the scalars of a list with commas between, where one in a path is none; empty for anything deeper. */
     static Optional<String> text(Object value) {
         return switch (value) {
             case Map<?, ?> map -> Optional.empty();
             case Collection<?> list ->
                 list.stream().anyMatch(SettingResolver::isDeep)
                         ? Optional.empty()
-                        : Optional.of(list.stream().map(String::valueOf).collect(Collectors.joining(",")));
+                        : Optional.of(OptionType.joined(list));
+            case Path path -> Optional.of(OptionType.joined(List.of(path)));
             default -> Optional.of(value.toString());
         };
     }

@@ -1,5 +1,6 @@
 package io.lmcache.core.config;
 
+import io.lmcache.api.option.ByteSize;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;

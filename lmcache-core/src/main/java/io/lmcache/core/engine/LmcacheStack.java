@@ -3,8 +3,8 @@ package io.lmcache.core.engine;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.spi.BackendContext;
-import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.ConfigLoader;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
@@ -31,14 +31,7 @@ public final class LmcacheStack implements AutoCloseable {
     private final int minRetrieveTokens;
     private final StackCounters counters = new StackCounters();
 
-    /**
-     * A cache over these tiers, which belong to it from here on.
-     *
-     * @param chunker cuts prompts and names the chunks
-     * @param storage the tiers
-     * @param minRetrieveTokens shorter hits count as none; 0 for any
-     */
-    public LmcacheStack(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
+    private LmcacheStack(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
         this.chunker = chunker;
         this.storage = storage;
         this.minRetrieveTokens = minRetrieveTokens;
@@ -104,6 +97,7 @@ public final class LmcacheStack implements AutoCloseable {
     /** Puts a stack together, tier by tier. Not thread-safe. */
     public static final class Builder {
         private final List<Function<List<StorageBackend>, StorageBackend>> tiers = new ArrayList<>();
+        private final List<StorageBackend> given = new ArrayList<>();
         private String instanceId = "lmcache_default_instance";
         private ChunkHasher hasher = new Sha256ChunkHasher();
         private int chunkSize = 256;
@@ -153,20 +147,36 @@ public final class LmcacheStack implements AutoCloseable {
          * Adds a tier below those added before: a backend of a provider that {@link java.util.ServiceLoader} finds.
          *
          * @param backend the provider's name
-         * @param settings the backend's own settings
+         * @param settings the backend's own settings by the names of its options, which are those of a configuration;
+         *     texts, numbers, booleans, paths, lists of these, and maps
          */
-        public Builder tier(String backend, Map<String, String> settings) {
-            BackendSettings ofBackend = BackendSettings.of(backend, settings);
-            tiers.add(above -> BackendRegistry.discover()
-                    .create(
-                            backend,
-                            ofBackend,
-                            HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC()))));
+        public Builder tier(String backend, Map<String, ?> settings) {
+            return tier(backend, backend, settings);
+        }
+
+        /**
+         * As {@link #tier(String, Map)}, for a tier with a name of its own: a stack may have several of one kind.
+         *
+         * @param name the tier's name in results, statistics and logs
+         */
+        public Builder tier(String name, String backend, Map<String, ?> settings) {
+            tiers.add(above -> {
+                BackendRegistry backends = BackendRegistry.discover();
+                return backends.create(
+                        name,
+                        backend,
+                        ConfigLoader.backendSettings(backend, settings, backends),
+                        HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC())));
+            });
             return this;
         }
 
-        /** Adds a tier below those added before. From {@link #build()} on the backend is the stack's, which closes it. */
+        /**
+         * Adds a tier below those added before. From {@link #build()} on the backend is the stack's, which closes it, also
+         * when the stack cannot start.
+         */
         public Builder tier(StorageBackend backend) {
+            given.add(backend);
             tiers.add(_ -> backend);
             return this;
         }
@@ -184,6 +194,7 @@ public final class LmcacheStack implements AutoCloseable {
                 tiers.forEach(tier -> started.add(tier.apply(started)));
                 return new LmcacheStack(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
             } catch (RuntimeException e) {
+                given.stream().filter(backend -> !started.contains(backend)).forEach(started::add);
                 Closing.afterFailure(started.reversed(), e);
                 throw e;
             }

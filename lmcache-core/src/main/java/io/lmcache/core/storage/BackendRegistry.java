@@ -2,100 +2,155 @@ package io.lmcache.core.storage;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.Option;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.ServiceConfigurationError;
-import java.util.ServiceLoader;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
-/** The storage backend providers that can be used, by name. Immutable and thread-safe. */
+/**
+ * The storage backend providers that can be used, by name. What is wrong with one of them concerns only those who ask
+ * for a backend that it could have been. Immutable and thread-safe.
+ */
 public final class BackendRegistry {
     private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]*");
 
-    private final SortedMap<String, StorageBackendProvider> providers = new TreeMap<>();
+    private final SortedMap<String, List<StorageBackendProvider>> providers = new TreeMap<>();
+    private final List<String> unusable;
+
+    /** A registry of these providers. */
+    public BackendRegistry(Iterable<StorageBackendProvider> candidates) {
+        this(candidates, List.of());
+    }
 
     /**
      * A registry of these providers.
      *
-     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} for a malformed name or one that two providers have
+     * @param unusable what is known of those that could not be loaded, one sentence each
      */
-    public BackendRegistry(Iterable<StorageBackendProvider> candidates) {
-        for (StorageBackendProvider candidate : candidates) {
-            String name = candidate.name();
-            if (!NAME.matcher(name).matches()) {
-                throw new LmcacheException(
-                        ErrorCode.UNKNOWN_BACKEND,
-                        candidate.getClass().getName() + " calls its backend '" + name
-                                + "'; names match [a-z][a-z0-9-]*");
-            }
-            StorageBackendProvider other = providers.putIfAbsent(name, candidate);
-            if (other != null) {
-                throw new LmcacheException(
-                        ErrorCode.UNKNOWN_BACKEND,
-                        "Two providers call their backend '" + name + "': "
-                                + other.getClass().getName() + " and "
-                                + candidate.getClass().getName() + "; remove one of them from the class path");
-            }
+    BackendRegistry(Iterable<StorageBackendProvider> candidates, List<String> unusable) {
+        this.unusable = new ArrayList<>(unusable);
+        candidates.forEach(this::add);
+    }
+
+    private void add(StorageBackendProvider candidate) {
+        String name = nameOf(candidate);
+        if (name != null) {
+            providers.computeIfAbsent(name, _ -> new ArrayList<>()).add(candidate);
         }
     }
 
+    private @Nullable String nameOf(StorageBackendProvider candidate) {
+        String provider = candidate.getClass().getName();
+        try {
+            String name = candidate.name();
+            if (name != null && NAME.matcher(name).matches()) {
+                return name;
+            }
+            unusable.add(provider + " calls its backend '" + name + "'; names match " + NAME);
+        } catch (RuntimeException | LinkageError e) {
+            unusable.add(provider + " does not tell the name of its backend: " + e);
+        }
+        return null;
+    }
+
     /**
-     * The providers that {@link ServiceLoader} finds through the class loader of this thread.
-     *
-     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when one of them cannot be loaded
+     * The providers that {@link java.util.ServiceLoader} finds through the class loader of this thread, and through the
+     * library's own, which knows those that stand beside it where this thread knows none.
      */
     public static BackendRegistry discover() {
-        try {
-            return new BackendRegistry(ServiceLoader.load(StorageBackendProvider.class));
-        } catch (ServiceConfigurationError e) {
-            throw new LmcacheException(
-                    ErrorCode.UNKNOWN_BACKEND,
-                    "A storage backend on the class path is broken: " + e.getMessage() + "; remove or rebuild its jar",
-                    e);
-        }
+        ProviderSearch search = new ProviderSearch();
+        search.through(Thread.currentThread().getContextClassLoader());
+        search.through(BackendRegistry.class.getClassLoader());
+        return new BackendRegistry(search.found(), search.failures());
     }
 
     /**
-     * A new backend of that name. The caller owns it.
+     * A new backend for a tier. The caller owns it.
      *
-     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when no provider has that name, or with what the
-     *     provider throws
+     * @param tier the tier's own name, which the backend then answers to
+     * @param kind the name of the backend's provider
+     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when no provider has that name or more than one,
+     *     with {@link ErrorCode#START_FAILED} when the provider has a fault, or with what the provider throws
      */
-    public StorageBackend create(String name, BackendSettings settings, BackendContext context) {
+    public StorageBackend create(String tier, String kind, BackendSettings settings, BackendContext context) {
+        StorageBackend backend = create(kind, settings, context);
+        return tier.equals(backend.name()) ? backend : new NamedBackend(tier, backend);
+    }
+
+    private StorageBackend create(String kind, BackendSettings settings, BackendContext context) {
+        StorageBackendProvider provider = provider(kind);
+        StorageBackend backend;
         try {
-            return provider(name).create(settings, context);
+            backend = provider.create(settings, context);
         } catch (LmcacheException e) {
             throw e;
-        } catch (RuntimeException | LinkageError e) {
-            throw new LmcacheException(
-                    ErrorCode.START_FAILED, "Backend '" + name + "' could not start, by a fault of its own: " + e, e);
+        } catch (RuntimeException | Error e) {
+            throw faulty(kind, provider, "throws " + e, e);
         }
+        if (backend == null) {
+            throw faulty(kind, provider, "returns null", null);
+        }
+        return backend;
+    }
+
+    private static LmcacheException faulty(
+            String kind, StorageBackendProvider provider, String fault, @Nullable Throwable cause) {
+        return new LmcacheException(
+                ErrorCode.START_FAILED,
+                "Backend '" + kind + "' could not start, by a fault of its own: create() of "
+                        + provider.getClass().getName() + " " + fault,
+                cause);
     }
 
     /**
      * What the provider of that name finds out about a backend of these settings.
      *
-     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when no provider has that name, or with what the
-     *     provider throws
+     * @throws LmcacheException with {@link ErrorCode#UNKNOWN_BACKEND} when no provider has that name or more than one, or
+     *     with what the provider throws
      */
-    public List<Finding> diagnose(String name, BackendSettings settings, BackendContext context) {
-        return provider(name).diagnose(settings, context);
+    public List<Finding> diagnose(String kind, BackendSettings settings, BackendContext context) {
+        return provider(kind).diagnose(settings, context);
     }
 
-    private StorageBackendProvider provider(String name) {
-        StorageBackendProvider provider = providers.get(name);
-        if (provider == null) {
-            throw new LmcacheException(
-                    ErrorCode.UNKNOWN_BACKEND,
-                    "No storage backend is called '" + name + "'. Available: " + String.join(", ", providers.keySet())
-                            + ". Put the jar of the backend on the class path, or correct 'storage_plugins'");
+    /** What can be set for a backend of that name; empty when no provider has it, or more than one. */
+    public Optional<List<Option<?>>> options(String kind) {
+        List<StorageBackendProvider> named = providers.getOrDefault(kind, List.of());
+        return named.size() == 1 ? Optional.of(named.getFirst().options()) : Optional.empty();
+    }
+
+    /** Whether some provider has that name. */
+    public boolean has(String kind) {
+        return providers.containsKey(kind);
+    }
+
+    private StorageBackendProvider provider(String kind) {
+        List<StorageBackendProvider> named = providers.getOrDefault(kind, List.of());
+        if (named.size() == 1) {
+            return named.getFirst();
         }
-        return provider;
+        throw new LmcacheException(ErrorCode.UNKNOWN_BACKEND, named.isEmpty() ? unknown(kind) : ambiguous(kind, named));
+    }
+
+    private String unknown(String kind) {
+        String message = "No storage backend is called '" + kind + "'. Available: "
+                + (providers.isEmpty() ? "none" : String.join(", ", providers.keySet()))
+                + ". Put the jar of the backend on the class path, or correct the name in 'storage_plugins'";
+        return unusable.isEmpty() ? message : message + ". Found, but not usable: " + String.join("; ", unusable);
+    }
+
+    private static String ambiguous(String kind, List<StorageBackendProvider> named) {
+        return "Several providers call their backend '" + kind + "': "
+                + named.stream().map(provider -> provider.getClass().getName()).collect(Collectors.joining(" and "))
+                + "; leave one of them on the class path";
     }
 }

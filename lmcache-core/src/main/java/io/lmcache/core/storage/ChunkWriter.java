@@ -3,11 +3,13 @@ package io.lmcache.core.storage;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.engine.KvSource;
+import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.core.hash.PromptChunks;
@@ -34,7 +36,7 @@ final class ChunkWriter {
     /** What a source may be filling beside the chunk that is waited for; a GPU's bus is busy with it for a millisecond. */
     private static final long BYTES_AHEAD = 64L << 20;
 
-    private final RateLimitedLog log = new RateLimitedLog(LOG);
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final Tiers tiers;
     private final StackOptions options;
     private final Activity activity;

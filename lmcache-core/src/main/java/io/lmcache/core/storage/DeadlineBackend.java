@@ -4,6 +4,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;

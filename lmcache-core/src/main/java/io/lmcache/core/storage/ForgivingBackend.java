@@ -7,7 +7,9 @@ import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.DeclineReason;
+import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import java.util.List;
@@ -25,8 +27,8 @@ import org.slf4j.LoggerFactory;
 final class ForgivingBackend extends ForwardingBackend {
     private static final Logger LOG = LoggerFactory.getLogger(ForgivingBackend.class);
 
-    private final RateLimitedLog log = new RateLimitedLog(LOG);
-    private final RateLimitedLog refusals = new RateLimitedLog(LOG);
+    private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
+    private final RateLimitedLog refusals = new RateLimitedLog(LOG::warn);
     private final LongAdder hits = new LongAdder();
     private final LongAdder misses = new LongAdder();
     private final LongAdder stored = new LongAdder();

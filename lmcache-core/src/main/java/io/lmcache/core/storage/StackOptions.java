@@ -2,7 +2,6 @@ package io.lmcache.core.storage;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.core.config.PromotionPolicy;
 import java.time.Duration;
 
 /**

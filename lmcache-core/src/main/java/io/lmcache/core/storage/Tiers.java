@@ -26,7 +26,7 @@ final class Tiers {
             if (!names.add(backend.name())) {
                 throw new LmcacheException(
                         ErrorCode.INVALID_CONFIGURATION,
-                        "The stack has two tiers called '" + backend.name() + "'; one of a kind is enough");
+                        "The stack has two tiers called '" + backend.name() + "'; give each a name of its own");
             }
         }
         if (names.isEmpty()) {

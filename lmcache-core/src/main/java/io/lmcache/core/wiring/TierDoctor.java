@@ -2,12 +2,13 @@ package io.lmcache.core.wiring;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.SharedOptions;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
 import io.lmcache.core.config.ConfigOptions;
-import io.lmcache.core.config.CuFileUse;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.BackendDiagnosis;
 import io.lmcache.core.diagnosis.StackDiagnosis;
@@ -25,10 +26,9 @@ import java.util.function.Predicate;
 
 /** Finds out whether the tiers that {@link TierStarter} would start will work, and which. For one thread. */
 public final class TierDoctor {
-    private static final String GDS_PATH = ConfigOptions.GDS_PATH.name();
+    private static final String GDS_PATH = SharedOptions.GDS_PATH.name();
 
     private final LmcacheConfig config;
-    private final TierSettings settings;
     private final BackendRegistry registry;
     private final BackendContext context;
     private final Duration limit;
@@ -41,7 +41,6 @@ public final class TierDoctor {
      */
     public TierDoctor(LmcacheConfig config, BackendRegistry registry, BackendContext context, Duration limit) {
         this.config = config;
-        this.settings = new TierSettings(config);
         this.registry = registry;
         this.context = context;
         this.limit = limit;
@@ -55,9 +54,9 @@ public final class TierDoctor {
     public StackDiagnosis diagnose() {
         List<BackendDiagnosis> backends = new ArrayList<>();
         if (config.value(ConfigOptions.LOCAL_CPU)) {
-            backends.add(new BackendDiagnosis("cpu", true, findings("cpu", settings.cpu())));
+            backends.add(new BackendDiagnosis("cpu", true, findings("cpu", ofTier("cpu"))));
         }
-        Finding fileTier = config.value(ConfigOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
+        Finding fileTier = config.value(SharedOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
         for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
             backends.add(new BackendDiagnosis(plugin, true, findings(plugin, config.pluginSettings(plugin))));
         }
@@ -65,7 +64,7 @@ public final class TierDoctor {
     }
 
     private Finding noFileTier(List<BackendDiagnosis> backends) {
-        backends.add(new BackendDiagnosis("gds", false, findings("gds", settings.gds())));
+        backends.add(new BackendDiagnosis("gds", false, gdsFindings()));
         return Finding.note(
                 GDS_PATH,
                 "not set: there is no file tier, and no directory to test",
@@ -74,8 +73,8 @@ public final class TierDoctor {
 
     /** Both backends are asked also where the first works: what one tells of the directory holds for the other. */
     private Finding fileTier(List<BackendDiagnosis> backends) {
-        List<Finding> gds = findings("gds", settings.gds());
-        List<Finding> posix = findings("posix", settings.posix());
+        List<Finding> gds = gdsFindings();
+        List<Finding> posix = findings("posix", ofTier("posix"));
         boolean startsGds =
                 first(gds, finding -> finding.status() == Status.PROBLEM).isEmpty();
         boolean startsPosix = !startsGds && mayUsePosix() && worst(posix).isEmpty();
@@ -85,7 +84,7 @@ public final class TierDoctor {
     }
 
     private boolean mayUsePosix() {
-        return config.value(ConfigOptions.USE_CUFILE) != CuFileUse.REQUIRED;
+        return config.value(SharedOptions.USE_CUFILE) != CufileUse.TRUE;
     }
 
     private static Finding withGds(Optional<Finding> failure) {
@@ -114,6 +113,17 @@ public final class TierDoctor {
 
     private static Optional<Finding> first(List<Finding> findings, Predicate<Finding> kind) {
         return findings.stream().filter(kind).findFirst();
+    }
+
+    /** Of a backend that embedders may leave out. */
+    private List<Finding> gdsFindings() {
+        return registry.has("gds")
+                ? findings("gds", ofTier("gds"))
+                : List.of(Finding.problem("backend", "not on the class path", "add lmcache-backend-gds"));
+    }
+
+    private Map<String, String> ofTier(String name) {
+        return config.tierSettings(registry.options(name).orElse(List.of()));
     }
 
     private List<Finding> findings(String backend, Map<String, String> own) {

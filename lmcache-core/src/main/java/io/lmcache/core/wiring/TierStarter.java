@@ -2,11 +2,12 @@ package io.lmcache.core.wiring;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.SharedOptions;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.ConfigOptions;
-import io.lmcache.core.config.CuFileUse;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
@@ -21,14 +22,15 @@ import org.slf4j.LoggerFactory;
 final class TierStarter {
     private static final Logger LOG = LoggerFactory.getLogger(TierStarter.class);
 
+    private static final String NO_GDS = "there is no backend 'gds' on the class path; add lmcache-backend-gds to move"
+            + " chunks between GPU memory and files";
+
     private final LmcacheConfig config;
-    private final TierSettings settings;
     private final BackendRegistry registry;
     private final BackendContext context;
 
     TierStarter(LmcacheConfig config, BackendRegistry registry, BackendContext context) {
         this.config = config;
-        this.settings = new TierSettings(config);
         this.registry = registry;
         this.context = context;
     }
@@ -38,9 +40,9 @@ final class TierStarter {
         List<StorageBackend> started = new ArrayList<>();
         try {
             if (config.value(ConfigOptions.LOCAL_CPU)) {
-                started.add(create("cpu", settings.cpu(), started));
+                started.add(create("cpu", ofTier("cpu"), started));
             }
-            if (!config.value(ConfigOptions.GDS_PATH).isEmpty()) {
+            if (!config.value(SharedOptions.GDS_PATH).isEmpty()) {
                 started.add(fileTier(started));
             }
             for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
@@ -56,17 +58,26 @@ final class TierStarter {
     /** Through the GPU where there is one, else through the host; on the same path, with the same files. */
     private StorageBackend fileTier(List<StorageBackend> above) {
         try {
-            return create("gds", settings.gds(), above);
+            return create("gds", ofTier("gds"), above);
         } catch (LmcacheException e) {
-            if (e.code() != ErrorCode.START_FAILED || config.value(ConfigOptions.USE_CUFILE) == CuFileUse.REQUIRED) {
+            if (!canDoWithoutGpu(e.code())) {
                 throw e;
             }
-            LOG.info("gds_path is served by tier 'posix': {}", e.getMessage());
-            return create("posix", settings.posix(), above);
+            LOG.info("gds_path is served by tier 'posix': {}", registry.has("gds") ? e.getMessage() : NO_GDS);
+            return create("posix", ofTier("posix"), above);
         }
     }
 
+    private boolean canDoWithoutGpu(ErrorCode failure) {
+        boolean isMissing = failure == ErrorCode.START_FAILED || !registry.has("gds");
+        return isMissing && config.value(SharedOptions.USE_CUFILE) != CufileUse.TRUE;
+    }
+
+    private Map<String, String> ofTier(String name) {
+        return config.tierSettings(registry.options(name).orElse(List.of()));
+    }
+
     private StorageBackend create(String name, Map<String, String> own, List<StorageBackend> above) {
-        return registry.create(name, BackendSettings.of(name, own), HostMemory.below(above, context));
+        return registry.create(name, name, BackendSettings.of(name, own), HostMemory.below(above, context));
     }
 }

@@ -1,3 +1,3 @@
-/** How a stack is put together from its configuration, with Guice. Nothing outside this package knows of Guice. */
+/** How a stack is put together from its configuration. */
 @org.jspecify.annotations.NullMarked
 package io.lmcache.core.wiring;

@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.ByteSize;
+import io.lmcache.api.option.SharedOptions;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.core.hash.HashSeed;
+import io.lmcache.core.storage.BackendRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigLoaderTest {
+    private static final OptionTable OPTIONS = new OptionTable(BackendRegistry.discover());
     private static final ByteSize MEMORY = new ByteSize(16 * ByteSize.GIB);
 
     @TempDir
@@ -37,20 +42,19 @@ class ConfigLoaderTest {
                 min_retrieve_tokens: 1
                 """, Map.of("LMCACHE_CHUNK_SIZE", "2", "LMCACHE_DISK_IO_THREADS", "2"), Map.of("chunk_size", 3));
         assertThat(config.value(ConfigOptions.CHUNK_SIZE)).isEqualTo(3);
-        assertThat(config.value(ConfigOptions.DISK_IO_THREADS)).isEqualTo(2);
+        assertThat(config.text("disk_io_threads")).isEqualTo("2");
         assertThat(config.value(ConfigOptions.MIN_RETRIEVE_TOKENS)).isEqualTo(1);
-        assertThat(config.value(ConfigOptions.MAX_ALLOC_ATTEMPTS)).isEqualTo(10);
+        assertThat(config.value(SharedOptions.MAX_ALLOC_ATTEMPTS)).isEqualTo(10);
         assertThat(config.origin(ConfigOptions.CHUNK_SIZE)).hasToString("code");
-        assertThat(config.origin(ConfigOptions.DISK_IO_THREADS))
-                .hasToString("environment variable LMCACHE_DISK_IO_THREADS");
+        assertThat(config.origin("disk_io_threads")).hasToString("environment variable LMCACHE_DISK_IO_THREADS");
         assertThat(config.origin(ConfigOptions.MIN_RETRIEVE_TOKENS)).hasToString("file " + file());
-        assertThat(config.origin(ConfigOptions.MAX_ALLOC_ATTEMPTS)).hasToString("default");
+        assertThat(config.origin(SharedOptions.MAX_ALLOC_ATTEMPTS)).hasToString("default");
     }
 
     @Test
     void aliasInAStrongerSourceReplacesTheNameInAWeakerOne() throws IOException {
-        LmcacheConfig config = load("cufile_buffer_size: 8192", Map.of("LMCACHE_GDS_BUFFER_SIZE", "64"));
-        assertThat(config.value(ConfigOptions.CUFILE_BUFFER_SIZE)).isEqualTo(new ByteSize(64 * ByteSize.MIB));
+        LmcacheConfig config = load("disk_io_threads: 8", Map.of("LMCACHE_GDS_IO_THREADS", "2"));
+        assertThat(config.text("disk_io_threads")).isEqualTo("2");
     }
 
     @Test
@@ -66,14 +70,13 @@ class ConfigLoaderTest {
                   use_cufile: false
                   gds_io_threads: 8
                 """, Map.of("LMCACHE_EXTRA_CONFIG", "{\"gds_io_threads\": 2}"));
-        assertThat(config.value(ConfigOptions.USE_CUFILE)).isEqualTo(CuFileUse.NEVER);
-        assertThat(config.value(ConfigOptions.DISK_IO_THREADS)).isEqualTo(2);
-        assertThat(config.origin(ConfigOptions.DISK_IO_THREADS))
-                .isEqualTo(new ConfigOrigin.Environment("LMCACHE_EXTRA_CONFIG"));
+        assertThat(config.value(SharedOptions.USE_CUFILE)).isEqualTo(CufileUse.FALSE);
+        assertThat(config.text("disk_io_threads")).isEqualTo("2");
+        assertThat(config.origin("disk_io_threads")).isEqualTo(new ConfigOrigin.Environment("LMCACHE_EXTRA_CONFIG"));
     }
 
     @Test
-    void exampleOfLmcachesManualWorks() throws IOException {
+    void exampleOfLmcachesManualWorksAlsoWithoutTheTierForGpus() throws IOException {
         LmcacheConfig config = load("""
                 # GDS backend
                 local_cpu: false
@@ -83,10 +86,13 @@ class ConfigLoaderTest {
                 extra_config: {'use_cufile': false}
                 """);
         assertThat(config.value(ConfigOptions.LOCAL_CPU)).isFalse();
-        assertThat(config.value(ConfigOptions.GDS_PATH)).containsExactly(Path.of("/mnt/gds/cache"));
-        assertThat(config.value(ConfigOptions.CUFILE_BUFFER_SIZE)).isEqualTo(new ByteSize(8 * ByteSize.GIB));
-        assertThat(config.value(ConfigOptions.USE_CUFILE)).isEqualTo(CuFileUse.NEVER);
-        assertThat(config.warnings()).isEmpty();
+        assertThat(config.value(SharedOptions.GDS_PATH)).containsExactly(Path.of("/mnt/gds/cache"));
+        assertThat(config.value(SharedOptions.USE_CUFILE)).isEqualTo(CufileUse.FALSE);
+        assertThat(config.warnings()).singleElement().asString().contains("without effect here: cufile_buffer_size (");
+    }
+
+    private enum Sync {
+        FULL
     }
 
     @Test
@@ -101,19 +107,19 @@ class ConfigLoaderTest {
                 "max_gds_size",
                 new ByteSize(4096),
                 "fsync",
-                FsyncMode.FULL));
+                Sync.FULL));
         assertThat(config.value(ConfigOptions.CHUNK_SIZE)).isEqualTo(16);
         assertThat(config.value(ConfigOptions.LOCAL_CPU)).isFalse();
-        assertThat(config.value(ConfigOptions.GDS_PATH)).containsExactly(Path.of("/a"), Path.of("/b"));
-        assertThat(config.value(ConfigOptions.MAX_GDS_SIZE)).isEqualTo(new ByteSize(4096));
-        assertThat(config.value(ConfigOptions.FSYNC)).isEqualTo(FsyncMode.FULL);
+        assertThat(config.value(SharedOptions.GDS_PATH)).containsExactly(Path.of("/a"), Path.of("/b"));
+        assertThat(config.text("max_gds_size")).isEqualTo("4 KiB");
+        assertThat(config.text("fsync")).isEqualTo("full");
     }
 
     @Test
     void emptyListInCodeSwitchesTheFilesPathOff() throws IOException {
         LmcacheConfig config = load("gds_path: /a", Map.of(), Map.of("gds_path", List.of()));
-        assertThat(config.value(ConfigOptions.GDS_PATH)).isEmpty();
-        assertThat(config.origin(ConfigOptions.GDS_PATH)).isEqualTo(new ConfigOrigin.Code());
+        assertThat(config.value(SharedOptions.GDS_PATH)).isEmpty();
+        assertThat(config.origin(SharedOptions.GDS_PATH)).isEqualTo(new ConfigOrigin.Code());
     }
 
     // Texts
@@ -126,7 +132,7 @@ class ConfigLoaderTest {
                 storage_plugins: [on, yes]
                 on: {date: 2026-01-01, octal: 010, hex: 0x10, float: 1.50, null text: "null", time: 12:30:45, tagged: !!int x}
                 """);
-        assertThat(config.value(ConfigOptions.GDS_PATH)).containsExactly(Path.of("1e3"));
+        assertThat(config.value(SharedOptions.GDS_PATH)).containsExactly(Path.of("1e3"));
         assertThat(config.value(ConfigOptions.LMCACHE_INSTANCE_ID)).isEqualTo("on");
         assertThat(config.value(ConfigOptions.STORAGE_PLUGINS)).containsExactly("on", "yes");
         assertThat(config.pluginSettings("on"))
@@ -208,28 +214,28 @@ class ConfigLoaderTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"true, AUTO", "yes, AUTO", "false, NEVER"})
-    void useGdsTrueMayFallBack(String text, CuFileUse use) throws IOException {
-        assertThat(load("use_gds: " + text).value(ConfigOptions.USE_CUFILE)).isEqualTo(use);
+    @CsvSource({"true, AUTO", "yes, AUTO", "false, FALSE"})
+    void useGdsTrueMayFallBack(String text, CufileUse use) throws IOException {
+        assertThat(load("use_gds: " + text).value(SharedOptions.USE_CUFILE)).isEqualTo(use);
     }
 
     @ParameterizedTest
-    @CsvSource({"true, REQUIRED", "auto, AUTO", "AUTO, AUTO", "off, NEVER"})
-    void useCufileTrueRequiresIt(String text, CuFileUse use) throws IOException {
-        assertThat(load("use_cufile: " + text).value(ConfigOptions.USE_CUFILE)).isEqualTo(use);
+    @CsvSource({"true, TRUE", "auto, AUTO", "AUTO, AUTO", "off, FALSE"})
+    void useCufileTrueRequiresIt(String text, CufileUse use) throws IOException {
+        assertThat(load("use_cufile: " + text).value(SharedOptions.USE_CUFILE)).isEqualTo(use);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"gds_path: [/a, /b]", "gds_path: /a,/b", "gds_path: ' /a , /b '", "gds_path:\n- /a\n- /b"})
     void pathsAreAListOrCommaSeparated(String yaml) throws IOException {
-        assertThat(load(yaml).value(ConfigOptions.GDS_PATH)).containsExactly(Path.of("/a"), Path.of("/b"));
+        assertThat(load(yaml).value(SharedOptions.GDS_PATH)).containsExactly(Path.of("/a"), Path.of("/b"));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"gds_path:", "gds_path: null", "gds_path: ~", "extra_config:"})
     void nullIsNotSet(String yaml) throws IOException {
         LmcacheConfig config = load(yaml);
-        assertThat(config.origin(ConfigOptions.GDS_PATH)).isEqualTo(new ConfigOrigin.Default());
+        assertThat(config.origin(SharedOptions.GDS_PATH)).isEqualTo(new ConfigOrigin.Default());
     }
 
     @Test
@@ -317,6 +323,66 @@ class ConfigLoaderTest {
         assertThat(problemOf(yaml, Map.of())).contains(problem);
     }
 
+    @Test
+    void unknownSettingInAMapOfABackendIsAProblemWithTheNearestName() throws IOException {
+        String problem = problemOf("{storage_plugins: posix, posix: {max_byte: 1, gds_paht: /a, zzz: 1}}", Map.of());
+        assertThat(problem.lines())
+                .hasSize(4)
+                .contains(
+                        "  posix.max_byte (file " + file() + ") is no setting of backend 'posix'; did you mean"
+                                + " max_gds_size?",
+                        "  posix.gds_paht (file " + file()
+                                + ") is no setting of backend 'posix'; did you mean gds_path?")
+                .anyMatch(line ->
+                        line.startsWith("  posix.zzz (") && line.contains("it has gds_path, gds_path_sharding,"));
+    }
+
+    @Test
+    void valuesInAMapOfABackendAreCheckedByItsOptions() throws IOException {
+        assertThat(problemOf("{storage_plugins: posix, posix: {gds_path: /a, max_gds_size: lots}}", Map.of()))
+                .contains("posix.max_gds_size is 'lots' (file " + file()
+                        + "), allowed are numbers of GB from 0, or a size with its unit such as 512 MiB");
+        assertThat(load("{storage_plugins: posix, posix: {gds_path: [/a, /b], max_gds_size: 512 MiB}}")
+                        .pluginSettings("posix"))
+                .isEqualTo(Map.of("gds_path", "/a,/b", "max_gds_size", "512 MiB"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '"',
+            value = {
+                "s3://bucket/cache | 's3://bucket/cache' is a URL: mount what it names and give the directory",
+                "$HOME/cache | '$HOME/cache' has a variable in it, which only a shell replaces: write its value",
+                "/a/${X} | '/a/${X}' has a variable in it, which only a shell replaces: write its value",
+                "/fine | '/fine' is there twice",
+                "~root/cache | '~root/cache' is in the home of another user, which only a shell finds: write it out",
+            })
+    void pathThatIsNoneIsRefusedWithASentence(String path, String sentence) throws IOException {
+        assertThat(problemOf("gds_path: '/fine," + path + "'", Map.of()))
+                .isEqualTo("Invalid configuration: gds_path is '/fine," + path + "' (file " + file()
+                        + "), allowed are paths, comma separated or as a list; " + sentence);
+    }
+
+    @Test
+    void commaInAnEntryOfAListBelongsToThePath() throws IOException {
+        List<Path> paths = List.of(Path.of("/a,b"), Path.of("/c"));
+        LmcacheConfig config = load("gds_path: ['/a,b', /c]");
+        assertThat(config.value(SharedOptions.GDS_PATH)).isEqualTo(paths);
+        assertThat(LmcacheConfig.of(Map.of("gds_path", config.text("gds_path"))).value(SharedOptions.GDS_PATH))
+                .isEqualTo(paths);
+        assertThat(LmcacheConfig.of(Map.of("gds_path", Path.of("/a,b"))).value(SharedOptions.GDS_PATH))
+                .containsExactly(Path.of("/a,b"));
+    }
+
+    @Test
+    void tildeIsTheHomeOfTheUserAndAFileUrlAPath() throws IOException {
+        Path home = Path.of(System.getProperty("user.home"));
+        assertThat(load("gds_path: [~/cache, 'file:///b/c', /~d]").value(SharedOptions.GDS_PATH))
+                .containsExactly(home.resolve("cache"), Path.of("/b/c"), Path.of("/~d"));
+        assertThat(load("gds_path: '~'").value(SharedOptions.GDS_PATH)).containsExactly(home);
+    }
+
     // Names
 
     @ParameterizedTest
@@ -388,11 +454,11 @@ class ConfigLoaderTest {
 
     @Test
     void oneSettingUnderTwoNamesMustAgree() throws IOException {
-        assertThat(load("{cufile_buffer_size: 64, gds_buffer_size: 64}").value(ConfigOptions.CUFILE_BUFFER_SIZE))
-                .isEqualTo(new ByteSize(64 * ByteSize.MIB));
-        assertThat(problemOf("{cufile_buffer_size: 64, gds_buffer_size: 32}", Map.of()))
-                .contains("cufile_buffer_size is '64' (file " + file() + "), but gds_buffer_size is '32' (file "
-                        + file() + "); they are the same setting: keep one");
+        assertThat(load("{disk_io_threads: 64, gds_io_threads: 64}").text("disk_io_threads"))
+                .isEqualTo("64");
+        assertThat(problemOf("{disk_io_threads: 64, gds_io_threads: 32}", Map.of()))
+                .contains("disk_io_threads is '64' (file " + file() + "), but gds_io_threads is '32' (file " + file()
+                        + "); they are the same setting: keep one");
     }
 
     // Problems
@@ -409,6 +475,7 @@ class ConfigLoaderTest {
                                 "LMCACHE_USE_EXPERIMENTAL", "False",
                                 "LMCACHE_EXTRA_CONFIG", "{\"use_cufile\": 7}"),
                         Map.of("fsync", "sometimes"),
+                        OPTIONS,
                         MEMORY));
         assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_CONFIGURATION);
         assertThat(String.valueOf(failure.getMessage()).lines())
@@ -418,7 +485,7 @@ class ConfigLoaderTest {
                         "  gds_path is a map or a list of lists or maps (file " + file()
                                 + "), allowed are paths, comma separated or as a list",
                         "  max_local_cpu_size is '.nan' (file " + file()
-                                + "), allowed are numbers of GB above 0, or a size with its unit such as 512 MiB",
+                                + "), allowed are numbers of GB from 0, or a size with its unit such as 512 MiB",
                         "  local_cpu is 'perhaps' (environment variable LMCACHE_LOCAL_CPU), allowed are true and false",
                         "  LMCACHE_USE_EXPERIMENTAL is 'False' (environment), which asks for LMCache's legacy engine;"
                                 + " there is none here: unset it",
@@ -619,21 +686,14 @@ class ConfigLoaderTest {
                                 + " machine has 16 GiB of memory; lower it",
                         "  max_bytes_in_flight is 1 TiB (environment variable LMCACHE_MAX_BYTES_IN_FLIGHT), but this"
                                 + " machine has 16 GiB of memory; lower it");
-        assertThat(load(Map.of("LMCACHE_MAX_LOCAL_CPU_SIZE", "16")).value(ConfigOptions.MAX_LOCAL_CPU_SIZE))
-                .isEqualTo(MEMORY);
+        assertThat(load(Map.of("LMCACHE_MAX_LOCAL_CPU_SIZE", "16")).text("max_local_cpu_size"))
+                .isEqualTo("16 GiB");
     }
 
     @Test
     void sizeOfAHostTierThatIsOffIsNotChecked() {
         LmcacheConfig config = load(Map.of("LMCACHE_MAX_LOCAL_CPU_SIZE", "64", "LMCACHE_LOCAL_CPU", "false"));
-        assertThat(config.value(ConfigOptions.MAX_LOCAL_CPU_SIZE)).isEqualTo(new ByteSize(64 * ByteSize.GIB));
-    }
-
-    @Test
-    void defaultSizeIsAtMostHalfOfASmallMachine() {
-        LmcacheConfig config = ConfigLoader.load(Map.of(), Map.of(), new ByteSize(4 * ByteSize.GIB));
-        assertThat(config.value(ConfigOptions.MAX_LOCAL_CPU_SIZE)).isEqualTo(new ByteSize(2 * ByteSize.GIB));
-        assertThat(config.origin(ConfigOptions.MAX_LOCAL_CPU_SIZE)).isEqualTo(new ConfigOrigin.Default());
+        assertThat(config.text("max_local_cpu_size")).isEqualTo("64 GiB");
     }
 
     @Test
@@ -648,7 +708,7 @@ class ConfigLoaderTest {
     @ValueSource(strings = {"", "\n", "# nothing\n", "---\n", "{}"})
     void emptyFileMeansDefaults(String yaml) throws IOException {
         LmcacheConfig config = load(yaml);
-        assertThat(ConfigOptions.all())
+        assertThat(config.options().all())
                 .allSatisfy(option -> assertThat(config.origin(option)).isEqualTo(new ConfigOrigin.Default()));
     }
 
@@ -708,7 +768,7 @@ class ConfigLoaderTest {
     }
 
     private static LmcacheConfig load(Map<String, String> environment) {
-        return ConfigLoader.load(environment, Map.of(), MEMORY);
+        return ConfigLoader.load(environment, Map.of(), OPTIONS, MEMORY);
     }
 
     private LmcacheConfig load(String yaml) throws IOException {
@@ -722,7 +782,7 @@ class ConfigLoaderTest {
     private LmcacheConfig load(String yaml, Map<String, String> environment, Map<String, ?> code) throws IOException {
         Map<String, String> variables = new HashMap<>(environment);
         variables.put("LMCACHE_CONFIG_FILE", Files.writeString(file(), yaml).toString());
-        return ConfigLoader.load(variables, code, MEMORY);
+        return ConfigLoader.load(variables, code, OPTIONS, MEMORY);
     }
 
     private String problemOf(String yaml, Map<String, String> environment) throws IOException {

@@ -8,14 +8,13 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.CudaEvent;
 import io.lmcache.cuda.CudaException;
-import io.lmcache.cuda.HostPageLocks;
+import io.lmcache.cuda.CudaStream;
 import io.lmcache.cuda.IpcEvent;
 import io.lmcache.cuda.Pointers;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
-import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -25,10 +24,10 @@ import jcuda.driver.JCudaDriver;
 final class CudaKernelStream implements KernelStream.Owned {
     private final CudaDevice device;
     private final Map<String, CUfunction> functions;
-    private final CUstream stream;
+    private final CudaStream stream;
 
-    CudaKernelStream(CudaDevice device, Map<String, CUfunction> functions, CUstream stream) {
-        this.device = device;
+    CudaKernelStream(Map<String, CUfunction> functions, CudaStream stream) {
+        this.device = stream.device();
         this.functions = functions;
         this.stream = stream;
     }
@@ -48,62 +47,41 @@ final class CudaKernelStream implements KernelStream.Owned {
         device.<CudaException>withContext(() -> check(
                 "cuLaunchKernel of " + kernel,
                 JCudaDriver.cuLaunchKernel(
-                        function, grid.x(), grid.y(), grid.z(), Grid.THREADS, 1, 1, 0, stream, parameters, null)));
+                        function,
+                        grid.x(),
+                        grid.y(),
+                        grid.z(),
+                        Grid.THREADS,
+                        1,
+                        1,
+                        0,
+                        stream.handle(),
+                        parameters,
+                        null)));
     }
 
     @Override
     public void copyToDevice(MemorySegment source, DeviceBuffer target) throws CudaException {
-        device.<CudaException>withContext(() -> inPieces(
-                source,
-                (offset, bytes) -> check(
-                        "cuMemcpyHtoDAsync of " + bytes + " bytes",
-                        JCudaDriver.cuMemcpyHtoDAsync(
-                                Pointers.of(target.slice(offset, bytes)),
-                                Pointers.of(source.asSlice(offset, bytes)),
-                                bytes,
-                                stream))));
+        device.<CudaException>withContext(() -> stream.copyToDevice(source, target));
     }
 
     @Override
     public void copyToHost(DeviceBuffer source, MemorySegment target) throws CudaException {
-        device.<CudaException>withContext(() -> inPieces(
-                target,
-                (offset, bytes) -> check(
-                        "cuMemcpyDtoHAsync of " + bytes + " bytes",
-                        JCudaDriver.cuMemcpyDtoHAsync(
-                                Pointers.of(target.asSlice(offset, bytes)),
-                                Pointers.of(source.slice(offset, bytes)),
-                                bytes,
-                                stream))));
-    }
-
-    private interface PieceCopy {
-        void queue(long offset, long bytes) throws CudaException;
-    }
-
-    /** Cuts where one page lock may end and another begin. */
-    private static void inPieces(MemorySegment host, PieceCopy copy) throws CudaException {
-        for (long offset = 0; offset < host.byteSize(); ) {
-            long bytes = HostPageLocks.bytesOfOnePiece(host.address() + offset, host.byteSize() - offset);
-            copy.queue(offset, bytes);
-            offset += bytes;
-        }
+        device.<CudaException>withContext(() -> stream.copyToHost(source, target));
     }
 
     @Override
     public void copy(DeviceBuffer source, DeviceBuffer target) throws CudaException {
-        device.<CudaException>withContext(() -> check(
-                "cuMemcpyDtoDAsync of " + source.byteSize() + " bytes",
-                JCudaDriver.cuMemcpyDtoDAsync(Pointers.of(target), Pointers.of(source), source.byteSize(), stream)));
+        device.<CudaException>withContext(() -> stream.copy(source, target));
     }
 
     @Override
     public void synchronize() throws CudaException {
-        device.<CudaException>withContext(() -> check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream)));
+        device.<CudaException>withContext(stream::synchronize);
     }
 
     /** An event, for threads that have not made the device's context current. */
-    private record EventMark(CudaDevice device, CudaEvent event) implements Mark {
+    private record KernelEvent(CudaDevice device, CudaEvent event) implements Event {
         @Override
         public void await() throws CudaException {
             device.<CudaException>withContext(event::await);
@@ -116,37 +94,37 @@ final class CudaKernelStream implements KernelStream.Owned {
     }
 
     @Override
-    public Mark newMark() throws CudaException {
-        return new EventMark(device, device.newEvent());
+    public Event newEvent() throws CudaException {
+        return new KernelEvent(device, device.newEvent());
     }
 
     @Override
-    public void set(Mark mark) throws CudaException {
-        device.<CudaException>withContext(() -> event(mark).record(stream));
+    public void record(Event event) throws CudaException {
+        device.<CudaException>withContext(() -> cuda(event).record(stream));
     }
 
     @Override
-    public void waitFor(Mark mark) throws CudaException {
-        device.<CudaException>withContext(() -> event(mark).holdBack(stream));
+    public void waitFor(Event event) throws CudaException {
+        device.<CudaException>withContext(() -> stream.waitFor(cuda(event)));
     }
 
     @Override
     public void waitFor(IpcEvent event) throws CudaException {
-        event.holdBack(stream);
+        event.holdBack(stream.handle());
     }
 
-    private static CudaEvent event(Mark mark) {
-        return ((EventMark) mark).event;
+    private static CudaEvent cuda(Event event) {
+        return ((KernelEvent) event).event;
     }
 
     @Override
     public Owned newStream() throws CudaException {
-        return new CudaKernelStream(device, functions, device.newStream().handle());
+        return new CudaKernelStream(functions, device.newStream());
     }
 
     /** Only for streams that {@link #newStream} has made. */
     @Override
     public void close() throws CudaException {
-        device.<CudaException>withContext(() -> check("cuStreamDestroy", JCudaDriver.cuStreamDestroy(stream)));
+        stream.close();
     }
 }

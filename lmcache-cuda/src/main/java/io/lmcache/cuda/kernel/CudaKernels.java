@@ -4,6 +4,7 @@ import static io.lmcache.cuda.CudaException.check;
 
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.CudaException;
+import io.lmcache.cuda.CudaStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -98,7 +99,7 @@ public final class CudaKernels implements AutoCloseable {
      * A stream of the device, for these kernels. The stream stays the caller's; it may be one of the engine's own.
      */
     public KernelStream on(CUstream stream) {
-        return new CudaKernelStream(device, Collections.unmodifiableMap(functions), stream);
+        return new CudaKernelStream(Collections.unmodifiableMap(functions), CudaStream.of(device, stream));
     }
 
     /** Unloads the kernels. Idempotent. */

@@ -2,6 +2,7 @@ package io.lmcache.cuda.kernel;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.crc.Crc32cCombine;
 import io.lmcache.api.memory.DeviceBuffer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -75,9 +76,10 @@ public final class DeviceCrc32c {
         for (int i = 0; i < messages.size(); i++) {
             if (messages.get(i).byteSize() != length) {
                 length = messages.get(i).byteSize();
-                start = Remainders.ofInvertedStart(length);
+                start = Crc32cCombine.shift(-1, length);
             }
-            crcs[first + i] = Remainders.crc32c(hostRemainders.getAtIndex(ValueLayout.JAVA_INT, i), start);
+            // CRC-32C inverts the first 32 bits of the message, and the remainder at the end.
+            crcs[first + i] = ~(hostRemainders.getAtIndex(ValueLayout.JAVA_INT, i) ^ start);
         }
     }
 

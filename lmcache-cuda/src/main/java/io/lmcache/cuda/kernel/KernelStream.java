@@ -36,20 +36,20 @@ public interface KernelStream {
     /** Waits until everything queued so far is done. */
     void synchronize() throws IOException;
 
-    /** A mark in a stream. */
-    interface Mark extends Closeable {
-        /** Waits until the stream is past the mark; not at all when none was ever set. */
+    /** A place in a stream that others can wait for. */
+    interface Event extends Closeable {
+        /** Waits until the stream is past the event; not at all when it was never recorded. */
         void await() throws IOException;
     }
 
-    /** A mark for streams of this device, not set yet; the caller owns it and closes it. */
-    Mark newMark() throws IOException;
+    /** An event for streams of this device, not recorded yet; the caller owns it and closes it. */
+    Event newEvent() throws IOException;
 
-    /** Sets the mark to the end of what is queued now, in place of where it was. */
-    void set(Mark mark) throws IOException;
+    /** Records the event at the end of what is queued now, in place of where it was. */
+    void record(Event event) throws IOException;
 
-    /** Keeps what is queued from here on back until the mark's stream is past it. */
-    void waitFor(Mark mark) throws IOException;
+    /** Keeps what is queued from here on back until the event's stream is past it. */
+    void waitFor(Event event) throws IOException;
 
     /** Keeps what is queued from here on back until another process' stream is past the mark that it has set there. */
     void waitFor(IpcEvent event) throws IOException;

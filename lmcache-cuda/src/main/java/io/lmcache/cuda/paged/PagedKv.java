@@ -36,8 +36,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     private final KernelStream stream;
     private final Leases leases;
     private final KvCopyKernel kernel;
-    private final Optional<HostStaging> staging;
-    private final Marks marks;
+    private final Optional<DeviceStaging> staging;
+    private final Events events;
     private final Runnable beforeWrite;
     private final ResourceStack resources;
     private boolean closed;
@@ -67,11 +67,11 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         this.resources = resources;
         DeviceBuffer tables = device(leases.tables);
         cache.requireDevice("the allocator", tables.ordinal());
-        this.marks = resources.add(new Marks(stream));
+        this.events = resources.add(new Events(stream));
         this.kernel = new KvCopyKernel(cache, stream, tables, uploadTables(tables, slots));
         this.staging = leases.staging.isEmpty()
                 ? Optional.empty()
-                : Optional.of(resources.add(HostStaging.open(
+                : Optional.of(resources.add(DeviceStaging.open(
                         stream, device(leases.staging.get()), stagingBytes, this::write)));
     }
 
@@ -130,7 +130,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
 
     /** The device memory that {@link #tryOpen} takes for staging chunks of up to so many bytes. */
     public static long stagingBytes(long chunkBytes) {
-        return HostStaging.deviceBytes(chunkBytes);
+        return DeviceStaging.deviceBytes(chunkBytes);
     }
 
     private static PagedKv open(
@@ -164,7 +164,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         if (tables.isEmpty() || stagingBytes == 0) {
             return tables.map(lease -> new Leases(lease, Optional.empty()));
         }
-        Optional<BufferLease> staging = memory.tryAllocate(HostStaging.deviceBytes(stagingBytes));
+        Optional<BufferLease> staging = memory.tryAllocate(DeviceStaging.deviceBytes(stagingBytes));
         if (staging.isEmpty()) {
             tables.get().close();
             return Optional.empty();
@@ -219,11 +219,11 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     public Filling beginFill(TokenRange range, KvBuffer destination) {
         requireChunk(range, destination);
         try {
-            KernelStream.Mark filled = marks.next();
+            KernelStream.Event filled = events.next();
             switch (destination) {
                 case DeviceBuffer buffer -> {
                     kernel.gather(List.of(new ChunkBuffer(range, buffer)));
-                    stream.set(filled);
+                    stream.record(filled);
                 }
                 case HostBuffer(MemorySegment segment) ->
                     staging(segment.byteSize())
@@ -231,7 +231,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             }
             return () -> {
                 await("gather " + range, filled);
-                marks.reuse(filled);
+                events.reuse(filled);
             };
         } catch (IOException e) {
             drain(e);
@@ -252,7 +252,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
     public Taking beginAccept(TokenRange range, KvBuffer source) {
         requireChunk(range, source);
         try {
-            KernelStream.Mark taken = marks.next();
+            KernelStream.Event taken = events.next();
             switch (source) {
                 case DeviceBuffer buffer -> {
                     // In the order of the prompt.
@@ -260,7 +260,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
                         staging.get().scatterBrought();
                     }
                     write(List.of(new ChunkBuffer(range, buffer)));
-                    stream.set(taken);
+                    stream.record(taken);
                 }
                 case HostBuffer(MemorySegment segment) ->
                     staging(segment.byteSize()).bring(range, segment, taken);
@@ -268,7 +268,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             return () -> {
                 scatter(range);
                 await("scatter " + range, taken);
-                marks.reuse(taken);
+                events.reuse(taken);
             };
         } catch (IOException e) {
             drain(e);
@@ -299,7 +299,7 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
-    private void await(String operation, KernelStream.Mark done) {
+    private void await(String operation, KernelStream.Event done) {
         try {
             done.await();
         } catch (IOException e) {
@@ -368,8 +368,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         }
     }
 
-    private HostStaging staging(long bytes) {
-        HostStaging present = staging.orElseThrow(() -> noStaging(bytes, 0));
+    private DeviceStaging staging(long bytes) {
+        DeviceStaging present = staging.orElseThrow(() -> noStaging(bytes, 0));
         if (present.chunkBytes() < bytes) {
             throw noStaging(bytes, present.chunkBytes());
         }

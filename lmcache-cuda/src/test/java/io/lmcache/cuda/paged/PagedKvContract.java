@@ -49,7 +49,7 @@ abstract class PagedKvContract {
     @BeforeEach
     void openDevice() throws IOException, InterruptedException {
         device = open();
-        deviceMemory = new SlabAllocator("device", device.allocate(1 << 20), _ -> {});
+        deviceMemory = new SlabAllocator("device", device.allocate(8 << 20), _ -> {});
     }
 
     @AfterEach
@@ -235,7 +235,7 @@ abstract class PagedKvContract {
         Request request = cache.request();
         List<Filled> begun = new ArrayList<>();
         try (PagedKv paged = request.open(request.blockTable(), cache.chunkBytes(new TokenRange(0, 32)))) {
-            // More than there are staging buffers, of which the last is shorter, twice: marks are used again.
+            // More than there are staging buffers, of which the last is shorter, twice: events are used again.
             for (int round = 0; round < 2; round++) {
                 for (int token = 0; token < 170; token += 32) {
                     begun.add(new Filled(request, paged, new TokenRange(token, Math.min(token + 32, 170))));

@@ -37,7 +37,7 @@ final class PagedKvFailureTest {
     @BeforeEach
     void open() throws IOException, InterruptedException {
         device = StandInDevice.open();
-        memory = new SlabAllocator("device", device.allocate(1 << 16), _ -> {});
+        memory = new SlabAllocator("device", device.allocate(1 << 20), _ -> {});
         chunk = device.allocate(LAYOUT.chunkBytes(RANGE.length()));
         long layer = device.allocate(4096).address();
         cache = PagedKvCache.keysFirst(LAYOUT, 0, 2, 4, HeadOrder.NHD, layer);

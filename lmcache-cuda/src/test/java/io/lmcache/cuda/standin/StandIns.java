@@ -165,6 +165,11 @@ public final class StandIns implements BeforeAllCallback, BeforeEachCallback, Af
         return number("standin_allocated_bytes");
     }
 
+    /** What is mapped of other processes' memory, in bytes. */
+    public static long importedBytes() {
+        return number("standin_imported_bytes");
+    }
+
     /** Page-locked memory, in bytes. */
     public static long lockedBytes() {
         return number("standin_locked_bytes");

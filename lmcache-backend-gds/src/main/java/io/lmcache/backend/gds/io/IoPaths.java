@@ -1,5 +1,7 @@
 package io.lmcache.backend.gds.io;
 
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
@@ -9,7 +11,6 @@ import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
 import io.lmcache.chunkfiles.io.WritableFile;
-import io.lmcache.chunkfiles.io.WriteRoutes;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -24,10 +25,11 @@ import org.slf4j.LoggerFactory;
  * Which path the payload of each operation takes. For device memory that is decided root by root: through libcufile for
  * as long as it works there, else through staging memory. Thread-safe.
  */
-public final class IoPaths implements WriteRoutes {
+public final class IoPaths {
     private static final Logger LOG = LoggerFactory.getLogger(IoPaths.class);
     private static final Closeable NOTHING = () -> {};
 
+    private final int device;
     private final StagingPool stagings;
     private final Optional<CufileIo> cufile;
     private final boolean isDirectIo;
@@ -37,17 +39,20 @@ public final class IoPaths implements WriteRoutes {
     /**
      * Paths as they were found at the start.
      *
+     * @param device the ordinal of the device whose memory is reached
      * @param cufile libcufile, if some root uses it
      * @param isDirectIo whether files are read and written with O_DIRECT also where no direct path asks for it
      * @param pathOfRoot for each root, what its probe found
      * @param counters where operations are counted
      */
     public IoPaths(
+            int device,
             StagingPool stagings,
             Optional<CufileIo> cufile,
             boolean isDirectIo,
             Map<Path, IoPath> pathOfRoot,
             PathCounters counters) {
+        this.device = device;
         this.stagings = stagings;
         this.cufile = cufile;
         this.isDirectIo = isDirectIo;
@@ -55,18 +60,32 @@ public final class IoPaths implements WriteRoutes {
         this.counters = counters;
     }
 
-    /** The way from an open file to memory, for one read. */
-    public PayloadRoute open(SharedFile file, KvBuffer memory) throws IOException {
+    /**
+     * The route from an open file to memory, for one read.
+     *
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} for memory of another device
+     */
+    PayloadRoute open(SharedFile file, KvBuffer memory) throws IOException {
         return switch (memory) {
             case HostBuffer host -> {
                 PieceTransfer.Mover mover = file.channels().reader(host.segment());
                 yield new Route(IoPath.HOST, () -> mover, NOTHING, counters);
             }
-            case DeviceBuffer device -> {
-                IoPath path = pathFor(file.path(), device);
-                yield path == IoPath.STAGED ? stagedRead(file, device) : cufileRead(file, device, path);
+            case DeviceBuffer there -> {
+                requireReachable(there);
+                IoPath path = pathFor(file.path(), there);
+                yield path == IoPath.STAGED ? stagedRead(file, there) : cufileRead(file, there, path);
             }
         };
+    }
+
+    private void requireReachable(DeviceBuffer memory) {
+        if (memory.ordinal() != device) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    "Backend 'gds' reads to device " + device + ", but the buffer is on device " + memory.ordinal()
+                            + "; use the backend of that device");
+        }
     }
 
     private Route stagedRead(SharedFile file, DeviceBuffer memory) {
@@ -84,7 +103,7 @@ public final class IoPaths implements WriteRoutes {
         }
     }
 
-    @Override
+    /** The route from memory to a new file, for one write. */
     public PayloadRoute open(NewChunkFile file, KvBuffer memory) throws IOException {
         return switch (memory) {
             case HostBuffer host -> {
@@ -92,9 +111,9 @@ public final class IoPaths implements WriteRoutes {
                 PieceTransfer.Mover mover = target.channels().writer(host.segment());
                 yield new Route(IoPath.HOST, () -> mover, target, counters);
             }
-            case DeviceBuffer device -> {
-                IoPath path = pathFor(file.path(), device);
-                yield path == IoPath.STAGED ? stagedWrite(file, device) : cufileWrite(file, device, path);
+            case DeviceBuffer there -> {
+                IoPath path = pathFor(file.path(), there);
+                yield path == IoPath.STAGED ? stagedWrite(file, there) : cufileWrite(file, there, path);
             }
         };
     }
@@ -131,17 +150,8 @@ public final class IoPaths implements WriteRoutes {
         return isServed ? Objects.requireNonNull(pathOfRoot.get(rootOf(file))) : IoPath.STAGED;
     }
 
-    @Override
-    public boolean hasOther(NewChunkFile file, Exception failure) {
-        return hasOther(file.path(), failure);
-    }
-
-    /** Told that a read of the file failed; says whether the next route to it is another one. */
-    public boolean hasOther(SharedFile file, Exception failure) {
-        return hasOther(file.path(), failure);
-    }
-
-    private boolean hasOther(Path file, Exception failure) {
+    /** Told that an operation on the file failed; says whether the next route to it is another one. */
+    public boolean hasOther(Path file, Exception failure) {
         if (failure instanceof CufileException cause) {
             giveUpCufile(rootOf(file), cause);
             return true;

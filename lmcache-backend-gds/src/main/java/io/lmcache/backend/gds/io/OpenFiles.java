@@ -7,6 +7,7 @@ import com.github.benmanes.caffeine.cache.Scheduler;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.chunkfiles.io.OpenChunkFile;
 import java.io.IOException;
@@ -29,6 +30,7 @@ public final class OpenFiles {
 
     private final ChunkDirectory directory;
     private final boolean isDirect;
+    private final IoPaths paths;
     private final Cache<ChunkKey, SharedFile> files = Caffeine.newBuilder()
             .maximumSize(MOST_FILES)
             .expireAfterAccess(IDLE)
@@ -43,39 +45,41 @@ public final class OpenFiles {
      * No files so far.
      *
      * @param isDirect whether files are read with O_DIRECT where no libcufile is between
+     * @param paths the paths between these files and memory
      */
-    public OpenFiles(ChunkDirectory directory, boolean isDirect) {
+    public OpenFiles(ChunkDirectory directory, boolean isDirect, IoPaths paths) {
         this.directory = directory;
         this.isDirect = isDirect;
+        this.paths = paths;
     }
 
-    /** The key's file, which the caller closes; empty when there is none that passes its check. */
-    public Optional<SharedFile> open(ChunkKey key) throws IOException {
-        SharedFile known = files.getIfPresent(key);
+    /** The chunk's file, which the caller closes; empty when there is none that passes its check. */
+    public Optional<SharedFile> open(ChunkLocation chunk) throws IOException {
+        SharedFile known = files.getIfPresent(chunk.key());
         if (known != null && known.isCurrent() && known.tryShare()) {
             return Optional.of(known);
         }
-        forget(key);
-        return openAnew(key);
+        forget(chunk.key());
+        return openAnew(chunk);
     }
 
-    private Optional<SharedFile> openAnew(ChunkKey key) throws IOException {
-        Optional<Path> path = directory.find(key);
+    private Optional<SharedFile> openAnew(ChunkLocation chunk) throws IOException {
+        Optional<Path> path = directory.find(chunk);
         if (path.isEmpty()) {
             return Optional.empty();
         }
         Optional<Object> before = SharedFile.identityOf(path.get());
-        Optional<OpenChunkFile> opened = OpenChunkFile.open(directory, key, isDirect, headerBuffers.get());
+        Optional<OpenChunkFile> opened = OpenChunkFile.open(directory, chunk, isDirect, headerBuffers.get());
         if (opened.isEmpty()) {
             return Optional.empty();
         }
         // What is open has the identity from before, unless somebody replaced the file in between; then it is not
         // shared.
-        SharedFile file = new SharedFile(opened.get(), before.orElseGet(Object::new));
+        SharedFile file = new SharedFile(opened.get(), before.orElseGet(Object::new), paths);
         boolean examined = false;
         try {
             if (file.isCurrent() && file.tryShare()) {
-                files.put(key, file);
+                files.put(chunk.key(), file);
             }
             examined = true;
             return Optional.of(file);

@@ -1,10 +1,12 @@
 package io.lmcache.backend.gds.io;
 
+import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.backend.gds.cufile.CufileFile;
+import io.lmcache.chunkfiles.PayloadSource;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import io.lmcache.chunkfiles.io.OpenChunkFile;
 import io.lmcache.chunkfiles.io.PayloadChannels;
-import java.io.Closeable;
+import io.lmcache.chunkfiles.io.PayloadRoute;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -20,9 +22,10 @@ import org.jspecify.annotations.Nullable;
  * A chunk file that is open for several reads, at the same time or one after another: its header is checked once, and it
  * is registered with libcufile once. Each user closes it; with the last one the file is closed. Thread-safe.
  */
-public final class SharedFile implements Closeable {
+public final class SharedFile implements PayloadSource {
     private final OpenChunkFile file;
     private final Object identity;
+    private final IoPaths paths;
     private final AtomicInteger users = new AtomicInteger(1);
     private final AtomicReference<@Nullable CufileFile> registered = new AtomicReference<>();
 
@@ -30,10 +33,12 @@ public final class SharedFile implements Closeable {
      * Takes over the file, for one user.
      *
      * @param identity what {@link #identityOf} says of the file
+     * @param paths the paths between the file and memory
      */
-    SharedFile(OpenChunkFile file, Object identity) {
+    SharedFile(OpenChunkFile file, Object identity, IoPaths paths) {
         this.file = file;
         this.identity = identity;
+        this.paths = paths;
     }
 
     /** What tells the file at that path, as it is now, from every other one there may be at the path; empty without one. */
@@ -51,14 +56,24 @@ public final class SharedFile implements Closeable {
         return identityOf(file.path()).equals(Optional.of(identity));
     }
 
-    /** The file's path. */
+    @Override
     public Path path() {
         return file.path();
     }
 
-    /** What the header said. */
+    @Override
     public HeaderCheck.Valid header() {
         return file.header();
+    }
+
+    @Override
+    public PayloadRoute open(KvBuffer memory) throws IOException {
+        return paths.open(this, memory);
+    }
+
+    @Override
+    public boolean hasOther(Exception failure) {
+        return paths.hasOther(path(), failure);
     }
 
     PayloadChannels channels() {

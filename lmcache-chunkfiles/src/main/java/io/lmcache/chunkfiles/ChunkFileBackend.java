@@ -1,0 +1,218 @@
+package io.lmcache.chunkfiles;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.ErrorCode;
+import io.lmcache.api.LmcacheException;
+import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.spi.BackendCapability;
+import io.lmcache.api.spi.BackendStats;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.DeclineReason;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.io.IoThreads;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * The backend on a directory of chunk files.
+ *
+ * <p>What is the same for all memory is here: which file a chunk is, the threads, the checks, the order of closing. What
+ * depends on the memory that payload moves to and from is the {@link PayloadTransport}'s. Thread-safe.
+ */
+public final class ChunkFileBackend implements StorageBackend {
+    /** Enough that a thousand chunks of a file system across a network are found in no time. */
+    public static final int LOOKUP_THREADS = 64;
+
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
+
+    /**
+     * How many threads move payload.
+     *
+     * @param readers those that read
+     * @param writers those that write
+     */
+    public record Threads(int readers, int writers) {}
+
+    private final String name;
+    private final long limitBytes;
+    private final Counters counters;
+    private final ChunkDirectory directory;
+    private final PayloadTransport transport;
+    // Each kind of work has threads of its own: a burst of stores holds up no load, and neither holds up a lookup.
+    private final IoThreads lookupThreads;
+    private final IoThreads readThreads;
+    private final IoThreads writeThreads;
+    private final ChunkReader reader;
+    private final ChunkWriter writer;
+    private final PrefixProbe probe;
+    private volatile boolean closed;
+
+    /**
+     * A backend that owns the directory and the transport from now on.
+     *
+     * @param name what the backend is called
+     * @param limitBytes the bytes that chunks may take on disk; 0 for no limit
+     * @param counters where the directory counts
+     */
+    public ChunkFileBackend(
+            String name,
+            long limitBytes,
+            Counters counters,
+            ChunkDirectory directory,
+            PayloadTransport transport,
+            Threads threads) {
+        this.name = name;
+        this.limitBytes = limitBytes == 0 ? Long.MAX_VALUE : limitBytes;
+        this.counters = counters;
+        this.directory = directory;
+        this.transport = transport;
+        this.lookupThreads = new IoThreads("lmcache-" + name + "-lookup", LOOKUP_THREADS);
+        this.readThreads = new IoThreads("lmcache-" + name + "-read", threads.readers());
+        this.writeThreads = new IoThreads("lmcache-" + name + "-write", threads.writers());
+        this.reader = new ChunkReader(directory, readThreads, counters, transport);
+        this.writer = new ChunkWriter(directory, writeThreads, counters, transport);
+        this.probe = new PrefixProbe(directory, lookupThreads);
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Set<BackendCapability> capabilities() {
+        return Set.of(BackendCapability.PERSISTENT, BackendCapability.SHARED);
+    }
+
+    @Override
+    public BufferAllocator allocator() {
+        return transport.allocator();
+    }
+
+    @Override
+    public Optional<BufferAllocator> allocator(MemoryDomain domain) {
+        return transport.allocator(domain);
+    }
+
+    @Override
+    public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
+        return closed ? CompletableFuture.completedFuture(0) : probe.length(keys);
+    }
+
+    @Override
+    public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
+        return closed ? CompletableFuture.completedFuture(0) : probe.confirmedLength(keys);
+    }
+
+    @Override
+    public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
+        if (transport.allocator(allocator.domain()).isEmpty()) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    "Backend '" + name + "' does not read into memory of the kind " + allocator.domain()
+                            + ", which allocator '" + allocator.name()
+                            + "' has; use backend 'gds' for GPU memory, or read into host memory and copy");
+        }
+        return reader.read(key, allocator);
+    }
+
+    @Override
+    public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+        long bytes = lease.buffer().byteSize();
+        if (bytes != meta.byteSize() || !meta.layout().equals(key.scope().layout())) {
+            throw new LmcacheException(
+                    ErrorCode.LAYOUT_MISMATCH,
+                    "Backend '" + name + "': chunk " + key + " of " + meta + " takes " + meta.byteSize()
+                            + " bytes, but the buffer has " + bytes
+                            + "; use the layout of the key, and all of the buffer");
+        }
+        if (closed) {
+            return writer.declined(DeclineReason.CLOSED, "The backend is closed");
+        }
+        Optional<String> objection = transport.objectionTo(lease.buffer());
+        return objection.isPresent()
+                ? writer.declined(DeclineReason.UNSUPPORTED, objection.get())
+                : writer.write(key, meta, lease);
+    }
+
+    @Override
+    public Optional<ChunkPin> tryPin(ChunkKey key) {
+        return closed ? Optional.empty() : directory.locate(key).flatMap(directory::tryPin);
+    }
+
+    @Override
+    public CompletableFuture<Boolean> tryInvalidate(ChunkKey key) {
+        return directory
+                .locate(key)
+                .map(chunk -> writeThreads.call(
+                        () -> {
+                            transport.forget(chunk);
+                            return directory.remove(chunk);
+                        },
+                        false))
+                .orElseGet(() -> CompletableFuture.completedFuture(false));
+    }
+
+    @Override
+    public void clear() {
+        try {
+            transport.forgetAll();
+            directory.clear();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Chunk directory " + directory.roots() + " could not be cleared", e);
+        }
+    }
+
+    @Override
+    public BackendStats stats() {
+        SortedMap<String, Long> all = new TreeMap<>(counters.snapshot());
+        all.putAll(transport.counters());
+        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, all);
+    }
+
+    /**
+     * Ends what is under way, within a bound.
+     *
+     * @throws LmcacheException with {@link ErrorCode#LEAK} when reads or writes hang, or someone holds a lease of the
+     *     backend's memory: then that memory is kept, and a later close frees it
+     */
+    @Override
+    public void close() {
+        closed = true;
+        writeThreads.shutdown();
+        readThreads.shutdown();
+        lookupThreads.shutdown();
+        long deadlineNanos = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
+        boolean writesEnded = writeThreads.awaitEnd(deadlineNanos);
+        boolean readsEnded = readThreads.awaitEnd(deadlineNanos);
+        // Also when something is stuck here: the tiers above are closed next, and the transport must let go of their
+        // memory.
+        boolean transfersEnded = transport.awaitEnd(deadlineNanos);
+        lookupThreads.awaitEnd(deadlineNanos);
+        transport.forgetAll();
+        // Puts that wait for room are declined from in here.
+        directory.close();
+        if (!writesEnded || !readsEnded || !transfersEnded) {
+            throw new LmcacheException(
+                    ErrorCode.LEAK,
+                    "Backend '" + name + "': reads or writes below " + directory.roots() + " have not ended within "
+                            + CLOSE_TIMEOUT.toSeconds()
+                            + " seconds, so the memory they use is kept; close again when the storage answers");
+        }
+        transport.close();
+    }
+}

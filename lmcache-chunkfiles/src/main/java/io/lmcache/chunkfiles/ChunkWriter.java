@@ -1,0 +1,230 @@
+package io.lmcache.chunkfiles;
+
+import io.lmcache.api.ChunkKey;
+import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.posix.Errno;
+import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.DeclineReason;
+import io.lmcache.api.spi.PutOutcome;
+import io.lmcache.chunkfiles.directory.ChunkDirectory;
+import io.lmcache.chunkfiles.directory.ChunkLocation;
+import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.directory.Counters.Event;
+import io.lmcache.chunkfiles.directory.NewChunkFile;
+import io.lmcache.chunkfiles.io.IoThreads;
+import io.lmcache.chunkfiles.io.PayloadRoute;
+import io.lmcache.chunkfiles.io.PieceTransfer;
+import java.io.IOException;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Writes chunks to the directory. Thread-safe. */
+final class ChunkWriter {
+    /** How many puts may be accepted and not finished, by the heap that they take; their payload is bounded by its allocators. */
+    private static final long MAX_ACCEPTED = Math.max(4096, Runtime.getRuntime().maxMemory() / 16 / 1024);
+
+    /** Peers may take room that was made here, but not always. */
+    private static final int MAX_REQUESTS_FOR_ROOM = 10;
+
+    private final ChunkDirectory directory;
+    private final IoThreads threads;
+    private final Counters counters;
+    private final PayloadTransport transport;
+    private final AtomicInteger accepted = new AtomicInteger();
+    private final ConcurrentHashMap<ChunkKey, CompletableFuture<PutOutcome>> writing = new ConcurrentHashMap<>();
+
+    /** A writer that works on these threads, and moves payload by this transport. */
+    ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, PayloadTransport transport) {
+        this.directory = directory;
+        this.threads = threads;
+        this.counters = counters;
+        this.transport = transport;
+    }
+
+    /** Stores the chunk. The caller keeps its lease, which is on memory that the transport serves. */
+    CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+        Optional<ChunkLocation> chunk = directory.locate(key);
+        if (chunk.isEmpty()) {
+            counters.increment(Event.INEXPRESSIBLE);
+            return declined(
+                    DeclineReason.UNSUPPORTED, directory.objectionTo(key).orElseThrow());
+        }
+        if (!directory.canEverHold(meta)) {
+            return declined(
+                    DeclineReason.TOO_LARGE,
+                    "A chunk of " + meta.byteSize() + " bytes exceeds the limit; raise max_bytes");
+        }
+        Write write = new Write(chunk.get(), meta, lease.share());
+        if (accepted.incrementAndGet() > MAX_ACCEPTED) {
+            write.release();
+            return declined(DeclineReason.BUSY, MAX_ACCEPTED + " chunks are waiting to be written");
+        }
+        CompletableFuture<PutOutcome> other = writing.putIfAbsent(key, write.result);
+        if (other != null) {
+            write.release();
+            return other.thenApply(this::seenBySecond);
+        }
+        threads.submit(write);
+        return write.result;
+    }
+
+    /** The outcome of a put for another put of the same key that came while the first was being written. */
+    private PutOutcome seenBySecond(PutOutcome first) {
+        return switch (first) {
+            case PutOutcome.Stored _, PutOutcome.AlreadyPresent _ -> {
+                counters.increment(Event.ALREADY_PRESENT);
+                yield PutOutcome.alreadyPresent();
+            }
+            case PutOutcome.Declined declined -> {
+                counters.increment(Event.DECLINED);
+                yield declined;
+            }
+        };
+    }
+
+    /** The answer to a put that is refused. */
+    CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
+        counters.increment(Event.DECLINED);
+        return CompletableFuture.completedFuture(PutOutcome.declined(reason, message));
+    }
+
+    /** One put. */
+    private final class Write implements IoThreads.Task {
+        private final ChunkLocation chunk;
+        private final ChunkMeta meta;
+        private final BufferLease lease;
+        private final CompletableFuture<PutOutcome> result = new CompletableFuture<>();
+        // Written by the thread that runs the task, before the task is submitted again.
+        private int requestsForRoom;
+        private boolean isHopeless;
+
+        /** Takes over the lease. */
+        private Write(ChunkLocation chunk, ChunkMeta meta, BufferLease lease) {
+            this.chunk = chunk;
+            this.meta = meta;
+            this.lease = lease;
+        }
+
+        @Override
+        public void run() {
+            try {
+                if (directory.find(chunk).isPresent()) {
+                    counters.increment(Event.ALREADY_PRESENT);
+                    finish(PutOutcome.alreadyPresent());
+                } else {
+                    createAndWrite();
+                }
+            } catch (IOException | RuntimeException e) {
+                fail(e);
+            }
+        }
+
+        private void createAndWrite() throws IOException {
+            Optional<NewChunkFile> file = directory.tryCreate(chunk, meta);
+            if (file.isPresent()) {
+                write(file.get());
+            } else if (isHopeless || requestsForRoom == MAX_REQUESTS_FOR_ROOM) {
+                decline(DeclineReason.FULL, "The chunk directory is at its limit, and no chunk could be evicted");
+            } else {
+                requestsForRoom++;
+                var _ = directory.makeRoom(chunk, meta).thenAccept(this::retry);
+            }
+        }
+
+        private void retry(boolean isRoomy) {
+            isHopeless = !isRoomy;
+            threads.submit(this);
+        }
+
+        /** Takes over the file. */
+        private void write(NewChunkFile file) {
+            PayloadRoute route;
+            try {
+                route = transport.open(file, lease.buffer());
+            } catch (IOException | RuntimeException e) {
+                abandon(file, e);
+                return;
+            }
+            new PieceTransfer(meta.byteSize(), route, end -> closeAndContinue(file, route, end)).runOn(threads);
+        }
+
+        private void closeAndContinue(NewChunkFile file, PayloadRoute route, PieceTransfer.End end) {
+            try {
+                route.close();
+            } catch (IOException e) {
+                abandon(file, e);
+                return;
+            }
+            switch (end) {
+                case PieceTransfer.Complete(int crc) -> {
+                    route.noteMoved(meta.byteSize());
+                    publish(file, crc);
+                }
+                case PieceTransfer.Failed(Exception cause) when transport.hasOther(file, cause) -> write(file);
+                case PieceTransfer.Failed(Exception cause) -> abandon(file, cause);
+            }
+        }
+
+        private void publish(NewChunkFile file, int crc) {
+            try {
+                file.publish(crc);
+                file.close();
+            } catch (IOException | RuntimeException e) {
+                abandon(file, e);
+                return;
+            }
+            counters.increment(Event.STORED);
+            counters.add(Event.BYTES_WRITTEN, meta.byteSize());
+            finish(PutOutcome.stored());
+        }
+
+        private void abandon(NewChunkFile file, Exception cause) {
+            boolean isDiskFull = false;
+            try (file) {
+                // Asked while the file still takes its space; the exception does not tell why.
+                isDiskFull = cause instanceof IOException
+                        && (Errno.EDQUOT.isCauseOf(cause) || directory.isDiskFull(chunk, meta));
+            } catch (IOException e) {
+                cause.addSuppressed(e);
+            }
+            if (isDiskFull) {
+                decline(
+                        DeclineReason.FULL,
+                        "The disk, or this user's quota of it, is full; make room, or set max_gds_size or gds_min_free_space");
+            } else {
+                fail(cause);
+            }
+        }
+
+        private void decline(DeclineReason reason, String message) {
+            counters.increment(Event.DECLINED);
+            finish(PutOutcome.declined(reason, message));
+        }
+
+        private void fail(Exception cause) {
+            if (cause instanceof IOException) {
+                counters.increment(Event.IO_ERRORS);
+            }
+            release();
+            result.completeExceptionally(cause);
+        }
+
+        private void finish(PutOutcome outcome) {
+            release();
+            result.complete(outcome);
+        }
+
+        private void release() {
+            lease.close();
+            writing.remove(chunk.key(), result);
+            accepted.decrementAndGet();
+        }
+
+        @Override
+        public void rejected() {
+            decline(DeclineReason.CLOSED, "The backend is closing");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+package io.lmcache.chunkfiles.directory;
+
+import io.lmcache.api.posix.FileModes;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How many bytes the files of a root take, kept by all its writers on one machine together, in a page of memory that they
+ * share by a file.
+ *
+ * <pre>
+ *   offset  bytes  content
+ *        0      8  1 once a scan has found out what is stored
+ *        8      8  bytes stored, by the last scan and what was published and removed since
+ *       16      8  bytes ever published
+ *       64     64  for each writer: the number of its owner, 8 bytes, 0 when it is free;
+ *                  the bytes that it has reserved, 8 bytes
+ * </pre>
+ *
+ * <p>The file is called after the boot of the machine, since memory is shared on one machine only: {@code account-} and
+ * {@code /proc/sys/kernel/random/boot_id}. Where it cannot be had, a writer counts for itself, and learns of the others by
+ * scans. A writer that is killed leaves its reservation; the next janitor clears it. Thread-safe and without locks.
+ */
+final class DirectoryAccount {
+    private static final Logger LOG = LoggerFactory.getLogger(DirectoryAccount.class);
+    private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
+    private static final Pattern FILE = Pattern.compile("account-[0-9a-f-]{36}");
+    private static final long BYTES = 4096;
+
+    private static final long MEASURED = 0;
+    private static final long STORED = 8;
+    private static final long PUBLISHED = 16;
+    private static final long WRITERS = 64;
+    private static final long WRITER_BYTES = 64;
+    private static final long RESERVED = 8;
+    private static final VarHandle NUMBER = ValueLayout.JAVA_LONG.varHandle();
+
+    // The mapping of the file; of the writer's own memory from the close on, for those who are late.
+    private volatile MemorySegment page;
+    // Where this writer's share lies; beyond the page's writers when there are too many.
+    private volatile MemorySegment own;
+    private final Optional<Arena> mapping;
+
+    private DirectoryAccount(MemorySegment page, long owner, Optional<Arena> mapping) {
+        this.page = page;
+        this.own = claim(page, owner);
+        this.mapping = mapping;
+    }
+
+    /** Whether a file of that name, among those of this library, is an account. */
+    static boolean isFile(String fileName) {
+        return FILE.matcher(fileName).matches();
+    }
+
+    /**
+     * The account of a root.
+     *
+     * @param control the folder of this library below the root
+     * @param owner a number that no other writer has, not 0
+     */
+    static DirectoryAccount open(Path control, long owner) {
+        Arena mapping = Arena.ofShared();
+        try {
+            return new DirectoryAccount(map(control, mapping), owner, Optional.of(mapping));
+        } catch (IOException | UnsupportedOperationException e) {
+            mapping.close();
+            LOG.debug("Writers in {} do not share an account, and learn of each other by scans", control, e);
+            return ofOne(owner);
+        }
+    }
+
+    /** The account of a writer that counts for itself. */
+    static DirectoryAccount ofOne(long owner) {
+        return new DirectoryAccount(ownPage(), owner, Optional.empty());
+    }
+
+    private static MemorySegment ownPage() {
+        return Arena.ofAuto().allocate(BYTES, Long.BYTES);
+    }
+
+    /** The file of the account, on this machine since its last start. */
+    static Path file(Path control) throws IOException {
+        return control.resolve("account-" + Files.readString(BOOT_ID).strip());
+    }
+
+    private static MemorySegment map(Path control, Arena mapping) throws IOException {
+        Path file = file(control);
+        try (FileChannel channel = FileChannel.open(
+                file,
+                Set.of(
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE,
+                        LinkOption.NOFOLLOW_LINKS),
+                FileModes.PRIVATE_FILE)) {
+            // The last byte is nobody's. Writing it makes sure of the page: memory without space on the disk is a
+            // crash.
+            channel.write(ByteBuffer.allocate(1), BYTES - 1);
+            return channel.map(FileChannel.MapMode.READ_WRITE, 0, BYTES, mapping);
+        }
+    }
+
+    private static MemorySegment claim(MemorySegment page, long owner) {
+        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
+            if (NUMBER.compareAndSet(page, offset, 0L, owner)) {
+                NUMBER.setVolatile(page, offset + RESERVED, 0L);
+                return page.asSlice(offset, WRITER_BYTES);
+            }
+        }
+        return Arena.ofAuto().allocate(WRITER_BYTES, Long.BYTES);
+    }
+
+    /** Whether other writers may count here, too. */
+    boolean isShared() {
+        return mapping.isPresent();
+    }
+
+    /** Whether a scan has found out what is stored. */
+    boolean isMeasured() {
+        return (long) NUMBER.getVolatile(page, MEASURED) != 0;
+    }
+
+    /** Whether there are others who keep the account. */
+    boolean hasOthers() {
+        long others = 0;
+        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
+            boolean isTaken = (long) NUMBER.getVolatile(page, offset) != 0;
+            others += isTaken && page.address() + offset != own.address() ? 1 : 0;
+        }
+        return others > 0;
+    }
+
+    /** The bytes stored and reserved, by everybody. */
+    long used() {
+        long reserved = 0;
+        boolean isOwnCounted = false;
+        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
+            if ((long) NUMBER.getVolatile(page, offset) != 0) {
+                reserved += (long) NUMBER.getVolatile(page, offset + RESERVED);
+                isOwnCounted |= page.address() + offset == own.address();
+            }
+        }
+        long ownReserved = isOwnCounted ? 0 : (long) NUMBER.getVolatile(own, RESERVED);
+        return Math.max(0, stored()) + Math.max(0, reserved + ownReserved);
+    }
+
+    private long stored() {
+        return (long) NUMBER.getVolatile(page, STORED);
+    }
+
+    /** Reserves so many bytes, or, when negative, gives them back. */
+    void reserve(long bytes) {
+        NUMBER.getAndAdd(own, RESERVED, bytes);
+    }
+
+    /** Turns a reservation into stored bytes. */
+    void publish(long bytes) {
+        // In this order a scan that ends meanwhile counts the bytes twice rather than not at all.
+        NUMBER.getAndAdd(page, PUBLISHED, bytes);
+        NUMBER.getAndAdd(page, STORED, bytes);
+        reserve(-bytes);
+    }
+
+    void remove(long bytes) {
+        NUMBER.getAndAdd(page, STORED, -bytes);
+    }
+
+    /** The bytes ever published; what a scan has to be told when it ends. */
+    long published() {
+        return (long) NUMBER.getVolatile(page, PUBLISHED);
+    }
+
+    /**
+     * Takes over what a scan found. What was published meanwhile may be in it or not, and is added.
+     *
+     * @param publishedBefore what {@link #published} was when the scan began
+     * @param isComplete whether the scan saw everything; else the count does not become less
+     */
+    void endScan(long found, long publishedBefore, boolean isComplete) {
+        long before;
+        long after;
+        do {
+            before = stored();
+            after = found + published() - publishedBefore;
+            if (!isComplete) {
+                after = Math.max(before, after);
+            }
+        } while (!NUMBER.compareAndSet(page, STORED, before, after));
+        NUMBER.setVolatile(page, MEASURED, 1L);
+    }
+
+    /** The numbers of the writers that keep the account. */
+    Set<Long> owners() {
+        Set<Long> owners = new HashSet<>();
+        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
+            long owner = (long) NUMBER.getVolatile(page, offset);
+            if (owner != 0) {
+                owners.add(owner);
+            }
+        }
+        return owners;
+    }
+
+    /** Frees what a writer had reserved that is dead. */
+    void clear(long owner) {
+        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
+            NUMBER.compareAndSet(page, offset, owner, 0L);
+        }
+    }
+
+    /**
+     * Leaves the account to the others, and counts for itself whatever is late. Idempotent.
+     *
+     * @return whether the account was shared, and there are no others
+     */
+    boolean close() {
+        NUMBER.setVolatile(own, RESERVED, 0L);
+        NUMBER.setVolatile(own, 0, 0L);
+        if (mapping.isEmpty() || !mapping.get().scope().isAlive()) {
+            return false;
+        }
+        boolean isLast = !hasOthers();
+        own = ownPage();
+        page = own;
+        mapping.get().close();
+        return isLast;
+    }
+}

@@ -1,0 +1,72 @@
+package io.lmcache.core.config;
+
+import io.lmcache.api.option.Option;
+import io.lmcache.core.storage.BackendRegistry;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * The options that there are: the stack's own, and those that the backends on the class path declare. Immutable and
+ * thread-safe.
+ *
+ * <p>Those of the tiers that a stack has by itself are set at the top level of a configuration, those of a backend in
+ * {@code storage_plugins} in a map under its name.
+ */
+public final class OptionTable {
+    /** Starts the name of every environment variable of the library. */
+    static final String ENVIRONMENT_PREFIX = "LMCACHE_";
+
+    private static final String STACK = "stack";
+    private static final List<String> OWN_TIERS = List.of("cpu", "posix", "gds");
+
+    private final BackendRegistry backends;
+    private final Map<Option<?>, List<String>> users = new LinkedHashMap<>();
+    private final Map<String, Option<?>> byName = new LinkedHashMap<>();
+
+    /** The options of the stack and of these backends. */
+    public OptionTable(BackendRegistry backends) {
+        this.backends = backends;
+        ConfigOptions.all().forEach(option -> add(option, STACK));
+        OWN_TIERS.forEach(tier -> ofBackend(tier).orElse(List.of()).forEach(option -> add(option, tier)));
+    }
+
+    private void add(Option<?> option, String user) {
+        users.computeIfAbsent(option, _ -> new ArrayList<>()).add(user);
+        names(option).forEach(name -> byName.put(name, option));
+    }
+
+    /** The options at the top level of a configuration, in the order of their documentation. */
+    public List<Option<?>> all() {
+        return List.copyOf(users.keySet());
+    }
+
+    /** Who goes by an option of the top level: {@code stack}, or the names of tiers. */
+    public List<String> users(Option<?> option) {
+        return List.copyOf(users.getOrDefault(option, List.of()));
+    }
+
+    /** What a backend declares; empty when there is no backend of that name. */
+    public Optional<List<Option<?>>> ofBackend(String backend) {
+        return backends.options(backend);
+    }
+
+    /** The name of the environment variable that sets an option of the top level. */
+    public static String environmentVariable(Option<?> option) {
+        return ENVIRONMENT_PREFIX + option.name().toUpperCase(Locale.ROOT);
+    }
+
+    /** The option of that name or alias at the top level; empty when there is none. */
+    Optional<Option<?>> named(String name) {
+        return Optional.ofNullable(byName.get(name));
+    }
+
+    /** All names and aliases of an option at the top level. */
+    static Stream<String> names(Option<?> option) {
+        return Stream.concat(Stream.of(option.name()), option.aliases().stream());
+    }
+}
