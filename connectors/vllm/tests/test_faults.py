@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,11 +94,15 @@ def test_unanswered_load_is_computed(server: FakeServer, socket: Path, seeded: r
         engine.wait_connected()
         engine.run(Request(text := prompt(seeded)))
         engine.forget_prefixes()
-        server.faults.delays["Retrieve"] = 3600
-        engine.run(request := Request(text), seconds=10)
+        server.faults.delays["Retrieve"] = 3
+        began = time.monotonic()
+        engine.run(request := Request(text), other := Request(prompt(seeded)), seconds=30)
+        # The blocks stay where they are until the server says that it is done with them; others go on.
+        assert time.monotonic() - began > 3
         assert request.external_tokens == 149
         assert request.invalid_blocks == 10
         assert engine.counts["failed_load_tokens"] == 149
+        assert other.state == "finished"
 
 
 def test_what_did_not_arrive_is_computed_and_saved_again(
@@ -139,17 +144,83 @@ def test_load_that_keeps_failing_is_tried_once(server: FakeServer, socket: Path,
         assert len([call for call in server.calls if type(call).__name__ == "RetrieveRequest"]) == 1
 
 
-def test_slow_store_holds_the_engine_no_longer_than_allowed(
-    server: FakeServer, socket: Path, seeded: random.Random
-) -> None:
+def test_slow_store_holds_blocks_and_not_the_engine(server: FakeServer, socket: Path, seeded: random.Random) -> None:
+    server.faults.delays["Store"] = 1
+    with Engine(SHAPE, options(socket, store_seconds=5)) as engine:
+        engine.wait_connected()
+        began = time.monotonic()
+        engine.add(request := Request(prompt(seeded, 300)))
+        engine.step_until(lambda: request.state == "finished")
+        assert engine.save_seconds < 0.5
+        assert request.blocks
+        engine.run()
+        assert time.monotonic() - began > 1
+        assert request.blocks == []
+        assert engine.counts["stored_tokens"] >= 300
+
+
+def test_unanswered_store_gives_its_blocks_back(server: FakeServer, socket: Path, seeded: random.Random) -> None:
     server.faults.delays["Store"] = 3600
     with Engine(SHAPE, options(socket, store_seconds=0.3, retry_seconds=60)) as engine:
         engine.wait_connected()
+        engine.run(request := Request(prompt(seeded, 300)), seconds=20)
+        assert request.blocks == []
+        assert engine.counts["store_failures"] >= 1
+
+
+def test_preempted_blocks_are_written_when_their_saves_are_over(
+    server: FakeServer, socket: Path, seeded: random.Random
+) -> None:
+    server.faults.delays["Store"] = 0.3
+    # Room for two of three prompts, so the scheduler preempts; what was saved comes back and is looked at bit by bit.
+    with Engine(replace(SHAPE, blocks=24), options(socket, store_seconds=20), prefix_caching=False) as engine:
+        engine.wait_connected()
+        requests = [Request(prompt(seeded), max_tokens=60) for _ in range(3)]
+        engine.run(*requests)
+        assert sum(request.num_preemptions for request in requests) > 0
+        assert engine.counts.get("failed_load_tokens", 0) == 0
+        engine.run(*(Request(request.prompt_token_ids) for request in requests))
+        assert engine.counts["loaded_tokens"] > 0
+
+
+def test_a_pass_is_held_for_one_budget_however_many_requests_ask(
+    server: FakeServer, socket: Path, seeded: random.Random
+) -> None:
+    with Engine(SHAPE, options(socket, lookup_seconds=20, lookup_wait_seconds=0.05)) as engine:
+        engine.wait_connected()
+        server.faults.delays["LookupAll"] = 0.5
+        engine.add(*(Request(prompt(seeded, 100)) for _ in range(50)))
         began = time.monotonic()
-        engine.run(Request(prompt(seeded, 300)))
-        # Five steps, of which only the first one waits.
-        assert time.monotonic() - began < 0.3 + 0.5 + 1
-        assert engine.counts["store_failures"] == 1
+        engine.step()
+        engine.step()
+        # Fifty lookups, of which one was waited for; the others were asked about together.
+        assert time.monotonic() - began < 0.45
+        engine.run()
+        asked = [call for call in server.calls if type(call).__name__ == "LookupAllRequest"]
+        assert sum(len(call.lookups) for call in asked) == 50
+        assert len(asked) <= 5
+
+
+def test_loads_run_beside_each_other_and_no_more_than_can_start(
+    server: FakeServer, socket: Path, seeded: random.Random
+) -> None:
+    with Engine(replace(SHAPE, blocks=400), options(socket, lookup_seconds=20)) as engine:
+        engine.wait_connected()
+        texts = [prompt(seeded) for _ in range(12)]
+        engine.run(*(Request(text) for text in texts))
+        engine.forget_prefixes()
+        server.faults.delays["Retrieve"] = 0.5
+        requests = [Request(text) for text in texts]
+        engine.add(*requests)
+        most = 0
+        began = time.monotonic()
+        while engine.waiting or engine.running:
+            engine.step()
+            most = max(most, sum(request.state == "loading" for request in requests))
+        assert most == 8
+        # One after the other they would take six seconds.
+        assert time.monotonic() - began < 5
+        assert all(request.external_tokens == 149 for request in requests)
 
 
 def test_server_that_goes_away_in_the_middle(socket: Path, seeded: random.Random) -> None:

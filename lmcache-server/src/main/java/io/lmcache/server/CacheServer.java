@@ -76,8 +76,8 @@ public final class CacheServer implements AutoCloseable {
         this.stack = stack;
         this.options = options;
         this.socketFile = socketFile;
-        this.admission = new Admission(socketFile.owner());
         this.gpus = new Gpus(stack.hostMemory());
+        this.admission = new Admission(socketFile.owner());
         this.service = new KvCacheCalls(stack, options.version(), sessions, gpus, calls);
     }
 

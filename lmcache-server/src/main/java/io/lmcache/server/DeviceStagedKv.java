@@ -97,7 +97,7 @@ final class DeviceStagedKv implements StagedKv {
             stream.waitFor(event.get());
         }
         paged.gather(buffers);
-        // The engine may be computing for long: a mark is awaited without keeping a core busy.
+        // The engine may be computing for long: an event is awaited without keeping a core busy.
         try (KernelStream.Event gathered = stream.newEvent()) {
             stream.record(gathered);
             gathered.await();

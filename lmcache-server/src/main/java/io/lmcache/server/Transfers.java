@@ -187,27 +187,43 @@ final class Transfers {
     }
 
     private <R> R transfer(
-            RegisteredCache cache,
-            int[] blocks,
-            TokenRange wanted,
-            int event,
-            long deadline,
-            Function<Transfer, R> work) {
-        BooleanSupplier isOver = requireWanted(cache, deadline);
+            RegisteredCache cache, int[] blocks, TokenRange wanted, int event, long deadline, Function<Transfer, R> work) {
+        BooleanSupplier isOver = requireTime(cache, deadline);
         if (!retrieves.tryAcquire()) {
             throw new Refusal(
                     Reason.BUSY, MAX_UNDER_WAY + " retrieves are under way; go on without the cache, or try again");
         }
         try {
             cache.beginUse();
+            long began = System.nanoTime();
+            long opened = began;
+            long delivered = began;
             try (RequestKv kv = cache.open(blocks, wanted, event, Transfer.guard(isOver))) {
-                return work.apply(new Transfer(kv, isOver));
+                opened = System.nanoTime();
+                R answer = work.apply(new Transfer(kv, isOver));
+                delivered = System.nanoTime();
+                return answer;
             } finally {
                 cache.endUse();
+                LOG.debug(
+                        "Retrieve of {}: {} us to begin, {} to deliver, {} to end",
+                        wanted,
+                        (opened - began) / 1000,
+                        (delivered - opened) / 1000,
+                        (System.nanoTime() - delivered) / 1000);
             }
         } finally {
             retrieves.release();
         }
+    }
+
+    private static BooleanSupplier requireTime(RegisteredCache cache, long deadline) {
+        requireTime(deadline);
+        BooleanSupplier isOver = isOver(cache, deadline);
+        if (isOver.getAsBoolean()) {
+            throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
+        }
+        return isOver;
     }
 
     /** A time that no client can mean is one of another clock, by which the server would go on for ever, or never begin. */
@@ -219,15 +235,6 @@ final class Transfers {
                             + " in nanoseconds, or 0 for never",
                     deadline, LONGEST.toHours());
         }
-    }
-
-    private static BooleanSupplier requireWanted(RegisteredCache cache, long deadline) {
-        requireTime(deadline);
-        BooleanSupplier isOver = isOver(cache, deadline);
-        if (isOver.getAsBoolean()) {
-            throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
-        }
-        return isOver;
     }
 
     /** Whether the client has given up: its time is over, its call was cancelled, or its session has ended. */

@@ -117,7 +117,7 @@ final class DeviceStaging implements Closeable {
     /**
      * Queues a copy of the chunk, and its scatter with that of the chunks before when there is room for no more.
      *
-     * @param taken is set to when the chunk's host memory is not needed any more
+     * @param taken is recorded when the chunk's host memory is not needed any more
      */
     void bring(TokenRange range, MemorySegment chunk, KernelStream.Event taken) throws IOException {
         if (brought.isEmpty()) {
@@ -154,7 +154,7 @@ final class DeviceStaging implements Closeable {
         stream.record(slot.worked);
     }
 
-    /** Queues a gather of the chunk and its copy then, and sets the mark to where its host memory holds it. */
+    /** Queues a gather of the chunk and its copy then, and sets the event to where its host memory holds it. */
     void take(MemorySegment chunk, Gather gather, KernelStream.Event taken) throws IOException {
         scatterBrought();
         turn = 1 - turn;

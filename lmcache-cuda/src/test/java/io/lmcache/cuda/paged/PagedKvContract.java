@@ -49,7 +49,7 @@ abstract class PagedKvContract {
     @BeforeEach
     void openDevice() throws IOException, InterruptedException {
         device = open();
-        deviceMemory = new SlabAllocator("device", device.allocate(16 << 20), _ -> {});
+        deviceMemory = new SlabAllocator("device", device.allocate(8 << 20), _ -> {});
     }
 
     @AfterEach
