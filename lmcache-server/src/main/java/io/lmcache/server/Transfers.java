@@ -187,7 +187,12 @@ final class Transfers {
     }
 
     private <R> R transfer(
-            RegisteredCache cache, int[] blocks, TokenRange wanted, int event, long deadline, Function<Transfer, R> work) {
+            RegisteredCache cache,
+            int[] blocks,
+            TokenRange wanted,
+            int event,
+            long deadline,
+            Function<Transfer, R> work) {
         BooleanSupplier isOver = requireTime(cache, deadline);
         if (!retrieves.tryAcquire()) {
             throw new Refusal(

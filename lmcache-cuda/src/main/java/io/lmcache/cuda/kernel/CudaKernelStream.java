@@ -110,7 +110,7 @@ final class CudaKernelStream implements KernelStream.Owned {
 
     @Override
     public void waitFor(IpcEvent event) throws CudaException {
-        event.holdBack(stream.handle());
+        event.holdBack(stream);
     }
 
     private static CudaEvent cuda(Event event) {

@@ -71,8 +71,8 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
         this.kernel = new KvCopyKernel(cache, stream, tables, uploadTables(tables, slots));
         this.staging = leases.staging.isEmpty()
                 ? Optional.empty()
-                : Optional.of(resources.add(DeviceStaging.open(
-                        stream, device(leases.staging.get()), stagingBytes, this::write)));
+                : Optional.of(resources.add(
+                        DeviceStaging.open(stream, device(leases.staging.get()), stagingBytes, this::write)));
     }
 
     /**
