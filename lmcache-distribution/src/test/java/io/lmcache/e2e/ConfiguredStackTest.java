@@ -126,7 +126,7 @@ class ConfiguredStackTest {
     void aPathThatIsAFileIsRefused() throws IOException {
         Path file = Files.createFile(directory.resolve("file"));
         assertRefused(Map.of("gds_path", file), ErrorCode.START_FAILED)
-                .hasMessageContainingAll(file.toString(), "is a file, not a directory", "name another path");
+                .hasMessageContainingAll(file.toString(), "is a file or a link, not a directory", "name another path");
     }
 
     @Test

@@ -396,7 +396,7 @@ class CacheConversionTest {
         assertRefused(directory.resolve("none"), target(), "does not exist");
         assertRefused(Files.createFile(directory.resolve("file")), target(), "is no directory");
         assertRefused(Files.createDirectory(directory.resolve("empty")), target(), "holds no chunk files");
-        assertRefused(source(), directory.resolve("file"), "is a file, not a directory");
+        assertRefused(source(), directory.resolve("file"), "is a file or a link, not a directory");
         assertThat(target()).doesNotExist();
     }
 

@@ -339,8 +339,7 @@ final class ChunkRoot implements AutoCloseable {
     @Override
     public void close() throws IOException {
         try (writer) {
-            account.close();
-            if (account.isShared() && !account.hasOthers()) {
+            if (account.close()) {
                 // Who opens it this very moment counts for itself, and learns of the others by scans.
                 Path file = DirectoryAccount.file(path.resolve(CONTROL));
                 requireNoLinks(file);

@@ -13,6 +13,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -49,15 +50,16 @@ final class DirectoryAccount {
     private static final long RESERVED = 8;
     private static final VarHandle NUMBER = ValueLayout.JAVA_LONG.varHandle();
 
-    private final MemorySegment page;
+    // The mapping of the file; of the writer's own memory from the close on, for those who are late.
+    private volatile MemorySegment page;
     // Where this writer's share lies; beyond the page's writers when there are too many.
-    private final MemorySegment own;
-    private final boolean isShared;
+    private volatile MemorySegment own;
+    private final Optional<Arena> mapping;
 
-    private DirectoryAccount(MemorySegment page, long owner, boolean isShared) {
+    private DirectoryAccount(MemorySegment page, long owner, Optional<Arena> mapping) {
         this.page = page;
         this.own = claim(page, owner);
-        this.isShared = isShared;
+        this.mapping = mapping;
     }
 
     /** Whether a file of that name, among those of this library, is an account. */
@@ -72,9 +74,11 @@ final class DirectoryAccount {
      * @param owner a number that no other writer has, not 0
      */
     static DirectoryAccount open(Path control, long owner) {
+        Arena mapping = Arena.ofShared();
         try {
-            return new DirectoryAccount(map(control), owner, true);
+            return new DirectoryAccount(map(control, mapping), owner, Optional.of(mapping));
         } catch (IOException | UnsupportedOperationException e) {
+            mapping.close();
             LOG.debug("Writers in {} do not share an account, and learn of each other by scans", control, e);
             return ofOne(owner);
         }
@@ -82,7 +86,11 @@ final class DirectoryAccount {
 
     /** The account of a writer that counts for itself. */
     static DirectoryAccount ofOne(long owner) {
-        return new DirectoryAccount(Arena.ofAuto().allocate(BYTES, Long.BYTES), owner, false);
+        return new DirectoryAccount(ownPage(), owner, Optional.empty());
+    }
+
+    private static MemorySegment ownPage() {
+        return Arena.ofAuto().allocate(BYTES, Long.BYTES);
     }
 
     /** The file of the account, on this machine since its last start. */
@@ -90,7 +98,7 @@ final class DirectoryAccount {
         return control.resolve("account-" + Files.readString(BOOT_ID).strip());
     }
 
-    private static MemorySegment map(Path control) throws IOException {
+    private static MemorySegment map(Path control, Arena mapping) throws IOException {
         Path file = file(control);
         try (FileChannel channel = FileChannel.open(
                 file,
@@ -103,7 +111,7 @@ final class DirectoryAccount {
             // The last byte is nobody's. Writing it makes sure of the page: memory without space on the disk is a
             // crash.
             channel.write(ByteBuffer.allocate(1), BYTES - 1);
-            return channel.map(FileChannel.MapMode.READ_WRITE, 0, BYTES, Arena.ofAuto());
+            return channel.map(FileChannel.MapMode.READ_WRITE, 0, BYTES, mapping);
         }
     }
 
@@ -119,7 +127,7 @@ final class DirectoryAccount {
 
     /** Whether other writers may count here, too. */
     boolean isShared() {
-        return isShared;
+        return mapping.isPresent();
     }
 
     /** Whether a scan has found out what is stored. */
@@ -215,9 +223,21 @@ final class DirectoryAccount {
         }
     }
 
-    /** Leaves the account to the others. */
-    void close() {
+    /**
+     * Leaves the account to the others, and counts for itself whatever is late. Idempotent.
+     *
+     * @return whether the account was shared, and there are no others
+     */
+    boolean close() {
         NUMBER.setVolatile(own, RESERVED, 0L);
         NUMBER.setVolatile(own, 0, 0L);
+        if (mapping.isEmpty() || !mapping.get().scope().isAlive()) {
+            return false;
+        }
+        boolean isLast = !hasOthers();
+        own = ownPage();
+        page = own;
+        mapping.get().close();
+        return isLast;
     }
 }

@@ -114,7 +114,7 @@ class BackendRegistryTest {
             create(registry, "declared").close();
             assertThatThrownBy(() -> create(registry, "gone"))
                     .hasFieldOrPropertyWithValue("code", ErrorCode.UNKNOWN_BACKEND)
-                    .hasMessageContaining("Available: declared")
+                    .hasMessageContaining("Available: cpu, declared, posix")
                     .hasMessageContaining(declaration.toUri().getPath())
                     .hasMessageContaining("com.example.Gone not found")
                     .hasMessageContaining("rebuild or remove that jar");

@@ -3,6 +3,7 @@ package io.lmcache.backend.gds.cufile;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.lmcache.api.posix.Errno;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.DeviceMemory;
 import io.lmcache.cuda.standin.StandIns;
@@ -12,7 +13,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Random;
@@ -132,7 +132,9 @@ class CufileDriverTest {
     void aFileThatIsGoneIsToldAsSuch() throws IOException {
         try (CufileDriver driver = openDriver()) {
             assertThatThrownBy(() -> driver.openFile(folder.resolve("none"), CufileFile.Mode.READ, false))
-                    .isInstanceOf(NoSuchFileException.class);
+                    .isInstanceOfSatisfying(
+                            IOException.class,
+                            e -> assertThat(Errno.ENOENT.isCauseOf(e)).isTrue());
         }
     }
 
