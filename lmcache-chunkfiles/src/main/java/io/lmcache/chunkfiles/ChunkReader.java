@@ -188,7 +188,8 @@ final class ChunkReader {
 
         private void tryAgainOrFail(Throwable cause) {
             if (cause instanceof Exception exception
-                    && directory.noteVanished(chunk, exception) && !hasVanishedBefore) {
+                    && directory.noteVanished(chunk, exception)
+                    && !hasVanishedBefore) {
                 hasVanishedBefore = true;
                 threads.submit(this);
             } else {

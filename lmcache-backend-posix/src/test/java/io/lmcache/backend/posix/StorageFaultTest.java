@@ -210,7 +210,11 @@ class StorageFaultTest {
         files.beforeNext(call, StorageFaultTest::isTemporary, () -> {
             throw new OutOfMemoryError("of the test");
         });
-        assertThat(beginPut(KEY)).failsWithin(PATIENCE).withThrowableThat().havingRootCause().isInstanceOf(OutOfMemoryError.class);
+        assertThat(beginPut(KEY))
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .havingRootCause()
+                .isInstanceOf(OutOfMemoryError.class);
         assertThat(backend.allocator().usedBytes()).isZero();
         store(backend, KEY);
     }

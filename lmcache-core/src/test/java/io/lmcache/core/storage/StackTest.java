@@ -361,7 +361,9 @@ class StackTest {
             slow.on(Operation.PUT).fail(100, () -> new IOException("Read-only file system"));
             int before = slow.on(Operation.PUT).calls();
             store(cache, prompt(12 * CHUNK_TOKENS));
-            assertThat(slow.on(Operation.PUT).calls() - before).as("writes before it is left alone").isEqualTo(3);
+            assertThat(slow.on(Operation.PUT).calls() - before)
+                    .as("writes before it is left alone")
+                    .isEqualTo(3);
             fastTier.clear();
             assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
         }
@@ -397,7 +399,14 @@ class StackTest {
                             fastTier,
                             refusing,
                             new StackOptions(
-                                    SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 1, SHORT, 3, Duration.ofMinutes(1)))
+                                    SHORT,
+                                    SHORT,
+                                    64 * CHUNK_BYTES,
+                                    PromotionPolicy.NEVER,
+                                    1,
+                                    SHORT,
+                                    3,
+                                    Duration.ofMinutes(1)))
                     .cache(SCOPE);
             store(cache, prompt(20 * CHUNK_TOKENS));
             assertThat(writes).hasValue(5);
