@@ -70,7 +70,7 @@ final class ChunkReader {
                 } else {
                     read(source.get());
                 }
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 tryAgainOrFail(e);
             }
         }
@@ -119,7 +119,7 @@ final class ChunkReader {
             PayloadRoute route;
             try {
                 route = source.open(lease.buffer());
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 finish(source, lease, new PieceTransfer.Failed(e));
                 return;
             }
@@ -131,7 +131,7 @@ final class ChunkReader {
                 PayloadSource source, BufferLease lease, PayloadRoute route, PieceTransfer.End end) {
             try {
                 route.close();
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 finish(source, lease, new PieceTransfer.Failed(e));
                 return;
             }
@@ -163,7 +163,7 @@ final class ChunkReader {
                     directory.quarantine(chunk, source.path(), source.header().objectionTo(crc));
                     miss();
                 }
-                case PieceTransfer.Failed(Exception cause) -> {
+                case PieceTransfer.Failed(Throwable cause) -> {
                     lease.close();
                     transport.forget(chunk);
                     tryAgainOrFail(cause);
@@ -186,8 +186,10 @@ final class ChunkReader {
             result.complete(Optional.empty());
         }
 
-        private void tryAgainOrFail(Exception cause) {
-            if (directory.noteVanished(chunk, cause) && !hasVanishedBefore) {
+        private void tryAgainOrFail(Throwable cause) {
+            if (cause instanceof Exception exception
+                    && directory.noteVanished(chunk, exception)
+                    && !hasVanishedBefore) {
                 hasVanishedBefore = true;
                 threads.submit(this);
             } else {
@@ -195,7 +197,7 @@ final class ChunkReader {
             }
         }
 
-        private void fail(Exception cause) {
+        private void fail(Throwable cause) {
             if (cause instanceof IOException) {
                 counters.increment(Event.IO_ERRORS);
             }

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Writes chunks to the directory. Thread-safe. */
@@ -66,6 +67,7 @@ final class ChunkWriter {
             write.release();
             return other.thenApply(this::seenBySecond);
         }
+        var _ = write.result.whenComplete((_, _) -> write.callOffIfCancelled());
         threads.submit(write);
         return write.result;
     }
@@ -90,7 +92,12 @@ final class ChunkWriter {
         return CompletableFuture.completedFuture(PutOutcome.declined(reason, message));
     }
 
-    /** One put. */
+    /** There may be bytes left when inodes are not, or when a project or file set has a limit of its own. */
+    private static boolean saysFull(IOException e) {
+        return Errno.ENOSPC.isCauseOf(e) || Errno.EDQUOT.isCauseOf(e);
+    }
+
+    /** One put. Until it begins, and while it waits for room, whoever cancels its future has the lease given back. */
     private final class Write implements IoThreads.Task {
         private final ChunkLocation chunk;
         private final ChunkMeta meta;
@@ -99,6 +106,8 @@ final class ChunkWriter {
         // Written by the thread that runs the task, before the task is submitted again.
         private int requestsForRoom;
         private boolean isHopeless;
+        /** Whether no thread works on it; whoever sets it to false is the one who goes on, or calls it off. */
+        private final AtomicBoolean isWaiting = new AtomicBoolean(true);
 
         /** Takes over the lease. */
         private Write(ChunkLocation chunk, ChunkMeta meta, BufferLease lease) {
@@ -109,6 +118,9 @@ final class ChunkWriter {
 
         @Override
         public void run() {
+            if (!isWaiting.compareAndSet(true, false)) {
+                return;
+            }
             try {
                 if (directory.find(chunk).isPresent()) {
                     counters.increment(Event.ALREADY_PRESENT);
@@ -116,19 +128,30 @@ final class ChunkWriter {
                 } else {
                     createAndWrite();
                 }
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 fail(e);
             }
         }
 
         private void createAndWrite() throws IOException {
-            Optional<NewChunkFile> file = directory.tryCreate(chunk, meta);
+            Optional<NewChunkFile> file;
+            try {
+                file = directory.tryCreate(chunk, meta);
+            } catch (IOException e) {
+                if (!saysFull(e)) {
+                    throw e;
+                }
+                declineFull();
+                return;
+            }
             if (file.isPresent()) {
                 write(file.get());
             } else if (isHopeless || requestsForRoom == MAX_REQUESTS_FOR_ROOM) {
                 decline(DeclineReason.FULL, "The chunk directory is at its limit, and no chunk could be evicted");
             } else {
                 requestsForRoom++;
+                isWaiting.set(true);
+                callOffIfCancelled();
                 var _ = directory.makeRoom(chunk, meta).thenAccept(this::retry);
             }
         }
@@ -138,12 +161,18 @@ final class ChunkWriter {
             threads.submit(this);
         }
 
+        private void callOffIfCancelled() {
+            if (result.isCancelled() && isWaiting.compareAndSet(true, false)) {
+                release();
+            }
+        }
+
         /** Takes over the file. */
         private void write(NewChunkFile file) {
             PayloadRoute route;
             try {
                 route = transport.open(file, lease.buffer());
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 abandon(file, e);
                 return;
             }
@@ -153,7 +182,7 @@ final class ChunkWriter {
         private void closeAndContinue(NewChunkFile file, PayloadRoute route, PieceTransfer.End end) {
             try {
                 route.close();
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 abandon(file, e);
                 return;
             }
@@ -163,7 +192,7 @@ final class ChunkWriter {
                     publish(file, crc);
                 }
                 case PieceTransfer.Failed(Exception cause) when transport.hasOther(file, cause) -> write(file);
-                case PieceTransfer.Failed(Exception cause) -> abandon(file, cause);
+                case PieceTransfer.Failed(Throwable cause) -> abandon(file, cause);
             }
         }
 
@@ -171,7 +200,7 @@ final class ChunkWriter {
             try {
                 file.publish(crc);
                 file.close();
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 abandon(file, e);
                 return;
             }
@@ -180,22 +209,27 @@ final class ChunkWriter {
             finish(PutOutcome.stored());
         }
 
-        private void abandon(NewChunkFile file, Exception cause) {
+        private void abandon(NewChunkFile file, Throwable cause) {
             boolean isDiskFull = false;
             try (file) {
                 // Asked while the file still takes its space; the exception does not tell why.
-                isDiskFull = cause instanceof IOException
-                        && (Errno.EDQUOT.isCauseOf(cause) || directory.isDiskFull(chunk, meta));
+                isDiskFull = cause instanceof IOException exception
+                        && (saysFull(exception) || directory.isDiskFull(chunk, meta));
             } catch (IOException e) {
                 cause.addSuppressed(e);
             }
             if (isDiskFull) {
-                decline(
-                        DeclineReason.FULL,
-                        "The disk, or this user's quota of it, is full; make room, or set max_gds_size or gds_min_free_space");
+                declineFull();
             } else {
                 fail(cause);
             }
+        }
+
+        private void declineFull() {
+            decline(
+                    DeclineReason.FULL,
+                    "The disk is full, or its inodes or a quota are used up; make room, or set max_gds_size or"
+                            + " gds_min_free_space");
         }
 
         private void decline(DeclineReason reason, String message) {
@@ -203,7 +237,7 @@ final class ChunkWriter {
             finish(PutOutcome.declined(reason, message));
         }
 
-        private void fail(Exception cause) {
+        private void fail(Throwable cause) {
             if (cause instanceof IOException) {
                 counters.increment(Event.IO_ERRORS);
             }
@@ -224,7 +258,9 @@ final class ChunkWriter {
 
         @Override
         public void rejected() {
-            decline(DeclineReason.CLOSED, "The backend is closing");
+            if (isWaiting.compareAndSet(true, false)) {
+                decline(DeclineReason.CLOSED, "The backend is closing");
+            }
         }
     }
 }

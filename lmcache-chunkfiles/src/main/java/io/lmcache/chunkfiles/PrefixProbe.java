@@ -95,7 +95,7 @@ final class PrefixProbe {
                 Optional<ChunkLocation> chunk = directory.locate(key);
                 isPresent.complete(chunk.isPresent()
                         && (isKnown.test(key) || directory.find(chunk.get()).isPresent()));
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 isPresent.completeExceptionally(e);
             }
         }

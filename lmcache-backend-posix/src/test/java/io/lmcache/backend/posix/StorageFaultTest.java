@@ -26,6 +26,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -159,6 +162,91 @@ class StorageFaultTest {
         });
         assertThat(count(backend, "io_errors")).isZero();
         store(backend, KEY);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"OPEN", "WRITE", "RENAME"})
+    void fileSystemThatHasBytesButNoInodesDeclinesAsAFullDiskDoes(Call call) {
+        files.fail(call, StorageFaultTest::isTemporary, "No space left on device", 1);
+        assertThat(put(backend, KEY, TestChunks.META))
+                .isInstanceOfSatisfying(
+                        PutOutcome.Declined.class,
+                        declined -> assertThat(declined.reason()).isEqualTo(DeclineReason.FULL));
+        assertThat(count(backend, "io_errors")).isZero();
+        store(backend, KEY);
+    }
+
+    @Test
+    void writeThatHasNotBegunIsCalledOffAndGivesItsMemoryBack() throws Exception {
+        reopen("io_threads", "1");
+        CountDownLatch hangs = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        files.beforeNext(Call.WRITE, StorageFaultTest::isTemporary, () -> {
+            hangs.countDown();
+            awaitLatch(goOn);
+        });
+        CompletableFuture<PutOutcome> first = beginPut(KEY);
+        awaitLatch(hangs);
+        long heldByOne = backend.allocator().usedBytes();
+        ChunkKey waiting = TestChunks.key(2);
+        CompletableFuture<PutOutcome> second = beginPut(waiting);
+        assertThat(backend.allocator().usedBytes()).isEqualTo(2 * heldByOne);
+        second.cancel(false);
+        assertThat(backend.allocator().usedBytes()).isEqualTo(heldByOne);
+        // It has begun: it keeps its memory, and nobody stops it.
+        first.cancel(false);
+        assertThat(backend.allocator().usedBytes()).isEqualTo(heldByOne);
+        goOn.countDown();
+        store(backend, TestChunks.key(3));
+        assertThat(holds(backend, KEY)).isTrue();
+        assertThat(file(root, waiting)).doesNotExist();
+        assertThat(backend.allocator().usedBytes()).isZero();
+        store(backend, waiting);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"OPEN", "WRITE", "RENAME"})
+    void errorOnAnIoThreadFailsThePutAndLeavesNothing(Call call) {
+        files.beforeNext(call, StorageFaultTest::isTemporary, () -> {
+            throw new OutOfMemoryError("of the test");
+        });
+        assertThat(beginPut(KEY))
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .havingRootCause()
+                .isInstanceOf(OutOfMemoryError.class);
+        assertThat(backend.allocator().usedBytes()).isZero();
+        store(backend, KEY);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"OPEN", "READ"})
+    void errorOnAnIoThreadFailsTheGetAndLeavesNothing(Call call) {
+        store(backend, KEY);
+        files.beforeNext(call, StorageFaultTest::isChunk, () -> {
+            throw new StackOverflowError("of the test");
+        });
+        assertThat(backend.get(KEY, backend.allocator()))
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .havingRootCause()
+                .isInstanceOf(StackOverflowError.class);
+        assertThat(backend.allocator().usedBytes()).isZero();
+        assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    private CompletableFuture<PutOutcome> beginPut(ChunkKey key) {
+        try (BufferLease lease = TestChunks.lease(backend.allocator(), key, TestChunks.META)) {
+            return backend.put(key, TestChunks.META, lease);
+        }
+    }
+
+    private static void awaitLatch(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test

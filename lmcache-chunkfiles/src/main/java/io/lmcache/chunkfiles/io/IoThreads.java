@@ -72,7 +72,7 @@ public final class IoThreads {
             public void run() {
                 try {
                     answer.complete(call.call());
-                } catch (Exception e) {
+                } catch (Exception | Error e) {
                     answer.completeExceptionally(e);
                 }
             }

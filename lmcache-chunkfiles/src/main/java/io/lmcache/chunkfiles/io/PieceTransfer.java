@@ -50,7 +50,7 @@ public final class PieceTransfer implements Runnable {
     public record Complete(int crc) implements End {}
 
     /** Some bytes were not moved. */
-    public record Failed(Exception cause) implements End {}
+    public record Failed(Throwable cause) implements End {}
 
     private final long bytes;
     private final Movers movers;
@@ -59,7 +59,7 @@ public final class PieceTransfer implements Runnable {
     private final int[] crcs;
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicInteger unfinished;
-    private final AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
     /**
      * A transfer that has not begun.
@@ -90,7 +90,7 @@ public final class PieceTransfer implements Runnable {
         }
         try {
             moveFrom(first, movers.open());
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             failure.compareAndSet(null, e);
             finish(takeFrom(first));
         }
@@ -106,7 +106,7 @@ public final class PieceTransfer implements Runnable {
                 crcs[piece] = mover.move(start, Math.min(start + PIECE_BYTES, bytes));
                 moved++;
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             failure.compareAndSet(null, e);
         }
         int taken = moved + takeFrom(piece);
@@ -127,7 +127,7 @@ public final class PieceTransfer implements Runnable {
 
     private void finish(int pieces) {
         if (unfinished.addAndGet(-pieces) == 0) {
-            Exception cause = failure.get();
+            Throwable cause = failure.get();
             whenEnded.accept(cause == null ? new Complete(combinedCrc()) : new Failed(cause));
         }
     }

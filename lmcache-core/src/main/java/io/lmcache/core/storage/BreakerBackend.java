@@ -20,13 +20,18 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Leaves a backend alone for a while after it has failed repeatedly: everything is a miss or declined then. */
+/**
+ * Leaves a backend alone for a while after it has failed repeatedly: everything is a miss, or everything is declined then.
+ * Reads and writes are judged apart, since a file system that cannot be written to has intact chunks.
+ */
 final class BreakerBackend extends ForwardingBackend {
-    private final CircuitBreaker breaker;
+    private final CircuitBreaker reads;
+    private final CircuitBreaker writes;
 
-    BreakerBackend(StorageBackend delegate, CircuitBreaker breaker) {
+    BreakerBackend(StorageBackend delegate, CircuitBreaker reads, CircuitBreaker writes) {
         super(delegate);
-        this.breaker = breaker;
+        this.reads = reads;
+        this.writes = writes;
     }
 
     @Override
@@ -40,47 +45,52 @@ final class BreakerBackend extends ForwardingBackend {
     }
 
     private CompletableFuture<Integer> lookup(Supplier<CompletableFuture<Integer>> operation) {
-        if (!breaker.tryAcquirePermission()) {
+        if (!reads.tryAcquirePermission()) {
             return CompletableFuture.completedFuture(0);
         }
         // Lookups are often answered from memory: only a failed one says something about the storage.
         long start = System.nanoTime();
         return attempt(operation).whenComplete((_, error) -> {
             if (error == null) {
-                breaker.releasePermission();
+                reads.releasePermission();
             } else {
-                record(System.nanoTime() - start, error);
+                record(reads, start, error);
             }
         });
     }
 
     @Override
     public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
-        return guarded(() -> super.get(key, allocator), Optional.empty());
+        if (!reads.tryAcquirePermission()) {
+            return CompletableFuture.completedFuture(Optional.empty());
+        }
+        long start = System.nanoTime();
+        return attempt(() -> super.get(key, allocator)).whenComplete((_, error) -> record(reads, start, error));
     }
 
     @Override
     public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
-        return guarded(
-                () -> super.put(key, meta, lease),
-                PutOutcome.declined(
-                        DeclineReason.UNAVAILABLE,
-                        "tier '" + name() + "' failed repeatedly and is left alone for a while"));
-    }
-
-    private <T> CompletableFuture<T> guarded(Supplier<CompletableFuture<T>> operation, T whenOpen) {
-        if (!breaker.tryAcquirePermission()) {
-            return CompletableFuture.completedFuture(whenOpen);
+        if (!writes.tryAcquirePermission()) {
+            return CompletableFuture.completedFuture(PutOutcome.declined(
+                    DeclineReason.UNAVAILABLE,
+                    "tier '" + name() + "' failed to write repeatedly and is left alone for a while"));
         }
         long start = System.nanoTime();
-        return attempt(operation).whenComplete((_, error) -> record(System.nanoTime() - start, error));
+        return attempt(() -> super.put(key, meta, lease)).whenComplete((outcome, error) -> {
+            if (outcome instanceof PutOutcome.Declined) {
+                // Refused before the storage was tried: says nothing of it, and must not outweigh the failures.
+                writes.releasePermission();
+            } else {
+                record(writes, start, error);
+            }
+        });
     }
 
     /** What a backend throws is a failure of its storage like any other; a plugin may be built against another API. */
     private static <T> CompletableFuture<T> attempt(Supplier<CompletableFuture<T>> operation) {
         try {
             return operation.get();
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | Error e) {
             return CompletableFuture.failedFuture(e);
         }
     }
@@ -90,7 +100,8 @@ final class BreakerBackend extends ForwardingBackend {
         return attempt(() -> super.tryInvalidate(key));
     }
 
-    private void record(long nanos, @Nullable Throwable error) {
+    private static void record(CircuitBreaker breaker, long start, @Nullable Throwable error) {
+        long nanos = System.nanoTime() - start;
         if (error == null) {
             breaker.onSuccess(nanos, TimeUnit.NANOSECONDS);
         } else {
@@ -102,8 +113,13 @@ final class BreakerBackend extends ForwardingBackend {
     public BackendStats stats() {
         BackendStats stats = super.stats();
         SortedMap<String, Long> counters = new TreeMap<>(stats.counters());
-        counters.put("breaker_open", breaker.getState() == CircuitBreaker.State.CLOSED ? 0L : 1L);
-        counters.put("breaker_refusals", breaker.getMetrics().getNumberOfNotPermittedCalls());
+        count("read_breaker", reads, counters);
+        count("write_breaker", writes, counters);
         return new BackendStats(stats.chunks(), stats.bytes(), stats.limitBytes(), counters);
+    }
+
+    private static void count(String name, CircuitBreaker breaker, SortedMap<String, Long> counters) {
+        counters.put(name + "_open", breaker.getState() == CircuitBreaker.State.CLOSED ? 0L : 1L);
+        counters.put(name + "_refusals", breaker.getMetrics().getNumberOfNotPermittedCalls());
     }
 }

@@ -1,10 +1,11 @@
 package io.lmcache.core.storage;
 
 import io.lmcache.api.spi.StorageBackend;
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Closes several backends although one may fail. */
+/** Ends several things although one may fail. */
 public final class Closing {
     private Closing() {}
 
@@ -19,6 +20,28 @@ public final class Closing {
     /** Closes each in this order after something else has failed; what they throw is suppressed in that failure. */
     public static void afterFailure(List<StorageBackend> backends, RuntimeException failure) {
         closeQuietly(backends, failure);
+    }
+
+    /** Ends the oldest until none is left, whatever that throws; then throws the first failure, the others suppressed. */
+    @SuppressWarnings("ReferenceEquality") // The virtual machine throws some errors twice, and none suppresses itself.
+    static void drain(Collection<?> underway, Runnable endOldest) {
+        Throwable failure = null;
+        while (!underway.isEmpty()) {
+            try {
+                endOldest.run();
+            } catch (RuntimeException | Error e) {
+                if (failure == null) {
+                    failure = e;
+                } else if (failure != e) {
+                    failure.addSuppressed(e);
+                }
+            }
+        }
+        switch (failure) {
+            case null -> {}
+            case Error e -> throw e;
+            case Throwable e -> throw (RuntimeException) e;
+        }
     }
 
     private static @Nullable RuntimeException closeQuietly(

@@ -55,20 +55,6 @@ final class Deliveries implements AutoCloseable {
     /** Waits until the sink has all chunks, also when it fails to take some; then throws its first failure. */
     @Override
     public void close() {
-        RuntimeException failure = null;
-        while (!underway.isEmpty()) {
-            try {
-                awaitOldest();
-            } catch (RuntimeException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        Closing.drain(underway, this::awaitOldest);
     }
 }

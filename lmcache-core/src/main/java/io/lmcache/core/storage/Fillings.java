@@ -70,20 +70,6 @@ final class Fillings implements AutoCloseable {
     /** Waits for all chunks, hands on those before the first that fails, and throws the first failure. */
     @Override
     public void close() {
-        RuntimeException failure = null;
-        while (!underway.isEmpty()) {
-            try {
-                handOnOldest();
-            } catch (RuntimeException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        Closing.drain(underway, this::handOnOldest);
     }
 }

@@ -99,7 +99,7 @@ final class ForgivingBackend extends ForwardingBackend {
     public Optional<ChunkPin> tryPin(ChunkKey key) {
         try {
             return super.tryPin(key);
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | Error e) {
             failed("pin of " + key, e);
             return Optional.empty();
         }

@@ -41,7 +41,8 @@ final class Tiers {
     /** Everything that surrounds a backend, innermost first. */
     private static StorageBackend decorated(StorageBackend backend, StackOptions options) {
         StorageBackend inTime = new DeadlineBackend(backend, options.readDeadline(), options.writeDeadline());
-        StorageBackend guarded = new BreakerBackend(inTime, breaker(backend.name(), options));
+        StorageBackend guarded = new BreakerBackend(
+                inTime, breaker(backend.name() + " reads", options), breaker(backend.name() + " writes", options));
         return new ForgivingBackend(guarded);
     }
 

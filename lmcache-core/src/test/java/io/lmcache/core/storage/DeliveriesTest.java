@@ -113,6 +113,32 @@ class DeliveriesTest {
     }
 
     @Test
+    void errorsOfASinkLeaveNoChunkUnderWayEvenWhenTheyAreOneObject() {
+        StackOverflowError error = new StackOverflowError("of the sink");
+        KvSink fails = new KvSink() {
+            @Override
+            public void accept(TokenRange range, KvBuffer source) {
+                throw new AssertionError("beginAccept is there");
+            }
+
+            @Override
+            public Taking beginAccept(TokenRange range, KvBuffer source) {
+                return () -> {
+                    throw error;
+                };
+            }
+        };
+        assertThatThrownBy(() -> {
+                    try (Deliveries deliveries = new Deliveries(fails, 2)) {
+                        deliveries.begin(RANGE, chunk());
+                        deliveries.begin(RANGE, chunk());
+                    }
+                })
+                .isSameAs(error);
+        assertThat(memory.usedBytes()).isZero();
+    }
+
+    @Test
     void everyChunkIsWaitedForAlsoWhenOneDoesNotArrive() {
         KvSink fails = new KvSink() {
             @Override

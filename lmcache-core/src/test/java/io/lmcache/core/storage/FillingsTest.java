@@ -106,6 +106,24 @@ class FillingsTest {
     }
 
     @Test
+    void errorsOfSourcesLeaveNoChunkUnderWayEvenWhenTheyAreOneObject() {
+        OutOfMemoryError error = new OutOfMemoryError("of the source");
+        KvSource.Filling failing = () -> {
+            throw error;
+        };
+        assertThatThrownBy(() -> {
+                    try (Fillings fillings = new Fillings(3)) {
+                        add(fillings, 0, failing);
+                        add(fillings, 1, failing);
+                        add(fillings, 2);
+                    }
+                })
+                .isSameAs(error);
+        assertThat(seen).containsExactly("abandoned 0", "abandoned 1", "awaited 2", "abandoned 2");
+        assertThat(memory.usedBytes()).isZero();
+    }
+
+    @Test
     void aFailureElsewhereKeepsWhatHadBegunBefore() {
         assertThatThrownBy(() -> {
                     try (Fillings fillings = new Fillings(1)) {

@@ -15,10 +15,13 @@ import io.lmcache.api.engine.RetrieveResult;
 import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.BufferAllocator;
+import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.ForwardingBackend;
+import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.core.engine.KvCache;
@@ -39,6 +42,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -344,6 +348,87 @@ class StackTest {
                 assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
             }
             assertThat(slow.on(Operation.GET).calls()).isEqualTo(3);
+        }
+
+        @Test
+        void aTierThatCannotBeWrittenToStillServesWhatItHas() {
+            KvCache cache = stack(new StackOptions(
+                            SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 1, SHORT, 3, Duration.ofMinutes(1)))
+                    .cache(SCOPE);
+            int[] prompt = prompt(4 * CHUNK_TOKENS);
+            store(cache, prompt);
+            fastTier.clear();
+            slow.on(Operation.PUT).fail(100, () -> new IOException("Read-only file system"));
+            int before = slow.on(Operation.PUT).calls();
+            store(cache, prompt(12 * CHUNK_TOKENS));
+            assertThat(slow.on(Operation.PUT).calls() - before)
+                    .as("writes before it is left alone")
+                    .isEqualTo(3);
+            fastTier.clear();
+            assertThat(retrieve(cache, prompt)).isEqualTo(ranges(0, 4 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void aTierThatCannotBeReadIsStillWrittenTo() {
+            KvCache cache = stack(new StackOptions(
+                            SHORT, SHORT, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 1, SHORT, 3, Duration.ofMinutes(1)))
+                    .cache(SCOPE);
+            store(cache, prompt(CHUNK_TOKENS));
+            fastTier.clear();
+            slow.on(Operation.GET).fail(100, () -> new IOException("EIO"));
+            for (int i = 0; i < 3; i++) {
+                assertThat(retrieve(cache, prompt(CHUNK_TOKENS))).isEmpty();
+            }
+            store(cache, prompt(2 * CHUNK_TOKENS));
+            assertThat(slowTier.chunks).hasSize(2);
+        }
+
+        @Test
+        void aRefusalDoesNotHideThatEveryWriteFails() {
+            // Every second write is refused before the storage is tried.
+            AtomicInteger writes = new AtomicInteger();
+            StorageBackend refusing = new ForwardingBackend(slowTier) {
+                @Override
+                public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+                    return writes.incrementAndGet() % 2 == 0
+                            ? CompletableFuture.completedFuture(PutOutcome.declined(DeclineReason.BUSY, "busy"))
+                            : CompletableFuture.failedFuture(new IOException("EIO"));
+                }
+            };
+            KvCache cache = stack(
+                            fastTier,
+                            refusing,
+                            new StackOptions(
+                                    SHORT,
+                                    SHORT,
+                                    64 * CHUNK_BYTES,
+                                    PromotionPolicy.NEVER,
+                                    1,
+                                    SHORT,
+                                    3,
+                                    Duration.ofMinutes(1)))
+                    .cache(SCOPE);
+            store(cache, prompt(20 * CHUNK_TOKENS));
+            assertThat(writes).hasValue(5);
+        }
+
+        @Test
+        void anErrorOfABackendIsAMissAndARefusal() {
+            StorageBackend broken = new ForwardingBackend(slowTier) {
+                @Override
+                public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
+                    throw new StackOverflowError("of the backend");
+                }
+
+                @Override
+                public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+                    throw new OutOfMemoryError("of the backend");
+                }
+            };
+            KvCache cache = stack(fastTier, broken, StackOptions.DEFAULTS).cache(SCOPE);
+            assertThat(store(cache, prompt(CHUNK_TOKENS))).isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", 0));
+            assertThat(retrieve(cache, prompt(2 * CHUNK_TOKENS))).isEqualTo(ranges(0, CHUNK_TOKENS));
+            assertThat(fastTier.allocator().usedBytes()).isEqualTo(CHUNK_BYTES);
         }
 
         @Test
