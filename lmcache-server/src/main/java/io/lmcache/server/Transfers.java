@@ -95,7 +95,7 @@ final class Transfers {
             return;
         }
         int[] blocks = blocks(cache, request.getBlockIds(), 0, tokens.length);
-        BooleanSupplier isOver = requireWanted(cache, request.getDeadline());
+        BooleanSupplier isOver = requireTime(cache, request.getDeadline());
         if (!stores.tryAcquire()) {
             answer.accept(response(0, 0, tokens.length));
             return;
