@@ -687,8 +687,8 @@ class StackTest {
             int[] prompt = prompt(20_000 * CHUNK_TOKENS);
             MemoryTier memory = MemoryTier.memory(20_000 * CHUNK_BYTES);
             MemoryTier files = MemoryTier.persistent(20_000 * CHUNK_BYTES, CHUNK_BYTES);
-            ExecutorService writer =
-                    Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().factory());
+            ExecutorService writer = Executors.newSingleThreadExecutor(
+                    Thread.ofPlatform().daemon().factory());
             AtomicInteger underway = new AtomicInteger();
             StorageBackend busyAtAThousand = new ForwardingBackend(files) {
                 @Override
@@ -698,15 +698,18 @@ class StackTest {
                         return CompletableFuture.completedFuture(PutOutcome.declined(DeclineReason.BUSY, "busy"));
                     }
                     BufferLease waiting = lease.share();
-                    return CompletableFuture.supplyAsync(() -> files.put(key, meta, waiting).join(), writer)
+                    return CompletableFuture.supplyAsync(
+                                    () -> files.put(key, meta, waiting).join(), writer)
                             .whenComplete((_, _) -> {
                                 waiting.close();
                                 underway.decrementAndGet();
                             });
                 }
             };
-            KvCache cache = stack(memory, busyAtAThousand, new StackOptions(
-                            LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 5, SHORT))
+            KvCache cache = stack(
+                            memory,
+                            busyAtAThousand,
+                            new StackOptions(LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 5, SHORT))
                     .cache(SCOPE);
             assertThat(cache.store(prompt, StackTest::fill).published().get(60, TimeUnit.SECONDS))
                     .isEqualTo(Map.of("fast", prompt.length, "slow", prompt.length));
