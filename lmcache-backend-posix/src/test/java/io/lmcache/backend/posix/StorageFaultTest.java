@@ -144,6 +144,24 @@ class StorageFaultTest {
     }
 
     @Test
+    void emptyDirectoryInTheChunksPlaceMakesRoomForTheChunk() throws IOException {
+        Files.createDirectories(file(root, KEY));
+        assertThat(holds(backend, KEY)).isFalse();
+        store(backend, KEY);
+        assertThat(holds(backend, KEY)).isTrue();
+    }
+
+    @Test
+    void directoryOfFilesInTheChunksPlaceGoesToQuarantine() throws IOException {
+        Path directory = Files.createDirectories(file(root, KEY));
+        Files.writeString(directory.resolve("note"), "of somebody");
+        store(backend, KEY);
+        assertThat(holds(backend, KEY)).isTrue();
+        assertThat(regularFiles(root.resolve(".lmcache/quarantine"))).singleElement().satisfies(file -> assertThat(file)
+                .hasContent("of somebody"));
+    }
+
+    @Test
     void chunkIsNotPublishedBeforeItsFileIsClosed() {
         store(backend, KEY);
         assertThat(files.made())

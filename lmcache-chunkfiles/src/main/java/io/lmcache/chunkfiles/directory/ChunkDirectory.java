@@ -117,6 +117,11 @@ public final class ChunkDirectory implements AutoCloseable {
         };
     }
 
+    /** The time of day. */
+    long nowMillis() {
+        return clock.millis();
+    }
+
     /** Whether the chunk was seen before and not found missing since; without a system call. */
     public boolean isKnown(ChunkLocation chunk) {
         return index.contains(chunk.name());

@@ -7,6 +7,7 @@ import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
@@ -286,6 +287,32 @@ final class ChunkRoot implements AutoCloseable {
         }
         if (!identityOf(target).equals(Optional.of(identity))) {
             giveBack(target, file);
+        }
+    }
+
+    /** Gives a temporary file its name, in place of what is there; a directory there makes way. */
+    void publish(Path temporary, Path target, long nowMillis) throws IOException {
+        try {
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+                throw e;
+            }
+            removeDirectory(target, nowMillis);
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    /** Removes a directory that is empty; moves another one, whose files are somebody's, to quarantine. */
+    private void removeDirectory(Path directory, long nowMillis) throws IOException {
+        try {
+            Files.delete(directory);
+        } catch (DirectoryNotEmptyException e) {
+            Path target = quarantine()
+                    .resolve(ChunkFileNames.inQuarantine(directory.getFileName().toString(), nowMillis));
+            requireNoLinks(target);
+            Files.move(directory, target, StandardCopyOption.ATOMIC_MOVE);
+            LOG.warn("A directory had the name of a chunk file, {}; it is now {}", directory, target);
         }
     }
 

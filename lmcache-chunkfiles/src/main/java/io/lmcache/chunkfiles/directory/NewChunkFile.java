@@ -11,7 +11,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.Set;
@@ -129,7 +128,7 @@ public final class NewChunkFile implements AutoCloseable {
         if (metadata.isPresent()) {
             moveWithMetadata(header, target, metadata.get());
         } else {
-            Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+            root.publish(path, target, directory.nowMillis());
         }
         if (directory.fsync() == FsyncMode.FULL) {
             forceDirectoryOf(target);
@@ -150,9 +149,9 @@ public final class NewChunkFile implements AutoCloseable {
         boolean moved = false;
         try {
             writeMetadata(header, temporary);
-            Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+            root.publish(path, target, directory.nowMillis());
             moved = true;
-            Files.move(temporary, metadata, StandardCopyOption.ATOMIC_MOVE);
+            root.publish(temporary, metadata, directory.nowMillis());
         } catch (IOException e) {
             deleteAfter(e, temporary);
             if (moved) {
