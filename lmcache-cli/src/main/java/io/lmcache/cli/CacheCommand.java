@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "cache",
         description = "Works on a directory of chunk files.",
-        subcommands = ConvertCommand.class,
+        subcommands = {DiskUseCommand.class, VerifyCommand.class, ConvertCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 final class CacheCommand implements Runnable {
