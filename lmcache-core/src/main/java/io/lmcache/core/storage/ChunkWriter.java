@@ -6,8 +6,8 @@ import io.lmcache.api.engine.KvSource;
 import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
-import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
@@ -64,6 +64,8 @@ final class ChunkWriter {
         private final List<CompletableFuture<List<Integer>>> holders = new ArrayList<>();
         private int storedTokens;
         private int presentTokens;
+        /** Whether waiting for a busy tier was in vain; then this call does not wait for it again. */
+        private boolean isStuck;
 
         Store(PromptChunks chunks, KvLayout layout, KvSource source) {
             this.chunks = chunks;
@@ -124,7 +126,7 @@ final class ChunkWriter {
 
         /** True when the first tier holds the chunk's bytes already: the engine's need not be read. */
         private boolean beginReading(int index, CompletableFuture<List<Integer>> done) {
-            if (index >= present[0] || !holdsMemory(tiers.first())) {
+            if (index >= present[0] || !Tiers.keepsChunksInMemory(tiers.first())) {
                 return false;
             }
             Optional<StoredChunk> held = tiers.first()
@@ -184,14 +186,37 @@ final class ChunkWriter {
         private void putIntoTiers(int index, BufferLease lease, CompletableFuture<List<Integer>> done) {
             List<CompletableFuture<PutOutcome>> outcomes = new ArrayList<>();
             activity.writeBegins();
-            for (StorageBackend tier : tiers.all()) {
-                outcomes.add(tier.put(chunks.keys().get(index), meta(index), lease));
+            boolean begun = false;
+            try {
+                for (StorageBackend tier : tiers.all()) {
+                    outcomes.add(put(tier, index, lease));
+                }
+                var _ = CompletableFuture.allOf(outcomes.toArray(CompletableFuture[]::new))
+                        .whenComplete((_, _) -> {
+                            activity.writeEnded();
+                            finish(chunks.keys().get(index), done, indexesOfHolders(outcomes));
+                        });
+                begun = true;
+            } finally {
+                if (!begun) {
+                    activity.writeEnded();
+                }
             }
-            var _ = CompletableFuture.allOf(outcomes.toArray(CompletableFuture[]::new))
-                    .whenComplete((_, _) -> {
-                        activity.writeEnded();
-                        finish(chunks.keys().get(index), done, indexesOfHolders(outcomes));
-                    });
+        }
+
+        /** A tier that has too much to write may have less in a moment: it is asked again, a bounded number of times. */
+        private CompletableFuture<PutOutcome> put(StorageBackend tier, int index, BufferLease lease) {
+            for (int attempt = 1; ; attempt++) {
+                long seen = activity.writesEnded();
+                CompletableFuture<PutOutcome> outcome = tier.put(chunks.keys().get(index), meta(index), lease);
+                if (!isBusy(outcome)
+                        || isStuck
+                        || attempt == options.allocationAttempts()
+                        || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+                    isStuck = isBusy(outcome);
+                    return outcome;
+                }
+            }
         }
 
         private ChunkMeta meta(int index) {
@@ -252,8 +277,10 @@ final class ChunkWriter {
         return holders;
     }
 
-    private static boolean holdsMemory(StorageBackend tier) {
-        return !tier.capabilities().contains(BackendCapability.PERSISTENT);
+    private static boolean isBusy(CompletableFuture<PutOutcome> outcome) {
+        return outcome.isDone()
+                && outcome.join() instanceof PutOutcome.Declined declined
+                && declined.reason() == DeclineReason.BUSY;
     }
 
     /** How many chunks may be filled ahead: enough to keep a source busy, few where memory is short. */

@@ -7,6 +7,7 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.StorageBackend;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,16 +35,25 @@ final class Tiers {
                     ErrorCode.INVALID_CONFIGURATION,
                     "The stack has no tier: set local_cpu: true, gds_path, or storage_plugins");
         }
-        this.tiers =
-                backends.stream().map(backend -> decorated(backend, options)).toList();
+        StorageBackend first = backends.getFirst();
+        this.tiers = backends.stream()
+                .map(backend -> decorated(backend, first, options))
+                .toList();
     }
 
     /** Everything that surrounds a backend, innermost first. */
-    private static StorageBackend decorated(StorageBackend backend, StackOptions options) {
-        StorageBackend inTime = new DeadlineBackend(backend, options.readDeadline(), options.writeDeadline());
+    private static StorageBackend decorated(StorageBackend backend, StorageBackend first, StackOptions options) {
+        // A memory tier keeps what it is given, and its own eviction bounds that.
+        boolean borrows = keepsChunksInMemory(first) && !keepsChunksInMemory(backend);
+        StorageBackend sharing = borrows ? new WriteShareBackend(backend, first.allocator()) : backend;
+        StorageBackend inTime = new DeadlineBackend(sharing, options.readDeadline(), options.writeDeadline());
         StorageBackend guarded = new BreakerBackend(
                 inTime, breaker(backend.name() + " reads", options), breaker(backend.name() + " writes", options));
         return new ForgivingBackend(guarded);
+    }
+
+    static boolean keepsChunksInMemory(StorageBackend backend) {
+        return !backend.capabilities().contains(BackendCapability.PERSISTENT);
     }
 
     private static CircuitBreaker breaker(String name, StackOptions options) {

@@ -42,6 +42,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -58,6 +60,7 @@ class StackTest {
     private static final KeyScope SCOPE = KeyScope.of("model", LAYOUT);
     private static final long CHUNK_BYTES = LAYOUT.chunkBytes(CHUNK_TOKENS);
     private static final Duration SHORT = Duration.ofMillis(200);
+    private static final Duration LONG = Duration.ofSeconds(30);
 
     private final MemoryTier fastTier = MemoryTier.memory(64 * CHUNK_BYTES);
     private final MemoryTier slowTier = MemoryTier.persistent(64 * CHUNK_BYTES, 4 * CHUNK_BYTES);
@@ -649,6 +652,69 @@ class StackTest {
             StoreResult result = cache.store(prompt(CHUNK_TOKENS), StackTest::fill);
             assertThat(result.published().get(10, TimeUnit.SECONDS)).isEqualTo(Map.of("fast", CHUNK_TOKENS, "slow", 0));
             assertThat(store(cache, prompt(CHUNK_TOKENS))).containsEntry("slow", CHUNK_TOKENS);
+        }
+
+        @Test
+        void writesThatHangHoldNoMoreThanHalfOfTheMemoryTier() throws Exception {
+            KvCache cache = stack(new StackOptions(
+                            SHORT, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 1, SHORT, 1000, SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(1000);
+            StoreResult result = cache.store(prompt(60 * CHUNK_TOKENS), StackTest::fill);
+            assertThat(slow.on(Operation.PUT).hanging()).isEqualTo(32);
+            assertThat(result.storedTokens()).isEqualTo(60 * CHUNK_TOKENS);
+            slow.on(Operation.PUT).release();
+            assertThat(result.published().get(10, TimeUnit.SECONDS))
+                    .isEqualTo(Map.of("fast", 60 * CHUNK_TOKENS, "slow", 32 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void aStoreWaitsForItsShareWhereWritesAreOnlySlow() throws Exception {
+            KvCache cache = stack(new StackOptions(
+                            LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 1000, SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(32);
+            CompletableFuture<StoreResult> result =
+                    CompletableFuture.supplyAsync(() -> cache.store(prompt(60 * CHUNK_TOKENS), StackTest::fill));
+            await(() -> slow.on(Operation.PUT).hanging() == 32);
+            assertThat(result).isNotDone();
+            slow.on(Operation.PUT).release();
+            assertThat(result.get(10, TimeUnit.SECONDS).published().get(10, TimeUnit.SECONDS))
+                    .containsEntry("slow", 60 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void twentyThousandSmallChunksGoThrough() throws Exception {
+            int[] prompt = prompt(20_000 * CHUNK_TOKENS);
+            MemoryTier memory = MemoryTier.memory(20_000 * CHUNK_BYTES);
+            MemoryTier files = MemoryTier.persistent(20_000 * CHUNK_BYTES, CHUNK_BYTES);
+            ExecutorService writer = Executors.newSingleThreadExecutor(
+                    Thread.ofPlatform().daemon().factory());
+            AtomicInteger underway = new AtomicInteger();
+            StorageBackend busyAtAThousand = new ForwardingBackend(files) {
+                @Override
+                public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+                    if (underway.incrementAndGet() > 1000) {
+                        underway.decrementAndGet();
+                        return CompletableFuture.completedFuture(PutOutcome.declined(DeclineReason.BUSY, "busy"));
+                    }
+                    BufferLease waiting = lease.share();
+                    return CompletableFuture.supplyAsync(
+                                    () -> files.put(key, meta, waiting).join(), writer)
+                            .whenComplete((_, _) -> {
+                                waiting.close();
+                                underway.decrementAndGet();
+                            });
+                }
+            };
+            KvCache cache = stack(
+                            memory,
+                            busyAtAThousand,
+                            new StackOptions(LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 5, SHORT))
+                    .cache(SCOPE);
+            assertThat(cache.store(prompt, StackTest::fill).published().get(60, TimeUnit.SECONDS))
+                    .isEqualTo(Map.of("fast", prompt.length, "slow", prompt.length));
+            writer.shutdown();
         }
 
         @Test
