@@ -128,9 +128,7 @@ class StackTest {
             store(cache, prompt(4 * CHUNK_TOKENS));
             List<TokenRange> delivered = new ArrayList<>();
             RetrieveResult result = cache.retrieve(
-                    prompt(4 * CHUNK_TOKENS),
-                    2 * CHUNK_TOKENS + 1,
-                    (range, buffer) -> delivered.add(range));
+                    prompt(4 * CHUNK_TOKENS), 2 * CHUNK_TOKENS + 1, (range, buffer) -> delivered.add(range));
             assertThat(delivered).isEqualTo(ranges(2 * CHUNK_TOKENS, 4 * CHUNK_TOKENS));
             assertThat(result.tokens()).isEqualTo(4 * CHUNK_TOKENS);
         }
