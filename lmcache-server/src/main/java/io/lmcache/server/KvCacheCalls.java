@@ -9,6 +9,7 @@ import io.lmcache.api.engine.PinnedPrefix;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.core.engine.ModelStats;
 import io.lmcache.core.engine.StackStats;
 import io.lmcache.server.protocol.ClearRequest;
 import io.lmcache.server.protocol.ClearResponse;
@@ -280,10 +281,11 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
 
     private StatsResponse stats() {
         StackStats stats = stack.stats();
+        ModelStats total = stats.total();
         StatsResponse.Builder response = StatsResponse.newBuilder()
-                .setRequestedTokens(stats.requestedTokens())
-                .setHitTokens(stats.hitTokens())
-                .setStoredTokens(stats.storedTokens());
+                .setRequestedTokens(total.requestedTokens())
+                .setHitTokens(total.hitTokens())
+                .setStoredTokens(total.storedTokens());
         for (String name : stack.tiers()) {
             var tier = stats.tiers().get(name);
             if (tier != null) {

@@ -28,17 +28,18 @@ public final class HostKvTensor implements KvSource, KvSink {
      * A view of the engine's memory.
      *
      * @param layout the dimensions but the number of tokens
-     * @param tensor the memory, exactly {@code layout.chunkBytes(capacity)} bytes, on or off heap
+     * @param tensor the memory, on or off heap, of {@code layout.chunkBytes(capacity)} bytes or more; what follows the
+     *     tensor is never touched
      * @param capacity tokens that the tensor has room for
-     * @throws LmcacheException with {@link ErrorCode#LAYOUT_MISMATCH} when the memory has another size
+     * @throws LmcacheException with {@link ErrorCode#LAYOUT_MISMATCH} when the memory is too small
      */
     public HostKvTensor(KvLayout layout, MemorySegment tensor, int capacity) {
-        if (capacity < 1 || tensor.byteSize() != layout.chunkBytes(capacity)) {
+        if (capacity < 1 || tensor.byteSize() < layout.chunkBytes(capacity)) {
             throw new LmcacheException(
                     ErrorCode.LAYOUT_MISMATCH,
                     "A tensor of " + capacity + " tokens in layout " + layout.fingerprint() + " "
                             + layout.dtype().text() + " has " + layout.chunkBytes(Math.max(capacity, 0))
-                            + " bytes, but the memory has " + tensor.byteSize()
+                            + " bytes, but the memory has only " + tensor.byteSize()
                             + "; check the capacity and the layout");
         }
         this.layout = layout;
@@ -72,6 +73,11 @@ public final class HostKvTensor implements KvSource, KvSink {
         for (int row = 0; row < rows(); row++) {
             MemorySegment.copy(chunk, row * bytes, tensor, offset(row, range), bytes);
         }
+    }
+
+    @Override
+    public String toString() {
+        return "HostKvTensor[" + layout.fingerprint() + " " + layout.dtype().text() + ", capacity=" + capacity + "]";
     }
 
     /** One row for each layer of each plane: what is contiguous in both tensors. */

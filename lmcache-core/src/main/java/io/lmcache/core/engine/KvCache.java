@@ -29,14 +29,14 @@ public final class KvCache {
     private final KeyScope scope;
     private final Chunker chunker;
     private final TieredStorageManager storage;
-    private final StackCounters counters;
+    private final ModelCounters counters;
     private final int minRetrieveTokens;
 
     KvCache(
             KeyScope scope,
             Chunker chunker,
             TieredStorageManager storage,
-            StackCounters counters,
+            ModelCounters counters,
             int minRetrieveTokens) {
         this.scope = scope;
         this.chunker = chunker;
@@ -52,7 +52,9 @@ public final class KvCache {
 
     /** The number of tokens, from the first, whose KV can be retrieved now. A hint: it may be evicted before. */
     public int lookup(IntBuffer tokens) {
-        return worthwhile(storage.lookup(chunks(tokens)));
+        int found = worthwhile(storage.lookup(chunks(tokens)));
+        counters.lookedUp(tokens.remaining(), found);
+        return found;
     }
 
     /** {@link #lookup(IntBuffer)} of all tokens of the array. */
@@ -89,6 +91,11 @@ public final class KvCache {
         RetrieveResult result = storage.retrieve(chunks, scope.layout(), firstToken, minRetrieveTokens, sink);
         counters.retrieved(tokens.remaining(), result.tokens());
         return result;
+    }
+
+    /** {@link #retrieve(IntBuffer, int, KvSink)} of all tokens of the array. */
+    public RetrieveResult retrieve(int[] tokens, int firstToken, KvSink sink) {
+        return retrieve(IntBuffer.wrap(tokens), firstToken, sink);
     }
 
     /**
@@ -138,7 +145,9 @@ public final class KvCache {
      * and its retrieve say.
      */
     public PinnedPrefix pin(IntBuffer tokens) {
-        return storage.pin(chunks(tokens), minRetrieveTokens);
+        PinnedPrefix pinned = storage.pin(chunks(tokens), minRetrieveTokens);
+        counters.lookedUp(tokens.remaining(), pinned.tokens());
+        return pinned;
     }
 
     /** {@link #pin(IntBuffer)} of all tokens of the array. */
@@ -159,6 +168,11 @@ public final class KvCache {
     /** {@link #remove(IntBuffer)} of all tokens of the array. */
     public int remove(int[] tokens) {
         return remove(IntBuffer.wrap(tokens));
+    }
+
+    @Override
+    public String toString() {
+        return "KvCache[" + scope + "]";
     }
 
     private PromptChunks chunks(IntBuffer tokens) {

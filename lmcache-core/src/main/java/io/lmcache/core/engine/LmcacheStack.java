@@ -17,6 +17,10 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.function.Function;
 
 /**
@@ -29,7 +33,7 @@ public final class LmcacheStack implements AutoCloseable {
     private final Chunker chunker;
     private final TieredStorageManager storage;
     private final int minRetrieveTokens;
-    private final StackCounters counters = new StackCounters();
+    private final ConcurrentMap<String, ModelCounters> counters = new ConcurrentHashMap<>();
 
     private LmcacheStack(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
         this.chunker = chunker;
@@ -44,7 +48,11 @@ public final class LmcacheStack implements AutoCloseable {
 
     /** The cache of that model, rank, layout and tags. Cheap: call it as often as is convenient. */
     public KvCache cache(KeyScope scope) {
-        return new KvCache(scope, chunker, storage, counters, minRetrieveTokens);
+        return new KvCache(scope, chunker, storage, counters(scope.model()), minRetrieveTokens);
+    }
+
+    private ModelCounters counters(String model) {
+        return counters.computeIfAbsent(model, _ -> new ModelCounters());
     }
 
     /** The names of the tiers, fastest first. */
@@ -77,10 +85,11 @@ public final class LmcacheStack implements AutoCloseable {
         storage.clear();
     }
 
-    /** What was asked for and found, and what each tier holds. */
+    /** What was asked for and found of each model that has had a {@link #cache}, and what each tier holds. */
     public StackStats stats() {
-        return new StackStats(
-                counters.requestedTokens(), counters.hitTokens(), counters.storedTokens(), storage.stats());
+        SortedMap<String, ModelStats> models = new TreeMap<>();
+        counters.forEach((model, counted) -> models.put(model, counted.stats()));
+        return new StackStats(models, storage.stats());
     }
 
     /**
@@ -92,6 +101,11 @@ public final class LmcacheStack implements AutoCloseable {
     @Override
     public void close() {
         storage.close();
+    }
+
+    @Override
+    public String toString() {
+        return "LmcacheStack[tiers=" + tiers() + ", chunkSize=" + chunkSize() + "]";
     }
 
     /** Puts a stack together, tier by tier. Not thread-safe. */

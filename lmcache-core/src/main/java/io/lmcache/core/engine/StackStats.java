@@ -1,15 +1,25 @@
 package io.lmcache.core.engine;
 
 import io.lmcache.api.spi.BackendStats;
+import java.util.Collections;
 import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
- * What a cache did since it was opened.
+ * What a stack did since it was opened.
  *
- * @param requestedTokens tokens of all prompts that were retrieved
- * @param hitTokens tokens of these that came from the cache
- * @param storedTokens tokens that were handed to the tiers
+ * @param models what was asked for, found and stored, by the name of the model
  * @param tiers what each tier holds and did, by name
  */
-public record StackStats(
-        long requestedTokens, long hitTokens, long storedTokens, SortedMap<String, BackendStats> tiers) {}
+public record StackStats(SortedMap<String, ModelStats> models, SortedMap<String, BackendStats> tiers) {
+    /** Copies the maps. */
+    public StackStats {
+        models = Collections.unmodifiableSortedMap(new TreeMap<>(models));
+        tiers = Collections.unmodifiableSortedMap(new TreeMap<>(tiers));
+    }
+
+    /** All models together. */
+    public ModelStats total() {
+        return models.values().stream().reduce(ModelStats.NONE, ModelStats::plus);
+    }
+}

@@ -15,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
@@ -92,7 +93,21 @@ class HostKvTensorTest {
     }
 
     @Test
-    void memoryOfAnotherSizeIsRefused() {
+    void whatFollowsTheTensorInLargerMemoryStaysAsItIs() {
+        KvLayout layout = KvLayout.kv(KvDtype.INT8, 2, 1, 4);
+        byte[] engine = new byte[Math.toIntExact(layout.chunkBytes(8)) + 100];
+        try (Arena arena = Arena.ofConfined()) {
+            HostBuffer chunk = new HostBuffer(arena.allocate(layout.chunkBytes(8)));
+            chunk.segment().fill((byte) 1);
+            new HostKvTensor(layout, MemorySegment.ofArray(engine), 8).accept(new TokenRange(0, 8), chunk);
+        }
+        int end = Math.toIntExact(layout.chunkBytes(8));
+        assertThat(Arrays.copyOfRange(engine, 0, end)).containsOnly(1);
+        assertThat(Arrays.copyOfRange(engine, end, engine.length)).containsOnly(0);
+    }
+
+    @Test
+    void memoryThatIsTooSmallIsRefused() {
         KvLayout layout = KvLayout.kv(KvDtype.HALF, 2, 2, 8);
         assertThatThrownBy(() -> new HostKvTensor(layout, MemorySegment.ofArray(new byte[100]), 4))
                 .isInstanceOf(LmcacheException.class)

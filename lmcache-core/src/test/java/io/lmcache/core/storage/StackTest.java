@@ -26,6 +26,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.core.engine.ModelStats;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.hash.Sha256ChunkHasher;
@@ -127,9 +128,7 @@ class StackTest {
             store(cache, prompt(4 * CHUNK_TOKENS));
             List<TokenRange> delivered = new ArrayList<>();
             RetrieveResult result = cache.retrieve(
-                    IntBuffer.wrap(prompt(4 * CHUNK_TOKENS)),
-                    2 * CHUNK_TOKENS + 1,
-                    (range, buffer) -> delivered.add(range));
+                    prompt(4 * CHUNK_TOKENS), 2 * CHUNK_TOKENS + 1, (range, buffer) -> delivered.add(range));
             assertThat(delivered).isEqualTo(ranges(2 * CHUNK_TOKENS, 4 * CHUNK_TOKENS));
             assertThat(result.tokens()).isEqualTo(4 * CHUNK_TOKENS);
         }
@@ -792,13 +791,29 @@ class StackTest {
         }
 
         @Test
-        void statsTellRequestedAndHitTokens() {
+        void statsTellWhatEachModelAskedForFoundAndStored() {
             LmcacheStack stack = stack(StackOptions.DEFAULTS);
-            store(stack.cache(SCOPE), prompt(2 * CHUNK_TOKENS));
-            retrieve(stack.cache(SCOPE), prompt(100));
-            assertThat(stack.stats().requestedTokens()).isEqualTo(100);
-            assertThat(stack.stats().hitTokens()).isEqualTo(2 * CHUNK_TOKENS);
-            assertThat(stack.stats().storedTokens()).isEqualTo(2 * CHUNK_TOKENS);
+            KvCache cache = stack.cache(SCOPE);
+            store(cache, prompt(2 * CHUNK_TOKENS));
+            cache.lookup(prompt(50));
+            cache.pin(prompt(40)).close();
+            retrieve(stack.cache(SCOPE.withTags(Map.of())), prompt(100));
+            stack.cache(KeyScope.of("other", LAYOUT)).lookup(prompt(30));
+            assertThat(stack.stats().models())
+                    .isEqualTo(Map.of(
+                            "model",
+                            new ModelStats(90, 4 * CHUNK_TOKENS, 100, 2 * CHUNK_TOKENS, 2 * CHUNK_TOKENS),
+                            "other",
+                            new ModelStats(30, 0, 0, 0, 0)));
+            assertThat(stack.stats().total())
+                    .isEqualTo(new ModelStats(120, 4 * CHUNK_TOKENS, 100, 2 * CHUNK_TOKENS, 2 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void whatEmbeddersHoldSaysWhatItIs() {
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            assertThat(stack).hasToString("LmcacheStack[tiers=[fast, slow], chunkSize=16]");
+            assertThat(stack.cache(SCOPE)).hasToString("KvCache[" + SCOPE.text() + "]");
         }
     }
 
