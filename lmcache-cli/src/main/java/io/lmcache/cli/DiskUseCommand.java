@@ -27,8 +27,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 final class DiskUseCommand implements Callable<Integer> {
-    private static final String ROW = "%10d %16d  %s%n";
-
     @Parameters(index = "0", paramLabel = "PATH", description = "The directory to look at.")
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private Path root;
@@ -69,7 +67,7 @@ final class DiskUseCommand implements Callable<Integer> {
     }
 
     private static void print(Amount amount, String what, PrintWriter out) {
-        out.printf(ROW, amount.files(), amount.bytes(), what);
+        out.printf("%10d %16d  %s%n", amount.files(), amount.bytes(), what);
     }
 
     private static Map<String, Object> fields(DiskUse use) {

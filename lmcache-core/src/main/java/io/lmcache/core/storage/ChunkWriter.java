@@ -59,7 +59,7 @@ final class ChunkWriter {
      */
     List<Integer> missing(PromptChunks chunks) {
         int[] present = presentPrefixes(chunks.keys());
-        int held = Math.max(present[tiers.count() - 1], holdsMemory(tiers.first()) ? present[0] : 0);
+        int held = Math.max(present[tiers.count() - 1], Tiers.keepsChunksInMemory(tiers.first()) ? present[0] : 0);
         List<Integer> missing = new ArrayList<>();
         for (int index = held; index < chunks.count(); index++) {
             if (!underway.containsKey(chunks.keys().get(index))) {
