@@ -51,7 +51,8 @@ final class DiskUseCommand implements Callable<Integer> {
     }
 
     private DiskUse look() throws IOException {
-        try (InspectionNotes notes = new InspectionNotes("du", spec.commandLine().getErr())) {
+        try (InspectionNotes notes =
+                new InspectionNotes("du", spec.commandLine().getErr())) {
             return new CacheInspection(root, notes).diskUse();
         }
     }

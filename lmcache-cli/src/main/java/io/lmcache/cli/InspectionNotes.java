@@ -18,8 +18,7 @@ final class InspectionNotes implements CacheInspection.Listener, AutoCloseable {
 
     InspectionNotes(String task, PrintWriter err) {
         this.err = err;
-        this.display =
-                ProgressDisplay.isWatched() ? Optional.of(new ProgressDisplay(task, UNKNOWN)) : Optional.empty();
+        this.display = ProgressDisplay.isWatched() ? Optional.of(new ProgressDisplay(task, UNKNOWN)) : Optional.empty();
     }
 
     @Override

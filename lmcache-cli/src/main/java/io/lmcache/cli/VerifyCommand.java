@@ -51,7 +51,8 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private Verification verify() throws IOException {
-        try (InspectionNotes notes = new InspectionNotes("verify", spec.commandLine().getErr())) {
+        try (InspectionNotes notes =
+                new InspectionNotes("verify", spec.commandLine().getErr())) {
             return new CacheInspection(root, notes).verify();
         }
     }

@@ -28,8 +28,8 @@ class CacheInspectionTest {
     private Path root;
 
     private LmcacheStack open(String format) {
-        return Lmcache.open(LmcacheConfig.of(Map.of(
-                "local_cpu", false, "gds_path", root, "file_format", format, "chunk_size", 16, "hash_seed", 0)));
+        return Lmcache.open(LmcacheConfig.of(
+                Map.of("local_cpu", false, "gds_path", root, "file_format", format, "chunk_size", 16, "hash_seed", 0)));
     }
 
     private void store(String format) {
@@ -121,7 +121,9 @@ class CacheInspectionTest {
         Files.createDirectory(root.resolve("lost+found"));
         Invocation look = cache(command);
         assertThat(look.status()).as(look.err()).isZero();
-        assertThat(look.err()).contains("'zz'", "/link'", "'notes.txt'", "'lost+found'").hasLineCount(4);
+        assertThat(look.err())
+                .contains("'zz'", "/link'", "'notes.txt'", "'lost+found'")
+                .hasLineCount(4);
         assertThat(look.out()).contains(Integer.toString(CHUNKS));
     }
 
@@ -129,8 +131,8 @@ class CacheInspectionTest {
     @ValueSource(strings = {"du", "verify"})
     void aFolderThatMayNotBeReadIsPassedOverAndNamed(String command) throws IOException {
         store("native");
-        Path folder = Files.createDirectory(root.resolve("zz"), PosixFilePermissions.asFileAttribute(
-                PosixFilePermissions.fromString("---------")));
+        Path folder = Files.createDirectory(
+                root.resolve("zz"), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("---------")));
         assumeThat(Files.isReadable(folder)).as("root may read everything").isFalse();
         Invocation look = cache(command);
         assertThat(look.status()).as(look.err()).isZero();

@@ -157,8 +157,9 @@ class StorageFaultTest {
         Files.writeString(directory.resolve("note"), "of somebody");
         store(backend, KEY);
         assertThat(holds(backend, KEY)).isTrue();
-        assertThat(regularFiles(root.resolve(".lmcache/quarantine"))).singleElement().satisfies(file -> assertThat(file)
-                .hasContent("of somebody"));
+        assertThat(regularFiles(root.resolve(".lmcache/quarantine")))
+                .singleElement()
+                .satisfies(file -> assertThat(file).hasContent("of somebody"));
     }
 
     @Test

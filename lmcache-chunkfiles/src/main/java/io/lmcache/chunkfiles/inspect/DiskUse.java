@@ -36,6 +36,10 @@ public record DiskUse(
 
     /** What a limit of the directory's size counts. */
     public Amount total() {
-        return models.values().stream().reduce(Amount.NONE, Amount::plus).plus(unknown).plus(metadata).plus(quarantine);
+        return models.values().stream()
+                .reduce(Amount.NONE, Amount::plus)
+                .plus(unknown)
+                .plus(metadata)
+                .plus(quarantine);
     }
 }
