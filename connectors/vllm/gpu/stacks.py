@@ -2,10 +2,14 @@
 
     python3 connectors/vllm/gpu/stacks.py target/gpu-bundle
 
-The argument is a folder with bin/lmcache (a distribution) or with a Java runtime and the jars (scripts/gpu-bundle's). vLLM
-and the connector have to be installed, of whatever version; LMCache's own package for the stack of that name. The model has
-the shape of Llama 3.1 8B with random weights, made here. For each stack one vLLM is started; then come unique prompts, 16 at a
-time (the first lap), prompts of three lengths one by one, computed and then loaded, and unique prompts again. Prints one
+The argument is a folder with bin/lmcache (a distribution) or with a Java runtime and the jars
+(scripts/gpu-bundle's). vLLM
+and the connector have to be installed, of whatever version; LMCache's own package for the stack of that name. The
+model has
+the shape of Llama 3.1 8B with random weights, made here. For each stack one vLLM is started; then come unique
+prompts, 16 at a
+time (the first lap), prompts of three lengths one by one, computed and then loaded, and unique prompts again. Prints
+one
 table with ratios to the run without a cache. `--keep FILE` adds to what an earlier run of the same machine measured.
 """
 
@@ -91,7 +95,9 @@ def make_model(folder: Path) -> Path:
     words = {f"w{number}": number for number in range(VOCABULARY)}
     Tokenizer(models.WordLevel(words, unk_token="w0")).save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "w0", "bos_token": "w1", "eos_token": "w2"})
+        json.dumps(
+            {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "w0", "bos_token": "w1", "eos_token": "w2"}
+        )
     )
     return folder
 
@@ -144,7 +150,9 @@ class Vllm:
             except OSError:
                 time.sleep(0.5)
         self.__exit__()
-        raise RuntimeError("vLLM did not start:\n" + "\n".join(self._log.read_text(errors="replace").splitlines()[-30:]))
+        raise RuntimeError(
+            "vLLM did not start:\n" + "\n".join(self._log.read_text(errors="replace").splitlines()[-30:])
+        )
 
     def __exit__(self, *failure: object) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -156,7 +164,7 @@ class Vllm:
         # The cache server outlives it.
         lock = self._socket.with_name(self._socket.name + ".lock")
         if lock.exists():
-            server_log = self._socket.with_name("server.log")
+            server_log = self._socket.with_suffix(".log")
             if server_log.exists():
                 server_log.rename(self._log.with_name(self._log.stem.replace("vllm", "server") + ".log"))
             os.kill(int(lock.read_text().split()[0]), signal.SIGTERM)
@@ -231,7 +239,10 @@ def measure(vllm: Vllm) -> dict[str, Any]:
 def print_table(rows: dict[str, dict[str, Any]]) -> None:
     """All that was measured, with ratios to the run without a cache."""
     base = rows.get("none")
-    print("\n| stack | computed, ms | ratio | loaded, ms | tokens/s: first lap, second, third | ratio |\n|---|---|---|---|---|---|")
+    print(
+        "\n| stack | computed, ms | ratio | loaded, ms | tokens/s: first lap, second, third | ratio |"
+        "\n|---|---|---|---|---|---|"
+    )
     for name, row in rows.items():
         computed = " / ".join(f"{value:.0f}" for value in row["computed"])
         # Without a cache the second time is one more computation.
@@ -250,7 +261,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("home", type=Path)
     arguments.add_argument("--stacks", nargs="+", default=list(STACKS), choices=list(STACKS))
-    arguments.add_argument("--logs", type=Path, default=Path("."))
+    arguments.add_argument("--logs", type=Path, default=Path())
     arguments.add_argument("--keep", type=Path)
     given = arguments.parse_args()
     rows = json.loads(given.keep.read_text()) if given.keep and given.keep.exists() else {}
@@ -270,14 +281,19 @@ def main() -> int:
                 print(f"{name}: {error}")
                 failed = True
                 continue
-            print(f"{name}: started in {started:.0f} s, {time.monotonic() - began:.0f} s in all; {rows[name]['counters']}")
+            print(
+                f"{name}: started in {started:.0f} s, {time.monotonic() - began:.0f} s in all; {rows[name]['counters']}"
+            )
             if given.keep:
                 given.keep.write_text(json.dumps(rows))
     import torch
     import vllm as installed
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    print(f"{gpu}, {platform.node()}, vLLM {installed.__version__}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}")
+    print(
+        f"{gpu}, {platform.node()}, vLLM {installed.__version__}, torch {torch.__version__}, "
+        f"{time.strftime('%Y-%m-%d')}"
+    )
     print_table(rows)
     return 1 if failed else 0
 

@@ -434,7 +434,9 @@ class Engine:
         invalid = worker.get_block_ids_with_load_errors()
         self._count(worker.get_kv_connector_stats())
         worker.clear_connector_metadata()
-        return SimpleNamespace(finished_sending=sent or set(), finished_recving=received or set(), invalid_block_ids=invalid)
+        return SimpleNamespace(
+            finished_sending=sent or set(), finished_recving=received or set(), invalid_block_ids=invalid
+        )
 
     # What came of it.
 

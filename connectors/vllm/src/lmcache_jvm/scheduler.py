@@ -1,7 +1,8 @@
 """The side of the connector that lives beside vLLM's scheduler: decides when to ask the server for what.
 
 Loads are asynchronous: a request waits until all ranks have its tokens, while the engine goes on with others. So are
-saves: vLLM keeps the blocks of a request that is over until all ranks have saved them, and writes to those of a preempted
+saves: vLLM keeps the blocks of a request that is over until all ranks have saved them, and writes to those of a
+preempted
 one when they have.
 """
 
@@ -21,7 +22,6 @@ from lmcache_jvm.prompt import Prompt, read
 from lmcache_jvm.session import Link, Session
 from lmcache_jvm.settings import Settings
 from lmcache_jvm.steps import Load, Save, Step
-
 
 # More loads than that would wait for each other; the requests wait instead, and are computed if it takes long.
 _LOADS = 8

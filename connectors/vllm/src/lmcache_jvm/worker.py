@@ -1,6 +1,7 @@
 """The side of the connector that lives in each of vLLM's workers: has the server fill and read the rank's blocks.
 
-The engine waits for neither. The server's copies wait, on the GPU, for what the engine has queued there before; and blocks
+The engine waits for neither. The server's copies wait, on the GPU, for what the engine has queued there before; and
+blocks
 are given back only when the server cannot touch them any more.
 """
 
@@ -40,7 +41,8 @@ _LOADS = 4
 _SAVES = 8
 
 Answer = TypeVar("Answer", pb.RetrieveResponse, pb.StoreResponse)
-# Tells what the server has to wait for before it touches blocks: the number of an event, or 0 once nothing is left to wait
+# Tells what the server has to wait for before it touches blocks: the number of an event, or 0 once nothing is left
+# to wait
 # for.
 Fence = Callable[[], int]
 
@@ -241,7 +243,8 @@ class WorkerSide:
         request: pb.RetrieveRequest | pb.StoreRequest,
         seconds: float | None = None,
     ) -> Answer | Literal[False] | None:
-        """Makes the call, which ends after these seconds, if any; False when the server has refused it, None when it is not
+        """Makes the call, which ends after these seconds, if any; False when the server has refused it, None when it
+        is not
         known what the server does.
         """
         try:
@@ -263,7 +266,8 @@ class WorkerSide:
             return False
 
     def _await_gone(self, link: Link, deadline: int | None = None) -> None:
-        """Waits until a server that did not answer has let go of the blocks: when it is dead, or has seen the connection end,
+        """Waits until a server that did not answer has let go of the blocks: when it is dead, or has seen the
+        connection end,
         which a new one shows; or until the deadline, if there is one.
         """
         while (session := self._session) is not None and (deadline is None or time.monotonic_ns() < deadline):

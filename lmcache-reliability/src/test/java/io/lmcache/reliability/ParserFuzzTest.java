@@ -156,7 +156,8 @@ class ParserFuzzTest {
         Path file = folder.resolve("lmcache.yaml");
         for (int round = 0; round < ROUNDS / 10; round++) {
             String text = damage.of(sound);
-            Files.writeString(file, text);
+            // Half a surrogate pair becomes a question mark here, which Files.writeString would refuse.
+            Files.write(file, text.getBytes(StandardCharsets.UTF_8));
             answers(() -> ConfigLoader.load(Map.of("LMCACHE_CONFIG_FILE", file.toString()), Map.of()), text);
         }
     }
