@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.Option;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;

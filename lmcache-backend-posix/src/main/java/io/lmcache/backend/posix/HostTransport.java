@@ -7,7 +7,6 @@ import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.chunkfiles.FileTierSettings;
-import io.lmcache.chunkfiles.PayloadSource.Payload;
 import io.lmcache.chunkfiles.PayloadSource;
 import io.lmcache.chunkfiles.PayloadTransport;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
