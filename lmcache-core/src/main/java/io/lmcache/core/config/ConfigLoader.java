@@ -76,27 +76,29 @@ public final class ConfigLoader {
         OptionTable options = new OptionTable(backends);
         Given given = new Given(backend, settings, new ConfigOrigin.Code());
         Findings findings = new Findings();
-        Map<String, Setting> resolved =
-                new SettingResolver(List.of(backend), options, findings).resolve(List.of(given));
+        PluginTiers tiers = PluginTiers.of(backend);
+        Map<String, Setting> resolved = new SettingResolver(tiers, options, findings).resolve(List.of(given));
         options.ofBackend(backend)
                 .orElse(List.of())
                 .forEach(option -> check(option, resolved.get(backend + "." + option), findings));
         findings.throwProblems();
-        return BackendSettings.of(backend, new LmcacheConfig(resolved, options, List.of()).pluginSettings(backend));
+        return BackendSettings.of(backend, new LmcacheConfig(resolved, options, tiers, List.of()).pluginSettings(backend));
     }
 
     private LmcacheConfig load() {
-        Map<String, Setting> settings = layered(sources());
+        List<List<Given>> sources = sources();
+        PluginTiers plugins = PluginTiers.in(sources);
+        Map<String, Setting> settings = layered(sources, plugins);
         chooseHash(settings);
         options.all().forEach(option -> check(option, settings.get(option.name()), findings));
-        checkPlugins(settings);
+        checkPlugins(plugins, settings);
         checkMemory(settings);
         checkLayerwise(settings);
         checkHash(settings);
         checkHashSeed(settings);
         checkChecksum(settings);
         findings.throwProblems();
-        return new LmcacheConfig(settings, options, findings.warnings());
+        return new LmcacheConfig(settings, options, plugins, findings.warnings());
     }
 
     /** The settings of all sources, strongest first. */
@@ -120,24 +122,13 @@ public final class ConfigLoader {
         }
     }
 
-    private Map<String, Setting> layered(List<List<Given>> sources) {
-        SettingResolver resolver = new SettingResolver(plugins(sources), options, findings);
+    private Map<String, Setting> layered(List<List<Given>> sources, PluginTiers plugins) {
+        SettingResolver resolver = new SettingResolver(plugins, options, findings);
         CompositeConfiguration layers = new CompositeConfiguration();
         sources.forEach(source -> layers.addConfiguration(new MapConfiguration(resolver.resolve(source))));
         Map<String, Setting> settings = new HashMap<>();
         layers.getKeys().forEachRemaining(name -> settings.put(name, (Setting) layers.getProperty(name)));
         return settings;
-    }
-
-    /** The names in {@code storage_plugins}: which names are known depends on them. */
-    private static List<String> plugins(List<List<Given>> sources) {
-        return sources.stream()
-                .flatMap(List::stream)
-                .filter(given -> given.name().equals(ConfigOptions.STORAGE_PLUGINS.name()))
-                .findFirst()
-                .flatMap(given -> SettingResolver.text(given.value()))
-                .flatMap(ConfigOptions.STORAGE_PLUGINS::parse)
-                .orElse(List.of());
     }
 
     private static void check(Option<?> option, @Nullable Setting setting, Findings findings) {

@@ -55,6 +55,11 @@ public final class OptionTable {
         return backends.options(backend);
     }
 
+    /** Why there is no backend of that name to use; empty when there is one. */
+    Optional<String> objectionTo(String backend) {
+        return backends.objectionTo(backend);
+    }
+
     /** The name of the environment variable that sets an option of the top level. */
     public static String environmentVariable(Option<?> option) {
         return ENVIRONMENT_PREFIX + option.name().toUpperCase(Locale.ROOT);
