@@ -33,8 +33,9 @@ final class UrlTexts {
     /** Why a text is not allowed, where that is not plain to see. */
     static Optional<String> remark(String text) {
         return hasPassword(text)
-                ? Optional.of("it has a password in it, which everybody would see who sees the settings: leave it out and"
-                        + " give it as the backend's documentation says, in a file or in the environment")
+                ? Optional.of(
+                        "it has a password in it, which everybody would see who sees the settings: leave it out and"
+                                + " give it as the backend's documentation says, in a file or in the environment")
                 : Optional.empty();
     }
 

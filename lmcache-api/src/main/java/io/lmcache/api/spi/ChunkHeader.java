@@ -73,8 +73,7 @@ public record ChunkHeader(ChunkMeta meta, int payloadCrc) {
             int crc = Integer.parseUnsignedInt(textAfter("\"crc32c\":\"", text), 16);
             String keyText = key.text();
             return Arrays.equals(bytes, bytes(keyText, meta, crc))
-                    ? Optional.of(
-                            new ChunkHeader(meta, Crc32cCombine.second(crcOf(keyText), crc, meta.byteSize())))
+                    ? Optional.of(new ChunkHeader(meta, Crc32cCombine.second(crcOf(keyText), crc, meta.byteSize())))
                     : Optional.empty();
         } catch (NumberFormatException | LmcacheException e) {
             return Optional.empty();

@@ -31,8 +31,8 @@ final class RemoteStores {
         if (backends.size() == 1) {
             return Optional.empty();
         }
-        String subject = SharedOptions.REMOTE_URL + " is '" + OptionType.withoutPassword(url.toString()) + "' (" + origin
-                + "), but ";
+        String subject = SharedOptions.REMOTE_URL + " is '" + OptionType.withoutPassword(url.toString()) + "' ("
+                + origin + "), but ";
         if (!backends.isEmpty()) {
             return Optional.of(subject + "several backends serve " + scheme + "://: " + String.join(" and ", backends)
                     + "; leave one of them on the class path");

@@ -59,9 +59,17 @@ class RemoteUrlTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"shelf://me:s3cret@host", "shelf://:s3cret@a,b:1", "shelf://me:s3cret@host:x y", "lm://a:s3cret@b"})
+    @ValueSource(
+            strings = {
+                "shelf://me:s3cret@host",
+                "shelf://:s3cret@a,b:1",
+                "shelf://me:s3cret@host:x y",
+                "lm://a:s3cret@b"
+            })
     void aPasswordInTheUrlIsRefusedAndNeverShown(String url) {
-        assertThat(problem(Map.of("remote_url", url))).contains("it has a password in it", ":***@").doesNotContain("s3cret");
+        assertThat(problem(Map.of("remote_url", url)))
+                .contains("it has a password in it", ":***@")
+                .doesNotContain("s3cret");
         BackendSettings settings = BackendSettings.of("shelf", Map.of("remote_url", url));
         assertThat(settings.toString()).contains("***").doesNotContain("s3cret");
         assertThatThrownBy(() -> settings.value(SharedOptions.REMOTE_URL))
@@ -77,9 +85,8 @@ class RemoteUrlTest {
     }
 
     private static String problem(Map<String, ?> settings) {
-        LmcacheException problem =
-                catchThrowableOfType(LmcacheException.class, () -> LmcacheConfig.of(settings));
+        LmcacheException problem = catchThrowableOfType(LmcacheException.class, () -> LmcacheConfig.of(settings));
         assertThat(problem.code()).isEqualTo(ErrorCode.INVALID_CONFIGURATION);
-        return problem.getMessage();
+        return String.valueOf(problem.getMessage());
     }
 }
