@@ -50,8 +50,7 @@ record ShownSetting(
         return declared.isPresent()
                 ? declared.get().stream()
                         // What is set at the top level is shown there.
-                        .filter(option -> !config.options().all().contains(option)
-                                || given.containsKey(option.name()))
+                        .filter(option -> !config.options().all().contains(option) || given.containsKey(option.name()))
                         .map(option -> ofPlugin(plugin, option.name(), Optional.of(option), given, config))
                         .toList()
                 : given.keySet().stream()
