@@ -5,8 +5,8 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.storage.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
@@ -14,8 +14,6 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.stream.Collectors;
 import org.apache.commons.configuration2.CompositeConfiguration;
 import org.apache.commons.configuration2.MapConfiguration;
 import org.jspecify.annotations.Nullable;
@@ -87,16 +85,13 @@ public final class ConfigLoader {
 
     private LmcacheConfig load() {
         List<List<Given>> sources = sources();
-        PluginTiers plugins = PluginTiers.in(sources);
+        PluginTiers plugins = PluginTiers.in(sources, options);
         Map<String, Setting> settings = layered(sources, plugins);
-        chooseHash(settings);
+        StackChecks checks = new StackChecks(settings, options, plugins, machineMemory, findings);
+        checks.chooseDefaults();
         options.all().forEach(option -> check(option, settings.get(option.name()), findings));
-        checkPlugins(plugins, settings);
-        checkMemory(settings);
-        checkLayerwise(settings);
-        checkHash(settings);
-        checkHashSeed(settings);
-        checkChecksum(settings);
+        plugins.names().forEach(tier -> checkOwn(tier, plugins.kind(tier), settings));
+        checks.run();
         findings.throwProblems();
         return new LmcacheConfig(settings, options, plugins, findings.warnings());
     }
@@ -135,119 +130,18 @@ public final class ConfigLoader {
         if (setting != null) {
             option.problem(setting.text())
                     .ifPresent(problem -> findings.problem("%s is '%s' (%s), %s"
-                            .formatted(setting.writtenAs(), setting.text(), setting.origin(), problem)));
+                            .formatted(
+                                    setting.writtenAs(),
+                                    OptionType.withoutPassword(setting.text()),
+                                    setting.origin(),
+                                    problem)));
         }
     }
 
-    private void checkPlugins(Map<String, Setting> settings) {
-        for (String plugin : value(ConfigOptions.STORAGE_PLUGINS, settings).orElse(List.of())) {
-            options.ofBackend(plugin)
-                    .orElse(List.of())
-                    .forEach(option -> check(option, settings.get(plugin + "." + option), findings));
-        }
-    }
-
-    /** A directory is shared with LMCache by those only who name chunks as it does. */
-    private void chooseHash(Map<String, Setting> settings) {
-        Option<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
-        text(TierOptions.FILE_FORMAT, settings)
-                .map(format -> HashAlgorithm.thatName(format).getFirst())
-                .ifPresent(usual -> setDefault(option.name(), option.print(usual), settings));
-        value(option, settings)
-                .filter(algorithm -> algorithm != HashAlgorithm.BUILTIN)
-                .ifPresent(_ -> setDefault(TierOptions.SIGNED_HASHES, "false", settings));
-    }
-
-    private static void setDefault(String name, String text, Map<String, Setting> settings) {
-        settings.putIfAbsent(name, new Setting(text, name, new ConfigOrigin.Default()));
-    }
-
-    private void checkHash(Map<String, Setting> settings) {
-        Option<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
-        Optional<HashAlgorithm> algorithm = value(option, settings);
-        Optional<String> format = text(TierOptions.FILE_FORMAT, settings);
-        if (algorithm.isEmpty()
-                || format.isEmpty()
-                || HashAlgorithm.thatName(format.get()).contains(algorithm.get())) {
-            return;
-        }
-        String hashes =
-                HashAlgorithm.thatName(format.get()).stream().map(option::print).collect(Collectors.joining(" or "));
-        findings.warning("%s is %s, but %s is %s: no LMCache names the files of that format so, and neither side finds"
-                        .formatted(TierOptions.FILE_FORMAT, format.get(), option, option.print(algorithm.get()))
-                + " what the other stores; set " + option + " to " + hashes);
-    }
-
-    private void checkMemory(Map<String, Setting> settings) {
-        if (value(ConfigOptions.LOCAL_CPU, settings).orElse(true)) {
-            options.named(TierOptions.MAX_LOCAL_CPU_SIZE).ifPresent(option -> checkFits(option, settings));
-        }
-        checkFits(ConfigOptions.MAX_BYTES_IN_FLIGHT, settings);
-    }
-
-    private void checkFits(Option<?> option, Map<String, Setting> settings) {
-        Setting setting = settings.get(option.name());
-        if (setting != null
-                && option.parse(setting.text()).orElse(null) instanceof ByteSize asked
-                && asked.compareTo(machineMemory) > 0) {
-            findings.problem("%s is %s (%s), but this machine has %s of memory; lower it"
-                    .formatted(setting.writtenAs(), asked, setting.origin(), machineMemory));
-        }
-    }
-
-    private void checkLayerwise(Map<String, Setting> settings) {
-        Setting setting = settings.get(ConfigOptions.USE_LAYERWISE.name());
-        if (setting != null && value(ConfigOptions.USE_LAYERWISE, settings).orElse(false)) {
-            findings.withoutEffect(setting.writtenAs(), setting.origin());
-        }
-    }
-
-    private void checkChecksum(Map<String, Setting> settings) {
-        boolean isUnchecked = text(TierOptions.FILE_CHECKSUM, settings)
-                        .orElse("true")
-                        .equals("false")
-                && !text(TierOptions.FILE_FORMAT, settings).orElse("native").equals("native");
-        if (isUnchecked && text(TierOptions.FSYNC, settings).orElse("none").equals("none")) {
-            findings.warning(
-                    "%s is false and %s is none: after a power cut a file can have wrong bytes that nobody notices;"
-                                    .formatted(TierOptions.FILE_CHECKSUM, TierOptions.FSYNC)
-                            + " set one of them to another value");
-        }
-    }
-
-    private void checkHashSeed(Map<String, Setting> settings) {
-        Optional<HashSeed> seed = value(ConfigOptions.HASH_SEED, settings);
-        Optional<HashAlgorithm> algorithm = value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM, settings);
-        if (algorithm.isEmpty() || seed.isEmpty()) {
-            return;
-        }
-        String choice = ConfigOptions.PRE_CACHING_HASH_ALGORITHM + " is "
-                + ConfigOptions.PRE_CACHING_HASH_ALGORITHM.print(algorithm.get());
-        Setting setting = settings.get(ConfigOptions.HASH_SEED.name());
-        if (algorithm.get().isSeeded()) {
-            if (seed.get() instanceof HashSeed.Random) {
-                findings.warning(choice + " and its seed is random: no other process, and no later one, finds what this"
-                        + " one stores; set hash_seed, or PYTHONHASHSEED, to one number for all");
-            }
-        } else if (setting != null && !EnvironmentVariables.isPythons(setting.origin())) {
-            findings.warning(ConfigOptions.HASH_SEED + " (" + setting.origin() + ") has no effect: " + choice
-                    + ", which has no seed");
-        }
-    }
-
-    /** The normal text of the value of a tier's option; empty when no tier has it, or when the value is not allowed. */
-    private Optional<String> text(String name, Map<String, Setting> settings) {
-        return options.named(name).flatMap(option -> text(option, settings));
-    }
-
-    private static <T> Optional<String> text(Option<T> option, Map<String, Setting> settings) {
-        return value(option, settings).map(option::print);
-    }
-
-    /** The value of an option; empty when it is not allowed. */
-    private static <T> Optional<T> value(Option<T> option, Map<String, Setting> settings) {
-        Setting setting = settings.get(option.name());
-        return setting == null ? Optional.of(option.defaultValue()) : option.parse(setting.text());
+    private void checkOwn(String tier, String backend, Map<String, Setting> settings) {
+        options.ofBackend(backend)
+                .orElse(List.of())
+                .forEach(option -> check(option, settings.get(tier + "." + option), findings));
     }
 
     /** What the JVM may use: of a container its limit, not the host's memory. */

@@ -87,7 +87,8 @@ public final class ConfigOptions {
             BACKEND_NAMES_TYPE,
             "Further tiers, in this order below the built-in ones: backends by their names, or tiers by names of their own,"
                     + " each with the backend's name as its kind. A tier's settings are a map under its name, at the top"
-                    + " level or in extra_config.");
+                    + " level or in extra_config.")
+            .withAlias("remote_storage_plugins");
 
     /** The backend of a tier in {@link #STORAGE_PLUGINS} that has a name of its own; among that tier's settings. */
     public static final Option<String> KIND = Option.of(
@@ -158,6 +159,8 @@ public final class ConfigOptions {
             LOCAL_CPU,
             SharedOptions.GDS_PATH,
             SharedOptions.USE_CUFILE,
+            SharedOptions.REMOTE_URL,
+            SharedOptions.REMOTE_SERDE,
             SharedOptions.MAX_ALLOC_ATTEMPTS,
             SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS,
             STORAGE_PLUGINS,

@@ -34,8 +34,6 @@ final class KnownNames {
             "local_disk",
             "lookup_url",
             "max_local_disk_size",
-            "remote_serde",
-            "remote_url",
             "save_decode_cache",
             "weka_path");
 
@@ -75,7 +73,8 @@ final class KnownNames {
                         .findFirst());
     }
 
-    private static Optional<String> nearest(String unknown, Stream<String> known) {
+    /** The known name that was probably meant; empty when none is near. */
+    static Optional<String> nearest(String unknown, Stream<String> known) {
         String wanted = unknown.toLowerCase(Locale.ROOT);
         int slips = Math.clamp(wanted.length() / CHARACTERS_PER_SLIP, 1, MAX_SLIPS);
         LevenshteinDistance distance = new LevenshteinDistance(slips);

@@ -3,6 +3,7 @@ package io.lmcache.core.config;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.Option;
+import io.lmcache.api.option.SharedOptions;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -93,12 +94,24 @@ public final class LmcacheConfig {
         return plugins.kind(tier);
     }
 
+    /** The backend that serves {@code remote_url}; empty when that is not set. */
+    public Optional<String> remoteBackend() {
+        return value(SharedOptions.REMOTE_URL).flatMap(options::backendFor);
+    }
+
+    /** The settings of the backend that serves {@code remote_url}: its own, the URL and how chunks are written there. */
+    public Map<String, String> remoteSettings(String backend) {
+        Map<String, String> all = new TreeMap<>(pluginSettings(backend));
+        all.putAll(tierSettings(List.of(SharedOptions.REMOTE_URL, SharedOptions.REMOTE_SERDE)));
+        return all;
+    }
+
     /** The own settings of a tier in {@code storage_plugins}, by name, without its kind; empty when it has none. */
     public Map<String, String> pluginSettings(String tier) {
         String prefix = tier + ".";
         Map<String, String> own = new TreeMap<>();
         settings.forEach((name, setting) -> {
-            if (name.startsWith(prefix) && !plugins.isKind(name.substring(prefix.length()))) {
+            if (name.startsWith(prefix) && !plugins.isKind(tier, name.substring(prefix.length()))) {
                 own.put(name.substring(prefix.length()), setting.text());
             }
         });

@@ -2,12 +2,14 @@ package io.lmcache.core.config;
 
 import io.lmcache.api.option.Option;
 import io.lmcache.core.storage.BackendRegistry;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -55,9 +57,25 @@ public final class OptionTable {
         return backends.options(backend);
     }
 
+    /** The names of all backends. */
+    Set<String> backends() {
+        return backends.names();
+    }
+
     /** Why there is no backend of that name to use; empty when there is one. */
     Optional<String> objectionTo(String backend) {
         return backends.objectionTo(backend);
+    }
+
+    /** The backend that keeps chunks at URLs like this; empty when there is none, or more than one. */
+    Optional<String> backendFor(URI url) {
+        List<String> names = backends.forScheme(url.getScheme());
+        return names.size() == 1 ? Optional.of(names.getFirst()) : Optional.empty();
+    }
+
+    /** The schemes of all URLs that there is a backend for, each with the names of those. */
+    Map<String, List<String>> schemes() {
+        return backends.schemes();
     }
 
     /** The name of the environment variable that sets an option of the top level. */

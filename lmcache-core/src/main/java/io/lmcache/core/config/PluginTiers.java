@@ -1,57 +1,76 @@
 package io.lmcache.core.config;
 
+import io.lmcache.api.option.Option;
+import io.lmcache.api.option.SharedOptions;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * The tiers in {@code storage_plugins}: each has the name of its backend, or a name of its own and a setting
- * {@code kind} that names the backend. Immutable and thread-safe.
+ * {@code kind} that names the backend. Does not change once it is made; thread-safe.
  */
 final class PluginTiers {
+    /** The names of the backends by those of the tiers. */
     private final Map<String, String> kinds;
-    private final boolean mayHaveKinds;
+    /** The tiers whose settings may say their kind. */
+    private final Set<String> withKind;
 
-    private PluginTiers(Map<String, String> kinds, boolean mayHaveKinds) {
+    private PluginTiers(Map<String, String> kinds, Set<String> withKind) {
         this.kinds = kinds;
-        this.mayHaveKinds = mayHaveKinds;
+        this.withKind = withKind;
     }
 
-    /** Those that these sources name, strongest source first: which names are known depends on them. */
-    static PluginTiers in(List<List<Given>> sources) {
-        List<String> names = sources.stream()
+    /**
+     * Those that these sources name, strongest source first, and the backend of {@code remote_url}: which names are known
+     * depends on them.
+     */
+    static PluginTiers in(List<List<Given>> sources, OptionTable options) {
+        List<String> names = given(ConfigOptions.STORAGE_PLUGINS, sources).orElse(List.of());
+        PluginTiers tiers = new PluginTiers(new LinkedHashMap<>(), Set.copyOf(names));
+        names.forEach(name -> tiers.kinds.put(name, name));
+        sources.reversed().forEach(source -> source.forEach(tiers::learnKind));
+        given(SharedOptions.REMOTE_URL, sources)
+                .flatMap(Function.identity())
+                .flatMap(options::backendFor)
+                .ifPresent(backend -> tiers.kinds.putIfAbsent(backend, backend));
+        return tiers;
+    }
+
+    private static <T> Optional<T> given(Option<T> option, List<List<Given>> sources) {
+        return sources.stream()
                 .flatMap(List::stream)
-                .filter(given -> given.name().equals(ConfigOptions.STORAGE_PLUGINS.name()))
+                .filter(given -> OptionTable.names(option).anyMatch(given.name()::equals))
                 .findFirst()
                 .flatMap(given -> SettingResolver.text(given.value()))
-                .flatMap(ConfigOptions.STORAGE_PLUGINS::parse)
-                .orElse(List.of());
-        Map<String, String> kinds = new LinkedHashMap<>();
-        names.forEach(name -> kinds.put(name, name));
-        PluginTiers tiers = new PluginTiers(kinds, true);
-        sources.reversed().forEach(source -> source.forEach(tiers::learnKind));
-        return tiers;
+                .flatMap(option::parse);
     }
 
     /** A single one, of the backend of that name. */
     static PluginTiers of(String backend) {
-        return new PluginTiers(Map.of(backend, backend), false);
+        return new PluginTiers(Map.of(backend, backend), Set.of());
     }
 
     private void learnKind(Given given) {
-        Optional<String> name = settingName(given.name());
-        if (name.isEmpty()) {
-            return;
+        settingName(given.name()).ifPresent(name -> {
+            String tier = name.split("\\.", 2)[0];
+            kindIn(tier, name, given.value())
+                    .flatMap(SettingResolver::text)
+                    .ifPresent(kind -> kinds.put(tier, kind.strip()));
+        });
+    }
+
+    /** What a setting of the tier says of its kind: all its settings as a map, or this one. */
+    private static Optional<Object> kindIn(String tier, String name, Object value) {
+        if (name.equals(tier)) {
+            return value instanceof Map<?, ?> map
+                    ? Optional.ofNullable(map.get(ConfigOptions.KIND.name()))
+                    : Optional.empty();
         }
-        Object value = kinds.containsKey(name.get()) && given.value() instanceof Map<?, ?> own
-                ? own.get(ConfigOptions.KIND.name())
-                : name.get().endsWith("." + ConfigOptions.KIND) ? given.value() : null;
-        if (value != null) {
-            String tier = name.get().split("\\.", 2)[0];
-            SettingResolver.text(value).map(String::strip).ifPresent(kind -> kinds.put(tier, kind));
-        }
+        return name.equals(tier + "." + ConfigOptions.KIND) ? Optional.of(value) : Optional.empty();
     }
 
     /**
@@ -75,7 +94,7 @@ final class PluginTiers {
     }
 
     /** Whether a tier's setting says its kind, and so is none of its backend's. */
-    boolean isKind(String setting) {
-        return mayHaveKinds && setting.equals(ConfigOptions.KIND.name());
+    boolean isKind(String tier, String setting) {
+        return withKind.contains(tier) && setting.equals(ConfigOptions.KIND.name());
     }
 }

@@ -89,7 +89,7 @@ final class SettingResolver {
     private void addOwn(String tier, String own, String text, Given given, Map<String, Setting> settings) {
         String backend = plugins.kind(tier);
         Optional<List<Option<?>>> declared = options.ofBackend(backend);
-        if (declared.isEmpty() || plugins.isKind(own)) {
+        if (declared.isEmpty() || plugins.isKind(tier, own)) {
             add(tier + "." + own, text, given, settings);
             return;
         }
