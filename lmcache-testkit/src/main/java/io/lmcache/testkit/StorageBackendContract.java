@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
@@ -26,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -533,6 +535,27 @@ public abstract class StorageBackendContract {
         }
         backend.clear();
         assertThat(countHeld(backend, 4)).isZero();
+    }
+
+    @Test
+    void clearOfOneModelLeavesTheOthers() {
+        StorageBackend backend = open(ROOMY);
+        ChunkKey plain = TestChunks.key(1);
+        ChunkKey tagged = TestChunks.key(TestChunks.SCOPE.withTags(Map.of("tenant", "a")), 1);
+        ChunkKey pinned = TestChunks.key(2);
+        ChunkKey other = TestChunks.key(KeyScope.of(TestChunks.SCOPE.model() + "-2", TestChunks.LAYOUT), 1);
+        List.of(plain, tagged, pinned, other).forEach(key -> store(backend, key));
+        try (ChunkPin _ = backend.tryPin(pinned).orElseThrow()) {
+            backend.clear(TestChunks.SCOPE.model());
+            assertHolds(backend, pinned, TestChunks.META);
+        }
+        assertHolds(backend, other, TestChunks.META);
+        assertThat(prefix(backend, List.of(plain))).isZero();
+        assertThat(prefix(backend, List.of(tagged))).isZero();
+        assertThat(backend.stats().chunks()).isEqualTo(2);
+
+        backend.clear("no such model");
+        assertThat(backend.stats().chunks()).isEqualTo(2);
     }
 
     @Test

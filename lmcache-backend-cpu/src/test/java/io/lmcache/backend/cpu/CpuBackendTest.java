@@ -2,6 +2,7 @@ package io.lmcache.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
@@ -133,7 +134,7 @@ class CpuBackendTest {
         store(backend, 8);
 
         assertThat(backend.stats().chunks()).isEqualTo(CAPACITY);
-        assertThat(backend.stats().counters()).containsEntry("evicted", 1L);
+        assertThat(backend.stats().count(BackendCounter.EVICTED)).isOne();
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.lmcache.backend.gds;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
@@ -199,8 +200,7 @@ final class EngineBenchmark implements AutoCloseable {
                     .build()) {
                 awaitLocked(
                         () -> Objects.requireNonNull(stack.stats().tiers().get("gds"))
-                                .counters()
-                                .getOrDefault("page_locked_bytes", 0L),
+                                .count(BackendCounter.PAGE_LOCKED_BYTES),
                         hostBytes());
                 KvCache kv = stack.cache(KeyScope.of("bench", layout));
                 retrieve(kv, "page cache to host tier and paged cache", "gds");

@@ -1,5 +1,6 @@
 package io.lmcache.backend.gds;
 
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
@@ -120,9 +121,9 @@ final class GdsBenchmark {
                 note("read, staged", () -> getAll(staged));
                 note("read, libcufile or staged", () -> getAll(auto));
             }
-            auto.stats().counters().forEach((name, value) -> {
-                if (name.endsWith(".operations") && value > 0) {
-                    System.out.printf("libcufile or staged: %s %d%n", name, value);
+            auto.stats().counters().forEach((counter, value) -> {
+                if (IoPath.counters().contains(counter) && value > 0) {
+                    System.out.printf("libcufile or staged: %s %d%n", counter.text(), value);
                 }
             });
         }

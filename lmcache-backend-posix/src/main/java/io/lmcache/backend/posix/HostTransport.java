@@ -22,9 +22,9 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.Optional;
-import java.util.SortedMap;
+import java.util.Map;
+import io.lmcache.api.spi.BackendCounter;
 
 /** Moves payload between files and host memory, a small chunk with direct I/O in one request. Thread-safe. */
 final class HostTransport implements PayloadTransport {
@@ -123,8 +123,8 @@ final class HostTransport implements PayloadTransport {
     }
 
     @Override
-    public SortedMap<String, Long> counters() {
-        return Collections.emptySortedMap();
+    public Map<BackendCounter, Long> counters() {
+        return Map.of();
     }
 
     @Override

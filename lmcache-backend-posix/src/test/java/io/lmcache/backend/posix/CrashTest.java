@@ -5,6 +5,7 @@ import static io.lmcache.backend.posix.TestBackends.holds;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.spi.PutOutcome;
@@ -48,7 +49,7 @@ class CrashTest {
                         .as("seed %d, round %d", seed, round)
                         .allMatch(text -> holds(observer, ChunkKey.parse(text)));
             }
-            assertThat(TestBackends.count(observer, "corrupt")).isZero();
+            assertThat(TestBackends.count(observer, BackendCounter.CORRUPT)).isZero();
         }
         assertEveryVisibleFileIsWhole();
         assertNothingIsLeftOfTheDead();

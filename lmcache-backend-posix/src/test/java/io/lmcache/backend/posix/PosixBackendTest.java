@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KeyScope;
@@ -209,7 +210,7 @@ class PosixBackendTest {
                         .hasCauseInstanceOf(IOException.class);
             }
             assertThat(root).doesNotExist();
-            assertThat(count(backend, "io_errors")).isEqualTo(1);
+            assertThat(count(backend, BackendCounter.IO_ERRORS)).isEqualTo(1);
             Files.move(aside, root);
             assertThat(holds(backend, KEY)).isTrue();
         }

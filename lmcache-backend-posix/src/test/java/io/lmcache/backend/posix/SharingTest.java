@@ -8,6 +8,7 @@ import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static io.lmcache.backend.posix.TestBackends.store;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
@@ -139,7 +140,7 @@ class SharingTest {
             long hits = workers.stream().mapToLong(TestBackends::await).sum();
 
             assertThat(hits).as("seed %d", seed).isPositive();
-            assertThat(TestBackends.count(one, "corrupt") + TestBackends.count(other, "corrupt"))
+            assertThat(TestBackends.count(one, BackendCounter.CORRUPT) + TestBackends.count(other, BackendCounter.CORRUPT))
                     .as("seed %d", seed)
                     .isZero();
         }

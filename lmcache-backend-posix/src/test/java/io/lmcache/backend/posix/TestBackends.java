@@ -2,6 +2,7 @@ package io.lmcache.backend.posix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
@@ -117,8 +118,8 @@ final class TestBackends {
         return holds(backend, key, backend.allocator());
     }
 
-    static long count(StorageBackend backend, String counter) {
-        return Objects.requireNonNull(backend.stats().counters().get(counter), counter);
+    static long count(StorageBackend backend, BackendCounter counter) {
+        return Objects.requireNonNull(backend.stats().counters().get(counter), counter.text());
     }
 
     static Path file(Path root, ChunkKey key) {

@@ -244,6 +244,6 @@ public final class CacheConversion {
         DirectorySettings settings = new DirectorySettings(
                 List.of(request.target()), Sharding.BY_HASH, 0, FsyncMode.DATA, 0, Duration.ZERO, 0);
         return ChunkDirectory.open(
-                settings, request.to().create(request.checksum(), signedHashes), new Counters(), Clock.systemUTC());
+                settings, request.to().create(request.checksum(), signedHashes), Counters.ofFiles(), Clock.systemUTC());
     }
 }

@@ -207,6 +207,15 @@ public final class NativeChunkFormat implements ChunkFileFormat {
         }
     }
 
+    /** The model that a header says it is of; empty for a header that is damaged or of another format. */
+    static Optional<String> modelIn(byte[] header) {
+        try {
+            return Optional.of(keyIn(header).scope().model());
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
     private static Map<String, String> metadata(byte[] header) throws IOException {
         Map<String, String> metadata = new HashMap<>();
         try (JsonParser json = JSON.createParser(header, Long.BYTES, JSON_BYTES)) {

@@ -1,5 +1,6 @@
 package io.lmcache.backend.gds.io;
 
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
@@ -34,7 +35,7 @@ public final class IoPaths {
     private final Optional<CufileIo> cufile;
     private final boolean isDirectIo;
     private final Map<Path, IoPath> pathOfRoot;
-    private final PathCounters counters;
+    private final Counters counters;
 
     /**
      * Paths as they were found at the start.
@@ -51,7 +52,7 @@ public final class IoPaths {
             Optional<CufileIo> cufile,
             boolean isDirectIo,
             Map<Path, IoPath> pathOfRoot,
-            PathCounters counters) {
+            Counters counters) {
         this.device = device;
         this.stagings = stagings;
         this.cufile = cufile;
