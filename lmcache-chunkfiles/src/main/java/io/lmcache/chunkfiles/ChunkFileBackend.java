@@ -64,18 +64,18 @@ public final class ChunkFileBackend implements StorageBackend {
      * A backend that owns the directory and the transport from now on.
      *
      * @param name what the backend is called
-     * @param limitBytes the bytes that chunks may take on disk; 0 for no limit
      * @param counters where the directory counts
      */
     public ChunkFileBackend(
             String name,
-            long limitBytes,
+            FileTierSettings settings,
             Counters counters,
             ChunkDirectory directory,
             PayloadTransport transport,
             Threads threads) {
         this.name = name;
-        this.limitBytes = limitBytes == 0 ? Long.MAX_VALUE : limitBytes;
+        long maxBytes = settings.directory().maxBytes();
+        this.limitBytes = maxBytes == 0 ? Long.MAX_VALUE : maxBytes;
         this.counters = counters;
         this.directory = directory;
         this.transport = transport;

@@ -120,7 +120,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     }
 
     private static StagingPool newStagings(CudaDevice device, GdsSettings settings) {
-        int threads = settings.ioThreads() + settings.writeThreads();
+        int threads = settings.files().ioThreads() + settings.writeThreads();
         try {
             return StagingPool.create(device, threads, settings.useCufile() != CufileUse.FALSE);
         } catch (IOException e) {

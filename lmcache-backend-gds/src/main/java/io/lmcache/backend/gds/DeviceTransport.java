@@ -17,6 +17,7 @@ import io.lmcache.chunkfiles.PayloadTransport;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
+import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import java.io.IOException;
 import java.util.Optional;
@@ -36,18 +37,16 @@ final class DeviceTransport implements PayloadTransport {
     private final OpenFiles files;
     private final IoPaths paths;
 
-    /**
-     * A transport that owns the pool from now on.
-     *
-     * @param isDirectIo whether to read and write with O_DIRECT also where no direct path asks for it
-     */
-    DeviceTransport(GdsSettings settings, DeviceMemoryPool memory, ChunkDirectory directory, boolean isDirectIo) {
+    /** A transport that owns the pool from now on. */
+    DeviceTransport(GdsSettings settings, DeviceMemoryPool memory, ChunkDirectory directory) {
+        // Reads and writes are direct also where no direct path asks for it.
+        boolean isDirectIo = settings.files().useDirectIo() && DirectIo.isUsableIn(directory.roots());
         this.device = settings.device();
         this.retries = new AllocationRetries(settings.maxAllocAttempts(), settings.allocAttemptDelay());
         this.memory = memory;
         this.paths = memory.paths(device, directory.roots(), isDirectIo, transfers);
         this.files = new OpenFiles(directory, isDirectIo, paths);
-        this.hostRegion = new HostRegion(settings.stagingBytes());
+        this.hostRegion = new HostRegion(settings.files().stagingBytes());
         this.hostAllocator =
                 new SlabAllocator(GdsBackendProvider.NAME + "-host", new HostBuffer(hostRegion.segment()), _ -> {});
     }

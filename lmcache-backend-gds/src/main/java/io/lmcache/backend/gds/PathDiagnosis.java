@@ -157,7 +157,7 @@ final class PathDiagnosis {
 
     private Trial trial(CufileUse useCufile) {
         try (TrialDirectory directory = TrialDirectory.in(nearest)) {
-            return trial(movedTo(directory, useCufile));
+            return trial(settings.forTrialIn(directory.path(), useCufile));
         } catch (IOException e) {
             return new Trial.Refused(e);
         }
@@ -177,20 +177,6 @@ final class PathDiagnosis {
     /** What went wrong, without advice for a start. */
     private static Exception causeOf(LmcacheException failedStart) {
         return failedStart.getCause() instanceof Exception cause ? cause : failedStart;
-    }
-
-    private GdsSettings movedTo(TrialDirectory directory, CufileUse useCufile) {
-        return new GdsSettings(
-                directory.settings(settings.directory()),
-                settings.device(),
-                settings.bufferBytes(),
-                useCufile,
-                settings.cufileLibrary(),
-                settings.ioThreads(),
-                settings.useDirectIo(),
-                settings.stagingBytes(),
-                settings.maxAllocAttempts(),
-                settings.allocAttemptDelay());
     }
 
     /** The slowest way that was taken: after a failure in mid-run the rest goes staged. */

@@ -15,6 +15,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
@@ -24,7 +25,6 @@ import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkName;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings;
-import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
@@ -325,8 +325,8 @@ class LmcacheFilesTest {
                     metadata(file), FileTime.from(Instant.now().minus(Duration.ofMinutes(2))));
         }
         // A limit makes a sweep look at the chunks.
-        DirectorySettings settings =
-                new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ofHours(1), 0);
+        DirectorySettings settings = DirectorySettings.from(
+                BackendSettings.of("posix", Map.of("gds_ttl_secs", "3600")), Sharding.BY_HASH, List.of(root));
         try (ChunkDirectory directory = ChunkDirectory.open(
                 settings, FileFormat.LMCACHE_0_5.create(true, true), Counters.ofFiles(), Clock.systemUTC())) {
             directory.clean().get(10, TimeUnit.SECONDS);

@@ -77,14 +77,7 @@ class QuarantineTest {
     }
 
     private DirectorySettings settings() {
-        return new DirectorySettings(
-                List.of(root),
-                DirectorySettings.Sharding.BY_HASH,
-                0,
-                DirectorySettings.FsyncMode.NONE,
-                0,
-                java.time.Duration.ZERO,
-                0);
+        return DirectorySettings.withoutLimits(root, DirectorySettings.FsyncMode.NONE);
     }
 
     @Test
