@@ -15,8 +15,8 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
-import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.io.IoThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -187,8 +187,7 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public BackendStats stats() {
-        return new BackendStats(
-                        directory.knownChunks(), directory.knownBytes(), limitBytes, counters.snapshot())
+        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, counters.snapshot())
                 .with(transport.counters());
     }
 

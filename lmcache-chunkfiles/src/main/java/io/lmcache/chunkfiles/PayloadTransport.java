@@ -3,13 +3,13 @@ package io.lmcache.chunkfiles;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import java.io.IOException;
-import java.util.Optional;
 import java.util.Map;
-import io.lmcache.api.spi.BackendCounter;
+import java.util.Optional;
 
 /**
  * The seam between chunk files and memory: how payload gets from files to the memory that a tier is for, and back.

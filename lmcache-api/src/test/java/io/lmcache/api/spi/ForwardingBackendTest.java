@@ -21,7 +21,8 @@ class ForwardingBackendTest {
             })) {};
 
     static Stream<Method> methodsOfABackend() {
-        return Arrays.stream(StorageBackend.class.getMethods()).filter(method -> !Modifier.isStatic(method.getModifiers()));
+        return Arrays.stream(StorageBackend.class.getMethods())
+                .filter(method -> !Modifier.isStatic(method.getModifiers()));
     }
 
     /** Those that have a default, too: the one of the backend inside is meant. */

@@ -2,11 +2,11 @@ package io.lmcache.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;

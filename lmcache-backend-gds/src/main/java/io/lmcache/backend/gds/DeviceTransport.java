@@ -7,23 +7,23 @@ import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.backend.gds.io.IoPaths;
 import io.lmcache.backend.gds.io.OpenFiles;
-import io.lmcache.backend.gds.io.IoPath;
-import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.AllocationRetries;
 import io.lmcache.chunkfiles.PayloadSource;
 import io.lmcache.chunkfiles.PayloadTransport;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import java.io.IOException;
-import java.util.Optional;
-import io.lmcache.api.spi.BackendCounter;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** Moves payload between files and device memory, and host memory too; keeps files open between reads. Thread-safe. */
 final class DeviceTransport implements PayloadTransport {

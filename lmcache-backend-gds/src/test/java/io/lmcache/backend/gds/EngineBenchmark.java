@@ -1,6 +1,5 @@
 package io.lmcache.backend.gds;
 
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
@@ -11,6 +10,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.engine.KvCache;

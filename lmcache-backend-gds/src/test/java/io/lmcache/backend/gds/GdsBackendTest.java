@@ -3,8 +3,6 @@ package io.lmcache.backend.gds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.lmcache.backend.gds.io.IoPath;
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KeyScope;
@@ -18,6 +16,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
@@ -25,6 +24,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.DeviceMemory;
 import io.lmcache.cuda.kernel.EmulatedKernels;
@@ -263,7 +263,8 @@ class GdsBackendTest {
                 assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
                 assertHolds(backend, LARGE_KEY, backend.allocator());
                 assertThat(counter(backend, BackendCounter.STAGED_OPERATIONS)).isEqualTo(2);
-                assertThat(counter(backend, BackendCounter.COMPATIBLE_OPERATIONS)).isZero();
+                assertThat(counter(backend, BackendCounter.COMPATIBLE_OPERATIONS))
+                        .isZero();
             }
         });
         assertThat(log).containsOnlyOnce("libcufile").contains(call);

@@ -1,6 +1,5 @@
 package io.lmcache.backend.gds;
 
-import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
@@ -16,6 +15,7 @@ import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.gds.cufile.CufileDriver;
 import io.lmcache.backend.gds.cufile.CufileFile;
 import io.lmcache.backend.gds.cufile.RegisteredBuffer;
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.DeviceMemory;

@@ -5,9 +5,9 @@ import static io.lmcache.backend.posix.TestBackends.holds;
 import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;

@@ -9,12 +9,12 @@ import static io.lmcache.backend.posix.TestBackends.regularFiles;
 import static io.lmcache.backend.posix.TestBackends.store;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkHash;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;

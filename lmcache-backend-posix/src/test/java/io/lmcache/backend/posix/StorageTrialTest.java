@@ -3,10 +3,10 @@ package io.lmcache.backend.posix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.chunkfiles.diagnosis.StorageTrial;

@@ -2,12 +2,12 @@ package io.lmcache.backend.posix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;

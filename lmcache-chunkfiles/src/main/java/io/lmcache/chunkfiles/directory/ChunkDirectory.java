@@ -2,10 +2,10 @@ package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.posix.Errno;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.RateLimitedLog;
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
 import java.nio.file.Files;

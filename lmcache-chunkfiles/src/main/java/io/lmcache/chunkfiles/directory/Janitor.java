@@ -1,7 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
-import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.RateLimitedLog;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.time.Clock;

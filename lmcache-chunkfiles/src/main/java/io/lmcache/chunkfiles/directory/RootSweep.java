@@ -1,8 +1,8 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
-import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -231,7 +231,8 @@ final class RootSweep {
                 case CHUNK -> isExpired(entry);
                 case METADATA -> isOrphan(entry) && delete(entry, BackendCounter.STALE_METADATA);
                 case TEMPORARY -> isOfTheDead(entry) && delete(entry, BackendCounter.STALE_TEMPORARIES);
-                case EMPTY_DIRECTORY -> isOlderThan(EMPTY_TIME, entry) && delete(entry, BackendCounter.EMPTY_DIRECTORIES);
+                case EMPTY_DIRECTORY ->
+                    isOlderThan(EMPTY_TIME, entry) && delete(entry, BackendCounter.EMPTY_DIRECTORIES);
                 case CONTROL, QUARANTINED, WRITER, FOREIGN -> false;
             };
             if (!isRemoved) {

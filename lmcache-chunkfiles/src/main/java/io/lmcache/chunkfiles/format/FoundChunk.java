@@ -97,8 +97,10 @@ public record FoundChunk(
                 ? Optional.empty()
                 : switch (kind.get()) {
                     case NATIVE -> modelInHeader(file);
-                    case LMCACHE_0_3_2 -> new Lmcache032Names().parse(stem(fileName)).map(LmcacheName::model);
-                    case LMCACHE_0_5 -> new Lmcache05Names(true).parse(stem(fileName)).map(LmcacheName::model);
+                    case LMCACHE_0_3_2 ->
+                        new Lmcache032Names().parse(stem(fileName)).map(LmcacheName::model);
+                    case LMCACHE_0_5 ->
+                        new Lmcache05Names(true).parse(stem(fileName)).map(LmcacheName::model);
                 };
     }
 

@@ -1,11 +1,11 @@
 package io.lmcache.chunkfiles.io;
 
 import io.lmcache.api.spi.ChunkMeta;
-import io.lmcache.chunkfiles.directory.WholeTransfer;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

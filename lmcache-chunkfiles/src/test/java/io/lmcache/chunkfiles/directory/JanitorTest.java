@@ -4,8 +4,8 @@ import static io.lmcache.chunkfiles.directory.DirectoryFixture.FILE_BYTES;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.testkit.TestChunks;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

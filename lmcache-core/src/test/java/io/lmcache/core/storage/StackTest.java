@@ -491,8 +491,9 @@ class StackTest {
             retrieve(stack.cache(SCOPE), prompt(CHUNK_TOKENS));
             assertThat(stack.stats().tiers())
                     .hasEntrySatisfying(
-                            "slow", stats -> assertThat(stats.count(BackendCounter.TIER_FAILURES))
-.isEqualTo(2));
+                            "slow",
+                            stats -> assertThat(stats.count(BackendCounter.TIER_FAILURES))
+                                    .isEqualTo(2));
         }
     }
 

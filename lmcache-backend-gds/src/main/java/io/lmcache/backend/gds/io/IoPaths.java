@@ -1,6 +1,5 @@
 package io.lmcache.backend.gds.io;
 
-import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.DeviceBuffer;
@@ -8,6 +7,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.backend.gds.cufile.CufileException;
 import io.lmcache.backend.gds.cufile.CufileFile;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;

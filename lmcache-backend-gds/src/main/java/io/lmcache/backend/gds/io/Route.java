@@ -13,8 +13,7 @@ import java.io.IOException;
  * @param movers what moves the payload
  * @param resources what was opened for this operation alone
  */
-record Route(IoPath path, PieceTransfer.Movers movers, Closeable resources, Counters counters)
-        implements PayloadRoute {
+record Route(IoPath path, PieceTransfer.Movers movers, Closeable resources, Counters counters) implements PayloadRoute {
     @Override
     public PieceTransfer.Mover open() throws IOException {
         return movers.open();
