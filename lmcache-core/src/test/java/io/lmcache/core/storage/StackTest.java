@@ -18,6 +18,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.ForwardingBackend;
@@ -490,7 +491,9 @@ class StackTest {
             retrieve(stack.cache(SCOPE), prompt(CHUNK_TOKENS));
             assertThat(stack.stats().tiers())
                     .hasEntrySatisfying(
-                            "slow", stats -> assertThat(stats.counters()).containsEntry("tier_failures", 2L));
+                            "slow",
+                            stats -> assertThat(stats.count(BackendCounter.TIER_FAILURES))
+                                    .isEqualTo(2));
         }
     }
 
@@ -805,6 +808,22 @@ class StackTest {
             store(stack.cache(SCOPE), prompt(100));
             stack.clear();
             assertThat(stack.cache(SCOPE).lookup(prompt(100))).isZero();
+        }
+
+        @Test
+        void clearOfAModelEmptiesEveryTierOfItAlone() {
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            KeyScope other = KeyScope.of("other", LAYOUT);
+            store(stack.cache(SCOPE), prompt(100));
+            store(stack.cache(SCOPE.withTags(Map.of("salt", "x"))), prompt(100));
+            store(stack.cache(other), prompt(100));
+            stack.clear(SCOPE.model());
+            assertThat(stack.cache(SCOPE).lookup(prompt(100))).isZero();
+            for (MemoryTier tier : List.of(fastTier, slowTier)) {
+                assertThat(tier.chunks.keySet())
+                        .hasSize(7)
+                        .allSatisfy(key -> assertThat(key.scope()).isEqualTo(other));
+            }
         }
 
         @Test
