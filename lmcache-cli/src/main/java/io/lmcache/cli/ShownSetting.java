@@ -2,7 +2,6 @@ package io.lmcache.cli;
 
 import io.lmcache.api.option.Option;
 import io.lmcache.api.option.SharedOptions;
-import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.ConfigOrigin;
 import io.lmcache.core.config.LmcacheConfig;
@@ -69,8 +68,8 @@ record ShownSetting(
         config.options()
                 .ofBackend(config.pluginKind(tier))
                 .ifPresentOrElse(
-                        declared -> declared.forEach(option ->
-                                all.add(ofTier(tier, option.name(), Optional.of(option), given, config))),
+                        declared -> declared.forEach(
+                                option -> all.add(ofTier(tier, option.name(), Optional.of(option), given, config))),
                         () -> given.keySet()
                                 .forEach(name -> all.add(ofTier(tier, name, Optional.empty(), given, config))));
         return all;

@@ -66,7 +66,8 @@ class NamedTiersTest {
         assertThat(diagnosis.backends())
                 .filteredOn(backend -> backend.backend().equals("nfs"))
                 .flatExtracting(BackendDiagnosis::findings)
-                .anyMatch(finding -> finding.toString().contains(directory.resolve("nfs/lmcache").toString()));
+                .anyMatch(finding -> finding.toString()
+                        .contains(directory.resolve("nfs/lmcache").toString()));
     }
 
     private LmcacheStack open(Map<String, ?> code) {

@@ -80,7 +80,8 @@ public final class ConfigLoader {
                 .orElse(List.of())
                 .forEach(option -> check(option, resolved.get(backend + "." + option), findings));
         findings.throwProblems();
-        return BackendSettings.of(backend, new LmcacheConfig(resolved, options, tiers, List.of()).pluginSettings(backend));
+        return BackendSettings.of(
+                backend, new LmcacheConfig(resolved, options, tiers, List.of()).pluginSettings(backend));
     }
 
     private LmcacheConfig load() {

@@ -34,8 +34,8 @@ public final class ConfigOptions {
             HashSeed::toString);
 
     private static final OptionType<List<String>> BACKEND_NAMES_TYPE = OptionType.of(
-            "names",
-            "different names of lower case letters, digits and '-', comma separated or as a list",
+                    "names",
+                    "different names of lower case letters, digits and '-', comma separated or as a list",
                     ConfigOptions::backendNamesOf,
                     OptionType::joined)
             .withRemark(ConfigOptions::nameThereTwice);
@@ -82,12 +82,12 @@ public final class ConfigOptions {
 
     /** Further tiers. */
     public static final Option<List<String>> STORAGE_PLUGINS = Option.of(
-            "storage_plugins",
-            "",
-            BACKEND_NAMES_TYPE,
-            "Further tiers, in this order below the built-in ones: backends by their names, or tiers by names of their own,"
-                    + " each with the backend's name as its kind. A tier's settings are a map under its name, at the top"
-                    + " level or in extra_config.")
+                    "storage_plugins",
+                    "",
+                    BACKEND_NAMES_TYPE,
+                    "Further tiers, in this order below the built-in ones: backends by their names, or tiers by names of their own,"
+                            + " each with the backend's name as its kind. A tier's settings are a map under its name, at the top"
+                            + " level or in extra_config.")
             .withAlias("remote_storage_plugins");
 
     /** The backend of a tier in {@link #STORAGE_PLUGINS} that has a name of its own; among that tier's settings. */
@@ -198,8 +198,8 @@ public final class ConfigOptions {
         return names.stream()
                 .filter(name -> Collections.frequency(names, name) > 1)
                 .findFirst()
-                .map(name -> "'" + name + "' is there twice: give each tier a name of its own, and name its backend as its"
-                        + " kind");
+                .map(name -> "'" + name
+                        + "' is there twice: give each tier a name of its own, and name its backend as its" + " kind");
     }
 
     private static Optional<List<String>> backendNamesOf(String text) {

@@ -16,8 +16,7 @@ public final class LmcacheConfig {
     private final PluginTiers plugins;
     private final List<String> warnings;
 
-    LmcacheConfig(
-            Map<String, Setting> settings, OptionTable options, PluginTiers plugins, List<String> warnings) {
+    LmcacheConfig(Map<String, Setting> settings, OptionTable options, PluginTiers plugins, List<String> warnings) {
         this.plugins = plugins;
         this.settings = Map.copyOf(settings);
         this.options = options;

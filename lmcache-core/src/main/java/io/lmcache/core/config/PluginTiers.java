@@ -81,7 +81,9 @@ final class PluginTiers {
         String plain = given.startsWith(Given.EXTRA_PREFIX) ? given.substring(Given.EXTRA_PREFIX.length()) : given;
         String[] parts = plain.split("\\.", 2);
         String tier = parts[0].replace('_', '-');
-        return kinds.containsKey(tier) ? Optional.of(parts.length == 1 ? tier : tier + "." + parts[1]) : Optional.empty();
+        return kinds.containsKey(tier)
+                ? Optional.of(parts.length == 1 ? tier : tier + "." + parts[1])
+                : Optional.empty();
     }
 
     Set<String> names() {

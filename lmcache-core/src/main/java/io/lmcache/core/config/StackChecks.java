@@ -125,7 +125,8 @@ final class StackChecks {
 
     private void checkMemory() {
         for (TierView view : views) {
-            boolean isUsed = !view.prefix().isEmpty() || value(ConfigOptions.LOCAL_CPU).orElse(true);
+            boolean isUsed =
+                    !view.prefix().isEmpty() || value(ConfigOptions.LOCAL_CPU).orElse(true);
             if (isUsed) {
                 checkFits(view, TierOptions.MAX_LOCAL_CPU_SIZE);
             }
@@ -171,8 +172,8 @@ final class StackChecks {
     }
 
     private void checkChecksum(TierView view) {
-        boolean isUnchecked = view.text(TierOptions.FILE_CHECKSUM).orElse("true").equals("false")
-                && !isNative(view);
+        boolean isUnchecked =
+                view.text(TierOptions.FILE_CHECKSUM).orElse("true").equals("false") && !isNative(view);
         if (isUnchecked && view.text(TierOptions.FSYNC).orElse("none").equals("none")) {
             findings.warning(
                     "%s is false and %s is none: after a power cut a file can have wrong bytes that nobody notices;"

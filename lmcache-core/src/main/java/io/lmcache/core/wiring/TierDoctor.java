@@ -61,7 +61,8 @@ public final class TierDoctor {
                 .ifPresent(remote -> backends.add(
                         new BackendDiagnosis(remote, true, findings(remote, config.remoteSettings(remote)))));
         for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-            backends.add(new BackendDiagnosis(plugin, true, findings(plugin, config.pluginKind(plugin), config.pluginSettings(plugin))));
+            backends.add(new BackendDiagnosis(
+                    plugin, true, findings(plugin, config.pluginKind(plugin), config.pluginSettings(plugin))));
         }
         return new StackDiagnosis(backends, fileTier);
     }

@@ -34,7 +34,8 @@ class NamedTiersTest {
         assertThat(config.value(ConfigOptions.STORAGE_PLUGINS)).containsExactly("near", "far");
         assertThat(config.pluginKind("near")).isEqualTo("posix");
         assertThat(config.pluginKind("far")).isEqualTo("posix");
-        assertThat(config.pluginSettings("near")).containsOnly(entry("gds_path", "/near"), entry("max_gds_size", "200"));
+        assertThat(config.pluginSettings("near"))
+                .containsOnly(entry("gds_path", "/near"), entry("max_gds_size", "200"));
         assertThat(config.pluginSettings("far")).containsOnly(entry("gds_path", "/far"), entry("fsync", "data"));
         assertThat(config.pluginOrigin("far", "kind")).isEqualTo(new ConfigOrigin.File(file()));
     }
