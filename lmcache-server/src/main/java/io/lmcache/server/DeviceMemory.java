@@ -22,6 +22,7 @@ import io.lmcache.server.protocol.Region;
 import io.lmcache.server.protocol.RegisterKvCacheRequest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -38,6 +39,8 @@ final class DeviceMemory implements EngineMemory {
     private static final int REQUESTS = 2;
     /** What stores may have on its way to the tiers, in tokens: as much as an engine computes in a step. */
     private static final int STAGED_TOKENS = 8192;
+    /** How long a store waits for the staging of others: a good part of a step, and more than the bus needs for it. */
+    private static final Duration STAGING_PATIENCE = Duration.ofMillis(200);
     /** Stores at a time that have something staged; each has its tables on the GPU. */
     private static final int STORES = 32;
 
@@ -52,7 +55,7 @@ final class DeviceMemory implements EngineMemory {
     private final PagedKvCache cache;
     private final long chunkBytes;
     private final BufferAllocator buffers;
-    private final BufferAllocator staging;
+    private final ChunkStaging staging;
     private final long mappedBytes;
 
     /** Nothing, because too many stores are under way. */
@@ -83,7 +86,7 @@ final class DeviceMemory implements EngineMemory {
             this.cache = describe(layout, gpu.device().ordinal(), regions, request);
             this.chunkBytes = layout.chunkBytes(chunkTokens);
             this.buffers = allocator(gpu, request, REQUESTS * requestBytes(request));
-            this.staging = staging(gpu, request, chunkTokens);
+            this.staging = new ChunkStaging(staging(gpu, request, chunkTokens));
             addStreams(gpu, REQUESTS, streams);
             addStreams(gpu, STORES, storeStreams);
             for (ByteString handle : request.getEventsList()) {
@@ -228,7 +231,7 @@ final class DeviceMemory implements EngineMemory {
         boolean staged = false;
         try {
             StagedKv kv = DeviceStagedKv.gather(
-                    cache, blockIds, chunks, stream, staging, awaited, () -> storeStreams.add(stream));
+                    cache, blockIds, chunks, stream, staging, awaited, STAGING_PATIENCE, () -> storeStreams.add(stream));
             staged = true;
             return Optional.of(kv);
         } finally {

@@ -126,6 +126,7 @@ final class Transfers {
             StagedKv staged,
             BooleanSupplier isOver,
             Consumer<StoreResponse> answer) {
+        long began = System.nanoTime();
         try (staged) {
             int missingTokens = missing.stream().mapToInt(TokenRange::length).sum();
             int present = tokens.length - missingTokens;
@@ -138,6 +139,11 @@ final class Transfers {
             if (staged.tokens() > 0) {
                 kv.store(tokens, staged);
             }
+            LOG.debug(
+                    "Store of {} tokens, {} of them staged: {} us to hand on",
+                    tokens.length,
+                    staged.tokens(),
+                    (System.nanoTime() - began) / 1000);
         } catch (StagedKv.NotStaged e) {
             // The prompt ends here for the cache: what there was no room for was declined.
             LOG.debug("A store ended at a chunk that was not staged");
