@@ -29,6 +29,7 @@ import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * A paged KV cache in GPU memory that its engine exported by CUDA IPC, with what a few requests at a time need beside it:
@@ -57,24 +58,6 @@ final class DeviceMemory implements EngineMemory {
     private final BufferAllocator buffers;
     private final ChunkStaging staging;
     private final long mappedBytes;
-
-    /** Nothing, because too many stores are under way. */
-    private static final StagedKv NONE = new StagedKv() {
-        @Override
-        public int tokens() {
-            return 0;
-        }
-
-        @Override
-        public void fill(TokenRange range, KvBuffer destination) {
-            throw new NotStaged();
-        }
-
-        @Override
-        public void close() {
-            // Nothing to give back.
-        }
-    };
 
     private DeviceMemory(Gpus.Gpu gpu, KvLayout layout, int chunkTokens, RegisterKvCacheRequest request)
             throws IOException {
@@ -116,7 +99,10 @@ final class DeviceMemory implements EngineMemory {
             }
         }
         try {
-            return new DeviceMemory(gpus.gpu(first.getDeviceUuid()), layout, chunkTokens, request);
+            Gpus.Gpu gpu = gpus.gpu(first.getDeviceUuid());
+            DeviceMemory memory = new DeviceMemory(gpu, layout, chunkTokens, request);
+            gpus.lockHostMemory(gpu);
+            return memory;
         } catch (IOException e) {
             throw new Refusal(
                     Reason.BAD_REGION,
@@ -222,11 +208,11 @@ final class DeviceMemory implements EngineMemory {
     }
 
     @Override
-    public Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+    public Optional<StagedKv> stage(int[] blockIds, Supplier<List<TokenRange>> chunks, int event) {
         Optional<IpcEvent> awaited = event(event);
         KernelStream stream = storeStreams.poll();
         if (stream == null) {
-            return Optional.of(NONE);
+            return Optional.of(new Declined(tokens(chunks.get())));
         }
         boolean staged = false;
         try {
@@ -238,6 +224,28 @@ final class DeviceMemory implements EngineMemory {
             if (!staged) {
                 storeStreams.add(stream);
             }
+        }
+    }
+
+    private static int tokens(List<TokenRange> chunks) {
+        return chunks.stream().mapToInt(TokenRange::length).sum();
+    }
+
+    /** Nothing, because too many stores are under way. */
+    private record Declined(int declinedTokens) implements StagedKv {
+        @Override
+        public int tokens() {
+            return 0;
+        }
+
+        @Override
+        public void fill(TokenRange range, KvBuffer destination) {
+            throw new NotStaged();
+        }
+
+        @Override
+        public void close() {
+            // Nothing to give back.
         }
     }
 

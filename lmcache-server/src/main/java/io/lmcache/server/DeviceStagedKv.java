@@ -17,29 +17,42 @@ import io.lmcache.cuda.paged.PagedKvCache;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** Chunks in GPU memory, gathered by one kernel out of a paged cache. For one thread. */
 final class DeviceStagedKv implements StagedKv {
     private final KernelStream stream;
     private final Map<TokenRange, ChunkStaging.Room> chunks;
     private final int tokens;
+    private final int declinedTokens;
     private final Runnable whenClosed;
 
-    private DeviceStagedKv(KernelStream stream, Map<TokenRange, ChunkStaging.Room> chunks, Runnable whenClosed) {
+    private DeviceStagedKv(
+            KernelStream stream,
+            Map<TokenRange, ChunkStaging.Room> chunks,
+            Collection<TokenRange> wanted,
+            Runnable whenClosed) {
         this.stream = stream;
         this.chunks = chunks;
-        this.tokens = chunks.keySet().stream().mapToInt(TokenRange::length).sum();
+        this.tokens = tokens(chunks.keySet());
+        this.declinedTokens = tokens(wanted) - tokens;
         this.whenClosed = whenClosed;
+    }
+
+    private static int tokens(Collection<TokenRange> chunks) {
+        return chunks.stream().mapToInt(TokenRange::length).sum();
     }
 
     /**
      * Gathers as many of the chunks as there is memory for, from the first; returns when the cache has been read. Takes
      * memory when the engine is done with the chunks, not while it computes them, which takes many times longer.
      *
+     * @param wanted is asked when the engine is done with the blocks
      * @param stream with nothing queued on it; is used until {@code whenClosed}
      * @param event what is waited for before the cache is read
      * @param patience how long to wait for memory
@@ -47,7 +60,7 @@ final class DeviceStagedKv implements StagedKv {
     static DeviceStagedKv gather(
             PagedKvCache cache,
             int[] blockIds,
-            List<TokenRange> wanted,
+            Supplier<List<TokenRange>> wanted,
             KernelStream stream,
             ChunkStaging staging,
             Optional<IpcEvent> event,
@@ -60,7 +73,8 @@ final class DeviceStagedKv implements StagedKv {
                 stream.waitFor(event.get());
                 await(stream);
             }
-            leaseInto(leases, cache.layout(), wanted, staging, patience);
+            List<TokenRange> chunks = wanted.get();
+            leaseInto(leases, cache.layout(), chunks, staging, patience);
             Optional<PagedKv> request = leases.isEmpty()
                     ? Optional.empty()
                     : PagedKv.tryOpen(cache, BlockTable.of(blockIds), stream, staging.memory(), 0);
@@ -72,7 +86,7 @@ final class DeviceStagedKv implements StagedKv {
                 leases.values().forEach(ChunkStaging.Room::close);
                 leases.clear();
             }
-            staged = new DeviceStagedKv(stream, leases, whenClosed);
+            staged = new DeviceStagedKv(stream, leases, chunks, whenClosed);
             return staged;
         } catch (IOException e) {
             throw new LmcacheException(ErrorCode.DEVICE, "The GPU could not stage chunks: " + e.getMessage(), e);
@@ -116,6 +130,11 @@ final class DeviceStagedKv implements StagedKv {
     @Override
     public int tokens() {
         return tokens;
+    }
+
+    @Override
+    public int declinedTokens() {
+        return declinedTokens;
     }
 
     @Override

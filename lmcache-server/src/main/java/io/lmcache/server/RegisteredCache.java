@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -139,7 +140,7 @@ final class RegisteredCache {
     }
 
     /** As {@link EngineMemory#stage}. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */
-    Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+    Optional<StagedKv> stage(int[] blockIds, Supplier<List<TokenRange>> chunks, int event) {
         return memory.stage(blockIds, chunks, event);
     }
 

@@ -15,7 +15,6 @@ import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
@@ -104,10 +103,10 @@ final class Transfers {
             cache.beginUse();
             try {
                 KvCache kv = stack.cache(cache.scope(request.getTagsMap()));
-                List<TokenRange> missing = kv.missing(IntBuffer.wrap(tokens));
-                Optional<StagedKv> staged = cache.stage(blocks, missing, request.getEvent());
+                Optional<StagedKv> staged =
+                        cache.stage(blocks, () -> kv.missing(IntBuffer.wrap(tokens)), request.getEvent());
                 if (staged.isPresent()) {
-                    storeStaged(kv, tokens, missing, staged.get(), isOver, answer);
+                    storeStaged(kv, tokens, staged.get(), isOver, answer);
                 } else {
                     answer.accept(storeDirectly(cache, kv, tokens, blocks, request, isOver));
                 }
@@ -122,20 +121,19 @@ final class Transfers {
     private static void storeStaged(
             KvCache kv,
             int[] tokens,
-            List<TokenRange> missing,
             StagedKv staged,
             BooleanSupplier isOver,
             Consumer<StoreResponse> answer) {
         long began = System.nanoTime();
         try (staged) {
-            int missingTokens = missing.stream().mapToInt(TokenRange::length).sum();
-            int present = tokens.length - missingTokens;
+            int missing = staged.tokens() + staged.declinedTokens();
+            int present = tokens.length - missing;
             // After the copy: what it read was still the request's KV.
             if (isOver.getAsBoolean()) {
-                answer.accept(response(0, present, missingTokens));
+                answer.accept(response(0, present, missing));
                 return;
             }
-            answer.accept(response(staged.tokens(), present, missingTokens - staged.tokens()));
+            answer.accept(response(staged.tokens(), present, staged.declinedTokens()));
             if (staged.tokens() > 0) {
                 kv.store(tokens, staged);
             }
