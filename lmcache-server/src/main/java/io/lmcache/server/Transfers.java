@@ -12,6 +12,7 @@ import io.lmcache.server.protocol.RetrieveResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
@@ -26,6 +27,8 @@ final class Transfers {
     private static final Logger LOG = LoggerFactory.getLogger(Transfers.class);
     /** Of each kind; more do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
+    /** While a staged store waits for slow tiers, what the engine computes meanwhile finds no staging. */
+    private static final Duration STAGED_PATIENCE = Duration.ofMillis(50);
 
     private final LmcacheStack stack;
     private final Semaphore retrieves = new Semaphore(MAX_UNDER_WAY);
@@ -131,7 +134,7 @@ final class Transfers {
             }
             answer.accept(response(staged.tokens(), present, staged.declinedTokens()));
             if (staged.tokens() > 0) {
-                kv.store(tokens, staged);
+                kv.store(tokens, staged, STAGED_PATIENCE);
             }
             LOG.debug(
                     "Store of {} tokens, {} of them staged: {} us to hand on",
