@@ -9,7 +9,7 @@ import io.lmcache.api.option.Option;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -8,7 +8,7 @@ import io.grpc.StatusRuntimeException;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.server.Shape.Sizes;
 import io.lmcache.server.protocol.HealthRequest;
 import io.lmcache.server.protocol.HealthResponse;

@@ -15,7 +15,7 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.cuda.HostPageLocks;
 import io.lmcache.cuda.kernel.DeviceCrc32c;
 import io.lmcache.cuda.kernel.GpuDevice;

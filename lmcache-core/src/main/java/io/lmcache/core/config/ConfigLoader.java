@@ -9,7 +9,7 @@ import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;

@@ -1,5 +1,6 @@
 package io.lmcache.core.storage;
 
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.engine.KvSource;

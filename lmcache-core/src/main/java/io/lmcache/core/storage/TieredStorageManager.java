@@ -1,5 +1,7 @@
 package io.lmcache.core.storage;
 
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KvLayout;

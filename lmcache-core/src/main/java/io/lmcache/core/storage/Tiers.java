@@ -1,5 +1,6 @@
 package io.lmcache.core.storage;
 
+import io.lmcache.core.config.StackOptions;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.lmcache.api.ChunkKey;

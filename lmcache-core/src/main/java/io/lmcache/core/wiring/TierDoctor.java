@@ -12,7 +12,7 @@ import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.BackendDiagnosis;
 import io.lmcache.core.diagnosis.StackDiagnosis;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

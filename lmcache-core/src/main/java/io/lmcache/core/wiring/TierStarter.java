@@ -9,7 +9,7 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
 import java.util.ArrayList;

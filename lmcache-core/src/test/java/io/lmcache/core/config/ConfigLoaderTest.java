@@ -10,7 +10,7 @@ import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,5 +1,7 @@
 package io.lmcache.core.storage;
 
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

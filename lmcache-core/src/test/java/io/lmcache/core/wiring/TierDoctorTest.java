@@ -16,7 +16,7 @@ import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.BackendDiagnosis;
 import io.lmcache.core.diagnosis.StackDiagnosis;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.HashMap;
