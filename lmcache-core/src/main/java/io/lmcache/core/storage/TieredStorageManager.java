@@ -21,6 +21,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.hash.PromptChunks;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -75,6 +76,20 @@ public final class TieredStorageManager implements AutoCloseable {
     public int lookup(PromptChunks chunks) {
         try (Activity.Call _ = activity.enter()) {
             return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys())));
+        }
+    }
+
+    /** Which chunks are in some tier, each for itself, whatever is missing before it. A hint. */
+    public BitSet find(List<ChunkKey> keys) {
+        try (Activity.Call _ = activity.enter()) {
+            return tiers.holding(keys);
+        }
+    }
+
+    /** Which chunks need no store, since the last tier has them, each for itself. A hint. */
+    public BitSet stored(List<ChunkKey> keys) {
+        try (Activity.Call _ = activity.enter()) {
+            return tiers.holdingLast(keys);
         }
     }
 

@@ -28,7 +28,7 @@ public final class ConfiguredStack {
     /** The stack of that configuration, of the backends that it was made for. */
     public ConfiguredStack(LmcacheConfig config) {
         this.config = config;
-        this.registry = config.options().backends();
+        this.registry = config.options().registry();
         this.context = new BackendContext(config.value(ConfigOptions.LMCACHE_INSTANCE_ID), Clock.systemUTC());
     }
 
