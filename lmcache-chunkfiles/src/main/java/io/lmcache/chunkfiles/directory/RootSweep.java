@@ -1,11 +1,10 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -123,7 +122,7 @@ final class RootSweep {
             return WriterLock.isAlive(root.writers(), writer);
         } catch (IOException e) {
             // Without a proof of death its files stay.
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             return true;
         }
     }
@@ -136,7 +135,7 @@ final class RootSweep {
                 root.requireNoLinks(root.writers().resolve(writer));
                 WriterLock.forgetIfDead(root.writers(), writer);
             } catch (IOException e) {
-                counters.increment(Event.UNDELETABLE);
+                counters.increment(BackendCounter.UNDELETABLE);
             }
         }
     }
@@ -179,7 +178,7 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             if (entry.kind().isLimited()) {
                 bytes += entry.bytesOnDisk();
             }
@@ -200,7 +199,7 @@ final class RootSweep {
                 return;
             }
             isComplete = false;
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             log.warn(
                     "Chunk directory " + root + ": '" + path
                             + "' cannot be seen; what lies there counts as it did before",
@@ -218,7 +217,7 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && staleness.isFromTheFuture(entry)) {
                 root.setLastUse(entry.path(), now);
             }
@@ -231,16 +230,16 @@ final class RootSweep {
 
         private boolean remove(Entry entry, Staleness.Reason reason) {
             return switch (reason) {
-                case EXPIRED -> evict(candidate(entry), Event.EXPIRED);
-                case METADATA -> delete(entry, Event.STALE_METADATA);
-                case TEMPORARY -> delete(entry, Event.STALE_TEMPORARIES);
-                case EMPTY_DIRECTORY -> delete(entry, Event.EMPTY_DIRECTORIES);
-                case QUARANTINED -> delete(entry, Event.QUARANTINE_REMOVED);
+                case EXPIRED -> evict(candidate(entry), BackendCounter.EXPIRED);
+                case METADATA -> delete(entry, BackendCounter.STALE_METADATA);
+                case TEMPORARY -> delete(entry, BackendCounter.STALE_TEMPORARIES);
+                case EMPTY_DIRECTORY -> delete(entry, BackendCounter.EMPTY_DIRECTORIES);
+                case QUARANTINED -> delete(entry, BackendCounter.QUARANTINE_REMOVED);
             };
         }
     }
 
-    private boolean delete(Entry entry, Event event) {
+    private boolean delete(Entry entry, BackendCounter event) {
         Path file = root.resolve(entry.path());
         try {
             root.requireNoLinks(file);
@@ -249,7 +248,7 @@ final class RootSweep {
             }
             return true;
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             return false;
         }
     }
@@ -268,7 +267,7 @@ final class RootSweep {
     }
 
     private void removeFromQuarantine(Entry file) {
-        if (delete(file, Event.QUARANTINE_REMOVED)) {
+        if (delete(file, BackendCounter.QUARANTINE_REMOVED)) {
             root.budget().remove(file.bytesOnDisk());
         }
     }
@@ -311,7 +310,7 @@ final class RootSweep {
         while (!isRoomy()) {
             Optional<Candidate> oldest = queue.poll();
             if (oldest.isPresent()) {
-                evict(oldest.get(), Event.EVICTED);
+                evict(oldest.get(), BackendCounter.EVICTED);
             } else if (!findCandidates()) {
                 return isRoomy();
             }
@@ -345,7 +344,7 @@ final class RootSweep {
     }
 
     /** Removes a chunk and counts it; says whether it is gone. */
-    private boolean evict(Candidate chunk, Event event) {
+    private boolean evict(Candidate chunk, BackendCounter event) {
         try {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
@@ -365,33 +364,21 @@ final class RootSweep {
                 }
             };
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             queue.passOver(chunk);
             return false;
         }
     }
 
-    /** Removes every chunk that is not pinned. */
-    void clear() throws IOException {
-        try {
-            walk().visitAll(new Look(clock.instant()) {
-                @Override
-                public void visit(Entry entry) {
-                    if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
-                        remove(entry.path());
-                    }
+    /** Removes every such chunk that is not pinned. */
+    void clear(ChunkDirectory.FileTest which) throws IOException {
+        walk().visitAll(new Look(clock.instant()) {
+            @Override
+            public void visit(Entry entry) throws IOException {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && which.isMeant(root.resolve(entry.path()))) {
+                    removal.remove(root, entry.path());
                 }
-            });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
-    }
-
-    private void remove(String name) {
-        try {
-            removal.remove(root, name);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+            }
+        });
     }
 }

@@ -8,7 +8,6 @@ import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.format.FoundChunk;
-import io.lmcache.chunkfiles.io.PayloadChannels;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -74,15 +73,13 @@ final class ChunkFiles {
     }
 
     private static byte[] header(Path file) throws IOException {
-        byte[] header = new byte[ChunkFileFormat.HEADER_BYTES];
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
             long bytes = channel.size();
-            if (bytes < header.length) {
+            if (bytes < ChunkFileFormat.HEADER_BYTES) {
                 throw new IOException("has only " + bytes + " bytes");
             }
-            PayloadChannels.readFully(channel, ByteBuffer.wrap(header), 0);
+            return FoundChunk.headerIn(channel);
         }
-        return header;
     }
 
     /**
