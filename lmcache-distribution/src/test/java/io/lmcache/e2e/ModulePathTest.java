@@ -37,7 +37,12 @@ class ModulePathTest {
     /** How a stack is made, and what surrounds its tiers, is its own business. */
     @Test
     void coreExportsWhatEmbeddersUse() throws Exception {
-        assertThat(configuration().findModule(CORE).orElseThrow().reference().descriptor().exports())
+        assertThat(configuration()
+                        .findModule(CORE)
+                        .orElseThrow()
+                        .reference()
+                        .descriptor()
+                        .exports())
                 .extracting(ModuleDescriptor.Exports::source)
                 .containsExactlyInAnyOrder(
                         CORE,

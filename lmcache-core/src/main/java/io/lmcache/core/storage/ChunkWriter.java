@@ -1,6 +1,5 @@
 package io.lmcache.core.storage;
 
-import io.lmcache.core.config.StackOptions;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.engine.KvSource;
@@ -13,6 +12,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,8 +2,10 @@ package io.lmcache.core.wiring;
 
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Blake3ChunkHasher;
@@ -11,8 +13,6 @@ import io.lmcache.core.hash.BuiltinChunkHasher;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Sha256CborChunkHasher;
 import io.lmcache.core.hash.Sha256ChunkHasher;
-import io.lmcache.core.backend.BackendRegistry;
-import io.lmcache.core.config.StackOptions;
 import java.time.Clock;
 import java.time.Duration;
 
