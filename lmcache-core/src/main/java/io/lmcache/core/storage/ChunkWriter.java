@@ -12,6 +12,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -16,6 +16,8 @@ import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import java.time.Duration;
 import java.util.ArrayList;

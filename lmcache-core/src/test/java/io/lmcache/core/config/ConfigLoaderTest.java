@@ -9,8 +9,8 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.BackendRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -298,7 +298,7 @@ class ConfigLoaderTest {
         LmcacheConfig config = LmcacheConfig.of(Map.of("storage_plugins", "p"));
         assertThatThrownBy(() -> config.pluginOrigin("p", "path"))
                 .isInstanceOf(LmcacheException.class)
-                .hasMessage("Backend 'p' has no setting 'path'");
+                .hasMessage("Tier 'p' has no setting 'path'");
     }
 
     @Test

@@ -25,6 +25,8 @@ import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.engine.ModelStats;
