@@ -99,7 +99,8 @@ public final class HostPageLocks implements Closeable {
         try {
             long began = System.nanoTime();
             lockCommitted(piece);
-            // The driver does one thing at a time, and not in the order of the asking: half of its time is left to others.
+            // The driver does one thing at a time, and not in the order of the asking: half of its time is left to
+            // others.
             LockSupport.parkNanos(System.nanoTime() - began);
         } finally {
             driver.unlock();

@@ -66,8 +66,7 @@ final class ChunkStaging {
         return mine;
     }
 
-    private synchronized void leaseInto(List<Room> mine, List<Long> bytes, long end)
-            throws InterruptedException {
+    private synchronized void leaseInto(List<Room> mine, List<Long> bytes, long end) throws InterruptedException {
         for (long length : bytes) {
             Optional<BufferLease> lease = memory.tryAllocate(length);
             while (lease.isEmpty() && leased > mine.size()) {

@@ -217,7 +217,14 @@ final class DeviceMemory implements EngineMemory {
         boolean staged = false;
         try {
             StagedKv kv = DeviceStagedKv.gather(
-                    cache, blockIds, chunks, stream, staging, awaited, STAGING_PATIENCE, () -> storeStreams.add(stream));
+                    cache,
+                    blockIds,
+                    chunks,
+                    stream,
+                    staging,
+                    awaited,
+                    STAGING_PATIENCE,
+                    () -> storeStreams.add(stream));
             staged = true;
             return Optional.of(kv);
         } finally {

@@ -118,11 +118,7 @@ final class Transfers {
     }
 
     private static void storeStaged(
-            KvCache kv,
-            int[] tokens,
-            StagedKv staged,
-            BooleanSupplier isOver,
-            Consumer<StoreResponse> answer) {
+            KvCache kv, int[] tokens, StagedKv staged, BooleanSupplier isOver, Consumer<StoreResponse> answer) {
         long began = System.nanoTime();
         try (staged) {
             int missing = staged.tokens() + staged.declinedTokens();
