@@ -11,7 +11,6 @@ import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.PromotionPolicy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
