@@ -122,7 +122,12 @@ class ConfiguredStackTest {
     @Test
     void theOrdinaryDiskTierOfLmcacheStandsAboveThatOfGdsPath() {
         Map<String, ?> disk = Map.of(
-                "local_cpu", false, "local_disk", "file://" + directory.resolve("disk") + "/", "max_local_disk_size", 0.1);
+                "local_cpu",
+                false,
+                "local_disk",
+                "file://" + directory.resolve("disk") + "/",
+                "max_local_disk_size",
+                0.1);
         try (LmcacheStack stack = open(disk)) {
             assertThat(stack.tiers()).containsExactly("disk");
             assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("disk", 300));

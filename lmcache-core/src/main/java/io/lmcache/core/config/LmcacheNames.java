@@ -79,7 +79,8 @@ final class LmcacheNames {
     static final List<Group> UNUSED = List.of(
             new Group(List.of("use_layerwise"), "chunks move with all their layers"),
             new Group(
-                    List.of("enable_blending", "blend_*"), "chunks are prefixes: none is found in the middle of a prompt"),
+                    List.of("enable_blending", "blend_*"),
+                    "chunks are prefixes: none is found in the middle of a prompt"),
             new Group(
                     List.of("enable_p2p", "p2p_*", "peer_init_ports", "peer_lookup_ports", "extra_config.p2p_*"),
                     "no sharing from process to process: they share a directory or a remote store"),

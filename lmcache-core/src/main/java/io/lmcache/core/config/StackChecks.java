@@ -162,7 +162,8 @@ final class StackChecks {
                 .isPresent();
         if (path != null && isNamed && !LocalDisk.isIn(settings)) {
             findings.warning(ConfigOptions.LOCAL_DISK + " (" + path.origin() + ") makes no tier: "
-                    + ConfigOptions.MAX_LOCAL_DISK_SIZE + " is 0, as it is unless somebody sets it, and then LMCache has no"
+                    + ConfigOptions.MAX_LOCAL_DISK_SIZE
+                    + " is 0, as it is unless somebody sets it, and then LMCache has no"
                     + " room on disk, either; set it to the GB that chunks may take");
         }
     }

@@ -43,8 +43,8 @@ final class TierStarter {
                 started.add(create("cpu", ofTier("cpu"), started));
             }
             config.diskTier()
-                    .ifPresent(disk -> started.add(
-                            create(disk, config.pluginKind(disk), config.pluginSettings(disk), started)));
+                    .ifPresent(disk ->
+                            started.add(create(disk, config.pluginKind(disk), config.pluginSettings(disk), started)));
             if (!config.value(SharedOptions.GDS_PATH).isEmpty()) {
                 started.add(fileTier(started));
             }

@@ -3,8 +3,8 @@ package io.lmcache.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
-import io.lmcache.core.config.LmcacheNames.Group;
 import io.lmcache.core.backend.BackendRegistry;
+import io.lmcache.core.config.LmcacheNames.Group;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -39,11 +39,11 @@ class MigrationTest {
         try (InputStream in = MigrationTest.class.getResourceAsStream("lmcache-settings.txt")) {
             assertThat(in).isNotNull();
             return new String(in.readAllBytes(), StandardCharsets.UTF_8)
-                    .lines()
-                    .filter(line -> !line.startsWith("#"))
-                    .flatMap(line -> Arrays.stream(line.split(" ")))
-                    .toList()
-                    .stream();
+                            .lines()
+                            .filter(line -> !line.startsWith("#"))
+                            .flatMap(line -> Arrays.stream(line.split(" ")))
+                            .toList()
+                            .stream();
         }
     }
 
@@ -168,8 +168,7 @@ class MigrationTest {
     @Test
     void settingsOfADiskThatIsNotThereHaveNoUse() throws IOException {
         assertThat(load("local_disk_path_sharding: by_gpu", Map.of()).warnings())
-                .containsExactly(
-                        "LMCache's settings, of no use here: local_disk_path_sharding (file " + file() + ")");
+                .containsExactly("LMCache's settings, of no use here: local_disk_path_sharding (file " + file() + ")");
     }
 
     @Test
