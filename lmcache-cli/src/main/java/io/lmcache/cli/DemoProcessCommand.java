@@ -4,12 +4,16 @@ import io.lmcache.cli.demo.FreshProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.Callable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Command;
 
 /** What {@code lmcache demo} starts as its new process: JSON in, JSON out. */
 @Command(name = DemoProcessCommand.NAME, hidden = true)
 final class DemoProcessCommand implements Callable<Integer> {
     static final String NAME = "demo-process";
+
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
 
     private final InputStream standardInput;
 
@@ -19,7 +23,7 @@ final class DemoProcessCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        FreshProcess.serve(standardInput, System.out);
+        FreshProcess.serve(standardInput, System.out, choice::load);
         return 0;
     }
 }
