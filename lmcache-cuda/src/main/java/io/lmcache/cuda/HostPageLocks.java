@@ -147,4 +147,9 @@ public final class HostPageLocks implements Closeable {
         }
         lockedBytes.set(0);
     }
+
+    @Override
+    public String toString() {
+        return "HostPageLocks[" + device + ", " + lockedBytes + " bytes]";
+    }
 }

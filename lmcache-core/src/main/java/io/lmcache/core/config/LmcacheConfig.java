@@ -7,6 +7,7 @@ import io.lmcache.api.option.SharedOptions;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.TreeMap;
 
 /** The settings of one stack, checked, each with its origin. Immutable and thread-safe. */
@@ -135,5 +136,10 @@ public final class LmcacheConfig {
     /** What was accepted but has no effect, such as unknown names; one sentence each. */
     public List<String> warnings() {
         return warnings;
+    }
+
+    @Override
+    public String toString() {
+        return "LmcacheConfig" + new TreeSet<>(settings.keySet());
     }
 }
