@@ -42,6 +42,8 @@ public final class TieredStorageManager implements AutoCloseable {
     private static final long BYTES_KEPT = 256L << 20;
     private static final long MOST_KEPT = 64;
 
+    private static final Duration LONGER_THAN_ANY_WAIT = Duration.ofDays(1);
+
     private final Tiers tiers;
     private final StackOptions options;
     private final Activity activity = new Activity();
@@ -188,11 +190,20 @@ public final class TieredStorageManager implements AutoCloseable {
 
     /**
      * Stores the chunks that are not there yet. Returns when the engine's memory may be reused; the tiers may still be
-     * writing.
+     * writing. Waits as the options say.
      */
     public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source) {
+        return store(chunks, layout, source, LONGER_THAN_ANY_WAIT);
+    }
+
+    /**
+     * As {@link #store(PromptChunks, KvLayout, KvSource)}, for a source that others wait for.
+     *
+     * @param patience the longest wait, in all, for memory and for tiers that have too much to write
+     */
+    public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source, Duration patience) {
         try (Activity.Call _ = activity.enter()) {
-            return writer.store(chunks, layout, source);
+            return writer.store(chunks, layout, source, patience);
         }
     }
 

@@ -786,6 +786,33 @@ class StackTest {
         }
 
         @Test
+        void aStoreWithoutPatienceLeavesOutATierThatHasTooMuchToWrite() throws Exception {
+            KvCache cache = stack(new StackOptions(
+                            LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 1000, SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(1000);
+            StoreResult result = cache.store(prompt(60 * CHUNK_TOKENS), StackTest::fill, Duration.ZERO);
+            assertThat(result.storedTokens()).isEqualTo(60 * CHUNK_TOKENS);
+            slow.on(Operation.PUT).release();
+            assertThat(result.published().get(10, TimeUnit.SECONDS))
+                    .isEqualTo(Map.of("fast", 60 * CHUNK_TOKENS, "slow", 32 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void aStoreWithoutPatienceEndsWhereThereIsNoMemory() {
+            KvCache cache = stack(
+                            null,
+                            slow,
+                            new StackOptions(
+                                    LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 1000, SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(4);
+            StoreResult result = cache.store(prompt(10 * CHUNK_TOKENS), StackTest::fill, Duration.ZERO);
+            assertThat(result.declinedTokens()).isEqualTo(6 * CHUNK_TOKENS);
+            slow.on(Operation.PUT).release();
+        }
+
+        @Test
         void twentyThousandSmallChunksGoThrough() throws Exception {
             int[] prompt = prompt(20_000 * CHUNK_TOKENS);
             MemoryTier memory = MemoryTier.memory(20_000 * CHUNK_BYTES);
