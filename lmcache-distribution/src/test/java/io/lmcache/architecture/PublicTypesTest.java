@@ -21,13 +21,14 @@ class PublicTypesTest {
     /** In a log or a debugger, an object that prints as its hash code says nothing. */
     @Test
     void everyOneWithInstancesPrintsItself() {
-        assertThat(exportedTypes().filter(PublicTypesTest::hasInstances)).isNotEmpty().allSatisfy(type -> assertThat(
-                        type.getAllMethods().stream()
+        assertThat(exportedTypes().filter(PublicTypesTest::hasInstances))
+                .isNotEmpty()
+                .allSatisfy(type -> assertThat(type.getAllMethods().stream()
                                 .filter(method -> method.getName().equals("toString")
                                         && method.getRawParameterTypes().isEmpty())
                                 .map(method -> method.getOwner().getFullName()))
-                .as(type.getFullName())
-                .anyMatch(owner -> !owner.equals("java.lang.Object")));
+                        .as(type.getFullName())
+                        .anyMatch(owner -> !owner.equals("java.lang.Object")));
     }
 
     private static Stream<JavaClass> exportedTypes() {
@@ -37,8 +38,7 @@ class PublicTypesTest {
                 .map(ModuleDescriptor.Exports::source)
                 .collect(Collectors.toSet());
         return new ClassFileImporter()
-                .withImportOption(new ImportOption.DoNotIncludeTests())
-                .importPackages(packages).stream()
+                .withImportOption(new ImportOption.DoNotIncludeTests()).importPackages(packages).stream()
                         .filter(type -> packages.contains(type.getPackageName()))
                         .filter(type -> type.getModifiers().contains(JavaModifier.PUBLIC));
     }
@@ -58,8 +58,8 @@ class PublicTypesTest {
                 && type.getMethods().stream().noneMatch(method -> method.isAnnotatedWith(Test.class))
                 && (type.getConstructors().stream().anyMatch(PublicTypesTest::isVisible)
                         || type.getMethods().stream()
-                                .anyMatch(method ->
-                                        isVisible(method) && !method.getModifiers().contains(JavaModifier.STATIC)));
+                                .anyMatch(method -> isVisible(method)
+                                        && !method.getModifiers().contains(JavaModifier.STATIC)));
     }
 
     private static boolean isVisible(JavaCodeUnit member) {

@@ -7,8 +7,8 @@ import io.lmcache.api.option.SharedOptions;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** The settings of one stack, checked, each with its origin. Immutable and thread-safe. */
 public final class LmcacheConfig {

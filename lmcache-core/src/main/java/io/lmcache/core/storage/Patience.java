@@ -30,7 +30,8 @@ public final class Patience {
     public static Patience of(Duration atMost) {
         if (atMost.isNegative()) {
             throw new LmcacheException(
-                    ErrorCode.INVALID_ARGUMENT, "A call cannot take " + atMost + " at most; give it no time limit, or 0");
+                    ErrorCode.INVALID_ARGUMENT,
+                    "A call cannot take " + atMost + " at most; give it no time limit, or 0");
         }
         return new Patience(TimeUnit.NANOSECONDS.convert(atMost));
     }

@@ -291,8 +291,8 @@ class StackTest {
     /** A caller that waits for less than the tiers may take. */
     @Nested
     class InAHurry {
-        private final KvCache cache = stack(new StackOptions(
-                        LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 2, SHORT, 1, LONG))
+        private final KvCache cache = stack(
+                        new StackOptions(LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 2, SHORT, 1, LONG))
                 .cache(SCOPE);
         private final int[] prompt = prompt(6 * CHUNK_TOKENS);
 
