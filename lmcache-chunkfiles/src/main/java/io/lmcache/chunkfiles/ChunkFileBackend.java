@@ -16,6 +16,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.io.IoThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -23,8 +24,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -169,9 +168,18 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public void clear() {
+        clear(_ -> true);
+    }
+
+    @Override
+    public void clear(String model) {
+        clear(file -> FoundChunk.modelOf(file).equals(Optional.of(model)));
+    }
+
+    private void clear(ChunkDirectory.FileTest which) {
         try {
             transport.forgetAll();
-            directory.clear();
+            directory.clear(which);
         } catch (IOException e) {
             throw new UncheckedIOException("Chunk directory " + directory.roots() + " could not be cleared", e);
         }
@@ -179,9 +187,8 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public BackendStats stats() {
-        SortedMap<String, Long> all = new TreeMap<>(counters.snapshot());
-        all.putAll(transport.counters());
-        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, all);
+        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, counters.snapshot())
+                .with(transport.counters());
     }
 
     /**

@@ -62,7 +62,7 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     private static StorageBackend open(
             GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
-        Counters counters = new Counters();
+        Counters counters = Counters.ofFiles();
         ChunkDirectory directory = ChunkDirectory.open(
                 settings.files().directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
         try {

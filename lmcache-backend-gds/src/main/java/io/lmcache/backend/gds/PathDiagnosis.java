@@ -6,6 +6,7 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.gds.cufile.DirectTarget;
@@ -25,8 +26,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -167,7 +166,7 @@ final class PathDiagnosis {
     private Trial trial(GdsSettings moved) {
         try (StorageBackend backend = GdsBackendProvider.open(moved, new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
-            return new Trial.Passed(way(backend.stats().counters()), speeds);
+            return new Trial.Passed(way(backend.stats()), speeds);
         } catch (LmcacheException e) {
             return e.code() == ErrorCode.START_FAILED ? new Trial.Refused(causeOf(e)) : new Trial.Broken(e);
         } catch (IOException e) {
@@ -181,9 +180,9 @@ final class PathDiagnosis {
     }
 
     /** The slowest way that was taken: after a failure in mid-run the rest goes staged. */
-    private static IoPath way(Map<String, Long> counters) {
+    private static IoPath way(BackendStats stats) {
         for (IoPath slow : List.of(IoPath.STAGED, IoPath.COMPATIBLE)) {
-            if (counters.getOrDefault("path." + slow.name().toLowerCase(Locale.ROOT) + ".operations", 0L) > 0) {
+            if (stats.count(slow.operations()) > 0) {
                 return slow;
             }
         }

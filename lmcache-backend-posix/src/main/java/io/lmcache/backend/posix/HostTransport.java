@@ -6,6 +6,7 @@ import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.PayloadSource;
 import io.lmcache.chunkfiles.PayloadTransport;
@@ -23,9 +24,8 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.Collections;
+import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
 
 /** Moves payload between files and host memory, a small chunk with direct I/O in one request. Thread-safe. */
 final class HostTransport implements PayloadTransport {
@@ -119,8 +119,8 @@ final class HostTransport implements PayloadTransport {
     }
 
     @Override
-    public SortedMap<String, Long> counters() {
-        return Collections.emptySortedMap();
+    public Map<BackendCounter, Long> counters() {
+        return Map.of();
     }
 
     @Override

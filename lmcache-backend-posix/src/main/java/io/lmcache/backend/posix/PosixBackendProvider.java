@@ -46,7 +46,7 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     /** A new backend over files of that format. */
     static StorageBackend open(FileTierSettings settings, ChunkFileFormat format, BackendContext context) {
-        Counters counters = new Counters();
+        Counters counters = Counters.ofFiles();
         ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
         try {
             return new ChunkFileBackend(

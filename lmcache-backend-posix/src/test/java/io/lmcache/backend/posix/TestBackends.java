@@ -7,6 +7,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
@@ -110,8 +111,8 @@ final class TestBackends {
         return holds(backend, key, backend.allocator());
     }
 
-    static long count(StorageBackend backend, String counter) {
-        return Objects.requireNonNull(backend.stats().counters().get(counter), counter);
+    static long count(StorageBackend backend, BackendCounter counter) {
+        return Objects.requireNonNull(backend.stats().counters().get(counter), counter.text());
     }
 
     static Path file(Path root, ChunkKey key) {

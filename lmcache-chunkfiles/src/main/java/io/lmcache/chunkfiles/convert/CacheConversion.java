@@ -240,6 +240,6 @@ public final class CacheConversion {
         // A source may be removed after it, and files without a checksum do not show what a power cut took from them.
         DirectorySettings settings = DirectorySettings.withoutLimits(request.target(), FsyncMode.DATA);
         return ChunkDirectory.open(
-                settings, request.to().create(request.checksum(), signedHashes), new Counters(), Clock.systemUTC());
+                settings, request.to().create(request.checksum(), signedHashes), Counters.ofFiles(), Clock.systemUTC());
     }
 }

@@ -1,16 +1,13 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,14 +29,8 @@ import org.slf4j.LoggerFactory;
  */
 final class RootSweep {
     private static final Logger LOG = LoggerFactory.getLogger(RootSweep.class);
-    private static final int QUARANTINE_FILES = 64;
-    private static final Duration QUARANTINE_TIME = Duration.ofDays(1);
-    // A chunk is there before its metadata file, so what has no chunk lost it; unless one comes back this very moment.
-    private static final Duration ORPHAN_TIME = Duration.ofMinutes(1);
-    // A writer that makes a directory uses it at once; ours makes it again if need be.
-    private static final Duration EMPTY_TIME = Duration.ofSeconds(10);
-    // The clocks of machines that share a directory may differ by so much.
-    private static final Duration CLOCK_SKEW = Duration.ofMinutes(1);
+    static final int QUARANTINE_FILES = 64;
+    static final Duration QUARANTINE_TIME = Duration.ofDays(1);
     // A directory that can never be seen must not keep everything else from being used.
     private static final int MAX_INCOMPLETE_SCANS = 3;
 
@@ -131,7 +122,7 @@ final class RootSweep {
             return WriterLock.isAlive(root.writers(), writer);
         } catch (IOException e) {
             // Without a proof of death its files stay.
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             return true;
         }
     }
@@ -144,7 +135,7 @@ final class RootSweep {
                 root.requireNoLinks(root.writers().resolve(writer));
                 WriterLock.forgetIfDead(root.writers(), writer);
             } catch (IOException e) {
-                counters.increment(Event.UNDELETABLE);
+                counters.increment(BackendCounter.UNDELETABLE);
             }
         }
     }
@@ -187,7 +178,7 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             if (entry.kind().isLimited()) {
                 bytes += entry.bytesOnDisk();
             }
@@ -208,7 +199,7 @@ final class RootSweep {
                 return;
             }
             isComplete = false;
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             log.warn(
                     "Chunk directory " + root + ": '" + path
                             + "' cannot be seen; what lies there counts as it did before",
@@ -218,58 +209,37 @@ final class RootSweep {
 
     /** Removes what is stale as well. */
     private final class Tidying extends Look {
-        private final FileTime oldest;
+        private final Staleness staleness;
 
         private Tidying(Instant now) {
             super(now);
-            this.oldest =
-                    timeToLive.isZero() ? FileTime.fromMillis(Long.MIN_VALUE) : FileTime.from(now.minus(timeToLive));
+            this.staleness = Staleness.forJanitor(root.path(), timeToLive, now, RootSweep.this::isAlive);
         }
 
         @Override
-        public void visit(Entry entry) {
-            boolean isRemoved = switch (entry.kind()) {
-                case CHUNK -> isExpired(entry);
-                case METADATA -> isOrphan(entry) && delete(entry, Event.STALE_METADATA);
-                case TEMPORARY -> isOfTheDead(entry) && delete(entry, Event.STALE_TEMPORARIES);
-                case EMPTY_DIRECTORY -> isOlderThan(EMPTY_TIME, entry) && delete(entry, Event.EMPTY_DIRECTORIES);
-                case CONTROL, QUARANTINED, WRITER, FOREIGN -> false;
-            };
+        public void visit(Entry entry) throws IOException {
+            if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && staleness.isFromTheFuture(entry)) {
+                root.setLastUse(entry.path(), now);
+            }
+            boolean isRemoved =
+                    staleness.of(entry).filter(reason -> remove(entry, reason)).isPresent();
             if (!isRemoved) {
                 super.visit(entry);
             }
         }
 
-        private boolean isExpired(Entry chunk) {
-            if (chunk.lastUse().toInstant().isAfter(now.plus(CLOCK_SKEW))) {
-                // It would never expire, and never be the oldest.
-                root.setLastUse(chunk.path(), now);
-                return false;
-            }
-            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), Event.EXPIRED);
-        }
-
-        private boolean isOrphan(Entry metadata) {
-            Path file = root.resolve(metadata.path());
-            return isOlderThan(ORPHAN_TIME, metadata)
-                    && ChunkFileNames.chunkOf(file)
-                            .filter(chunk -> Files.notExists(chunk, LinkOption.NOFOLLOW_LINKS))
-                            .isPresent();
-        }
-
-        private boolean isOfTheDead(Entry temporary) {
-            // Asked anew for each: one who was just about to lock its file when the scan began may be alive.
-            return ChunkFileNames.writerOf(temporary.fileName())
-                    .filter(writer -> !isAlive(writer))
-                    .isPresent();
-        }
-
-        private boolean isOlderThan(Duration age, Entry entry) {
-            return entry.lastUse().toInstant().isBefore(now.minus(age));
+        private boolean remove(Entry entry, Staleness.Reason reason) {
+            return switch (reason) {
+                case EXPIRED -> evict(candidate(entry), BackendCounter.EXPIRED);
+                case METADATA -> delete(entry, BackendCounter.STALE_METADATA);
+                case TEMPORARY -> delete(entry, BackendCounter.STALE_TEMPORARIES);
+                case EMPTY_DIRECTORY -> delete(entry, BackendCounter.EMPTY_DIRECTORIES);
+                case QUARANTINED -> delete(entry, BackendCounter.QUARANTINE_REMOVED);
+            };
         }
     }
 
-    private boolean delete(Entry entry, Event event) {
+    private boolean delete(Entry entry, BackendCounter event) {
         Path file = root.resolve(entry.path());
         try {
             root.requireNoLinks(file);
@@ -278,7 +248,7 @@ final class RootSweep {
             }
             return true;
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             return false;
         }
     }
@@ -297,7 +267,7 @@ final class RootSweep {
     }
 
     private void removeFromQuarantine(Entry file) {
-        if (delete(file, Event.QUARANTINE_REMOVED)) {
+        if (delete(file, BackendCounter.QUARANTINE_REMOVED)) {
             root.budget().remove(file.bytesOnDisk());
         }
     }
@@ -340,7 +310,7 @@ final class RootSweep {
         while (!isRoomy()) {
             Optional<Candidate> oldest = queue.poll();
             if (oldest.isPresent()) {
-                evict(oldest.get(), Event.EVICTED);
+                evict(oldest.get(), BackendCounter.EVICTED);
             } else if (!findCandidates()) {
                 return isRoomy();
             }
@@ -374,7 +344,7 @@ final class RootSweep {
     }
 
     /** Removes a chunk and counts it; says whether it is gone. */
-    private boolean evict(Candidate chunk, Event event) {
+    private boolean evict(Candidate chunk, BackendCounter event) {
         try {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
@@ -394,33 +364,21 @@ final class RootSweep {
                 }
             };
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             queue.passOver(chunk);
             return false;
         }
     }
 
-    /** Removes every chunk that is not pinned. */
-    void clear() throws IOException {
-        try {
-            walk().visitAll(new Look(clock.instant()) {
-                @Override
-                public void visit(Entry entry) {
-                    if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
-                        remove(entry.path());
-                    }
+    /** Removes every such chunk that is not pinned. */
+    void clear(ChunkDirectory.FileTest which) throws IOException {
+        walk().visitAll(new Look(clock.instant()) {
+            @Override
+            public void visit(Entry entry) throws IOException {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && which.isMeant(root.resolve(entry.path()))) {
+                    removal.remove(root, entry.path());
                 }
-            });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
-    }
-
-    private void remove(String name) {
-        try {
-            removal.remove(root, name);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+            }
+        });
     }
 }

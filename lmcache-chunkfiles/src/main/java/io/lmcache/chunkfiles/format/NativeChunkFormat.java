@@ -22,6 +22,7 @@ import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The native chunk file: a valid safetensors file with one tensor, whose payload starts at a multiple of 4096.
@@ -116,6 +117,15 @@ public final class NativeChunkFormat implements ChunkFileFormat {
             throw new IOException("is no JSON of a safetensors file: " + e.getOriginalMessage(), e);
         } catch (LmcacheException e) {
             throw new IOException("has a key that is none: " + e.getMessage(), e);
+        }
+    }
+
+    /** The model that a header says it is of; empty for a header that is damaged or of another format. */
+    static Optional<String> modelIn(byte[] header) {
+        try {
+            return Optional.of(keyIn(header).scope().model());
+        } catch (IOException e) {
+            return Optional.empty();
         }
     }
 

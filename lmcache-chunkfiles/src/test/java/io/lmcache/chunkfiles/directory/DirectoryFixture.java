@@ -3,8 +3,8 @@ package io.lmcache.chunkfiles.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
@@ -28,7 +28,7 @@ final class DirectoryFixture implements AutoCloseable {
     static final long FILE_BYTES = ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize();
 
     final Path root;
-    final Counters counters = new Counters();
+    final Counters counters = Counters.ofFiles();
     final ChunkDirectory directory;
 
     DirectoryFixture(Path root, long maxBytes, Duration timeToLive, long minFreeBytes) {
@@ -111,7 +111,7 @@ final class DirectoryFixture implements AutoCloseable {
         directory.clean().get(10, TimeUnit.SECONDS);
     }
 
-    long count(Event event) {
+    long count(BackendCounter event) {
         return counters.count(event);
     }
 

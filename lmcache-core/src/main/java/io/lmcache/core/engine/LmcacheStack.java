@@ -4,14 +4,14 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigLoader;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
-import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
-import io.lmcache.core.storage.StackOptions;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A KV cache over a stack of tiers, for any number of models.
@@ -49,6 +50,15 @@ public final class LmcacheStack implements AutoCloseable {
     /** The cache of that model, rank, layout and tags. Cheap: call it as often as is convenient. */
     public KvCache cache(KeyScope scope) {
         return new KvCache(scope, chunker, storage, counters(scope.model()), minRetrieveTokens);
+    }
+
+    /**
+     * The cache of rows that an engine names itself.
+     *
+     * @param scope whose they are, with a layout of {@link io.lmcache.api.KvLayout#opaque}
+     */
+    public RowCache rows(KeyScope scope) {
+        return new RowCache(scope, storage);
     }
 
     private ModelCounters counters(String model) {
@@ -80,9 +90,27 @@ public final class LmcacheStack implements AutoCloseable {
         return chunker.saveUnfullChunk();
     }
 
-    /** Removes all chunks of all models from all tiers, a shared directory included, but those pinned or being read. */
+    /**
+     * Removes all chunks of all models from all tiers, but those pinned or being read. What other processes, and instances
+     * on other machines, have stored in a directory that they share with this one goes, too.
+     *
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#STORAGE} when a tier could not be
+     *     cleared; the others are
+     */
     public void clear() {
         storage.clear();
+    }
+
+    /**
+     * As {@link #clear()}, but only the chunks of that model: of all its ranks, layouts and tags. Takes a look at every chunk
+     * of a shared directory.
+     *
+     * @param model the name that the model's {@link #cache} has in its scope
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#STORAGE} when a tier could not be
+     *     cleared; the others are
+     */
+    public void clear(String model) {
+        storage.clear(model);
     }
 
     /** What was asked for and found of each model that has had a {@link #cache}, and what each tier holds. */
@@ -118,6 +146,8 @@ public final class LmcacheStack implements AutoCloseable {
         private boolean saveUnfullChunk = true;
         private int minRetrieveTokens;
         private StackOptions options = StackOptions.DEFAULTS;
+        // Searched for when a tier needs them: who gives objects only needs no search.
+        private @Nullable BackendRegistry backends;
 
         private Builder() {}
 
@@ -175,7 +205,7 @@ public final class LmcacheStack implements AutoCloseable {
          */
         public Builder tier(String name, String backend, Map<String, ?> settings) {
             tiers.add(above -> {
-                BackendRegistry backends = BackendRegistry.discover();
+                BackendRegistry backends = backends();
                 return backends.create(
                         name,
                         backend,
@@ -183,6 +213,15 @@ public final class LmcacheStack implements AutoCloseable {
                         HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC())));
             });
             return this;
+        }
+
+        private BackendRegistry backends() {
+            BackendRegistry known = backends;
+            if (known == null) {
+                known = BackendRegistry.discover();
+                backends = known;
+            }
+            return known;
         }
 
         /**
@@ -212,6 +251,11 @@ public final class LmcacheStack implements AutoCloseable {
                 Closing.afterFailure(started.reversed(), e);
                 throw e;
             }
+        }
+
+        @Override
+        public String toString() {
+            return "LmcacheStack.Builder[" + tiers.size() + " tiers, chunkSize=" + chunkSize + "]";
         }
     }
 }

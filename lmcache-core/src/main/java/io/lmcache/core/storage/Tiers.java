@@ -9,12 +9,17 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.StackOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** The tiers of a stack, fastest first, each in its decorators: none of their futures fails or stays open for ever. */
@@ -115,16 +120,18 @@ final class Tiers {
         return Arrays.stream(MemoryDomain.values()).flatMap(domain -> tier.allocator(domain).stream());
     }
 
-    /** Where the longest prefix is: runs without a gap, from chunk 0, each in the fastest tier that continues it. */
-    List<TierRun> locate(List<ChunkKey> keys) {
+    /**
+     * Where the longest prefix is: runs without a gap, from chunk 0, each in the fastest tier that continues it. A tier that
+     * does not answer in time has nothing.
+     */
+    List<TierRun> locate(List<ChunkKey> keys, Patience patience) {
         List<TierRun> runs = new ArrayList<>();
         int found = 0;
         int tier = 0;
         // Around the tiers, until none is left that could know more than it has said.
         for (int toAsk = tiers.size(); toAsk > 0 && found < keys.size(); tier = (tier + 1) % tiers.size()) {
-            int more = tiers.get(tier)
-                    .containsPrefix(keys.subList(found, keys.size()))
-                    .join();
+            int more = patience.await(tiers.get(tier).containsPrefix(keys.subList(found, keys.size())))
+                    .orElse(0);
             toAsk = more > 0 ? tiers.size() - 1 : toAsk - 1;
             if (more > 0) {
                 runs.add(new TierRun(tier, found, found + more));
@@ -132,6 +139,36 @@ final class Tiers {
             }
         }
         return runs;
+    }
+
+    /** Which chunks some tier has, each for itself: the fastest tier is asked for all, the next for what it has not. */
+    BitSet holding(List<ChunkKey> keys) {
+        BitSet found = new BitSet(keys.size());
+        for (StorageBackend tier : tiers) {
+            found.or(holding(keys, found, key -> tier.containsPrefix(List.of(key))));
+        }
+        return found;
+    }
+
+    /** Which chunks the last tier has, by what is there and not by what it remembers. */
+    BitSet holdingLast(List<ChunkKey> keys) {
+        return holding(keys, new BitSet(), key -> tiers.getLast().confirmPrefix(List.of(key)));
+    }
+
+    /** All are asked for at once, but those that need no answer. */
+    private static BitSet holding(
+            List<ChunkKey> keys, BitSet known, Function<ChunkKey, CompletableFuture<Integer>> ask) {
+        int[] asked = IntStream.range(0, keys.size())
+                .filter(index -> !known.get(index))
+                .toArray();
+        List<CompletableFuture<Integer>> answers = Arrays.stream(asked)
+                .mapToObj(index -> ask.apply(keys.get(index)))
+                .toList();
+        BitSet holding = new BitSet(keys.size());
+        for (int i = 0; i < asked.length; i++) {
+            holding.set(asked[i], answers.get(i).join() > 0);
+        }
+        return holding;
     }
 
     /** The end of the last run: the number of chunks that were found. */
