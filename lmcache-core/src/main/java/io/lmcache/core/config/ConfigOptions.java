@@ -1,6 +1,7 @@
 package io.lmcache.core.config;
 
 import static io.lmcache.api.option.OptionType.choice;
+import static io.lmcache.api.option.OptionType.gigabytes;
 import static io.lmcache.api.option.OptionType.megabytes;
 import static io.lmcache.api.option.OptionType.seconds;
 import static io.lmcache.api.option.OptionType.wholeNumber;
@@ -10,8 +11,9 @@ import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.PromotionPolicy;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -33,10 +35,11 @@ public final class ConfigOptions {
             HashSeed::toString);
 
     private static final OptionType<List<String>> BACKEND_NAMES_TYPE = OptionType.of(
-            "names",
-            "different names of lower case letters, digits and '-', comma separated or as a list",
-            ConfigOptions::backendNamesOf,
-            OptionType::joined);
+                    "names",
+                    "different names of lower case letters, digits and '-', comma separated or as a list",
+                    ConfigOptions::backendNamesOf,
+                    OptionType::joined)
+            .withRemark(ConfigOptions::nameThereTwice);
 
     /** Tokens per chunk. */
     public static final Option<Integer> CHUNK_SIZE = Option.of(
@@ -78,14 +81,37 @@ public final class ConfigOptions {
     public static final Option<Boolean> LOCAL_CPU =
             Option.of("local_cpu", "true", OptionType.BOOLEAN, "Whether there is a tier in host memory.");
 
-    /** Third-party backends. */
+    /** LMCache's ordinary tier on disk. */
+    public static final Option<List<Path>> LOCAL_DISK = Option.of(
+            "local_disk",
+            "",
+            OptionType.PATHS,
+            "The directories of LMCache's ordinary disk tier, also as file:///path. They make a tier of their own: 'disk',"
+                    + " of kind posix, above that of gds_path, whose further settings are a map under its name.");
+
+    /** Its size. */
+    public static final Option<ByteSize> MAX_LOCAL_DISK_SIZE = Option.of(
+            "max_local_disk_size",
+            "0",
+            gigabytes(0),
+            "The most bytes in the directories of local_disk; with 0 that makes no tier, as in LMCache.");
+
+    /** Further tiers. */
     public static final Option<List<String>> STORAGE_PLUGINS = Option.of(
                     "storage_plugins",
                     "",
                     BACKEND_NAMES_TYPE,
-                    "Third-party backends, as tiers in this order after the built-in ones. A backend's own settings are a map"
-                            + " under its name, at the top level or in extra_config.")
+                    "Further tiers, in this order below the built-in ones: backends by their names, or tiers by names of their own,"
+                            + " each with the backend's name as its kind. A tier's settings are a map under its name, at the top"
+                            + " level or in extra_config.")
             .withAlias("remote_storage_plugins");
+
+    /** The backend of a tier in {@link #STORAGE_PLUGINS} that has a name of its own; among that tier's settings. */
+    public static final Option<String> KIND = Option.of(
+            "kind",
+            "",
+            OptionType.TEXT,
+            "The backend of a tier in storage_plugins whose name is its own: a stack may have several of one kind.");
 
     /** Whether hits move up. */
     public static final Option<PromotionPolicy> PROMOTION = Option.of(
@@ -147,6 +173,8 @@ public final class ConfigOptions {
             HASH_SEED,
             MIN_RETRIEVE_TOKENS,
             LOCAL_CPU,
+            LOCAL_DISK,
+            MAX_LOCAL_DISK_SIZE,
             SharedOptions.GDS_PATH,
             SharedOptions.USE_CUFILE,
             SharedOptions.REMOTE_URL,
@@ -181,6 +209,15 @@ public final class ConfigOptions {
                         .filter(number -> number <= HashSeed.MAX_NUMBER)
                         .map(HashSeed.Fixed::new);
         };
+    }
+
+    private static Optional<String> nameThereTwice(String text) {
+        List<String> names = OptionType.entries(text);
+        return names.stream()
+                .filter(name -> Collections.frequency(names, name) > 1)
+                .findFirst()
+                .map(name -> "'" + name
+                        + "' is there twice: give each tier a name of its own, and name its backend as its" + " kind");
     }
 
     private static Optional<List<String>> backendNamesOf(String text) {

@@ -1,7 +1,7 @@
 package io.lmcache.core.config;
 
 import io.lmcache.api.option.Option;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -41,6 +42,11 @@ public final class OptionTable {
         names(option).forEach(name -> byName.put(name, option));
     }
 
+    /** The backends whose options these are, those of the stack apart. */
+    public BackendRegistry registry() {
+        return backends;
+    }
+
     /** The options at the top level of a configuration, in the order of their documentation. */
     public List<Option<?>> all() {
         return List.copyOf(users.keySet());
@@ -54,6 +60,16 @@ public final class OptionTable {
     /** What a backend declares; empty when there is no backend of that name. */
     public Optional<List<Option<?>>> ofBackend(String backend) {
         return backends.options(backend);
+    }
+
+    /** The names of all backends. */
+    Set<String> backends() {
+        return backends.names();
+    }
+
+    /** Why there is no backend of that name to use; empty when there is one. */
+    Optional<String> objectionTo(String backend) {
+        return backends.objectionTo(backend);
     }
 
     /** The backend that keeps chunks at URLs like this; empty when there is none, or more than one. */
@@ -80,5 +96,10 @@ public final class OptionTable {
     /** All names and aliases of an option at the top level. */
     static Stream<String> names(Option<?> option) {
         return Stream.concat(Stream.of(option.name()), option.aliases().stream());
+    }
+
+    @Override
+    public String toString() {
+        return "OptionTable" + byName.keySet();
     }
 }

@@ -7,9 +7,9 @@ import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
 import java.util.ArrayList;
@@ -42,13 +42,16 @@ final class TierStarter {
             if (config.value(ConfigOptions.LOCAL_CPU)) {
                 started.add(create("cpu", ofTier("cpu"), started));
             }
+            config.diskTier()
+                    .ifPresent(disk ->
+                            started.add(create(disk, config.pluginKind(disk), config.pluginSettings(disk), started)));
             if (!config.value(SharedOptions.GDS_PATH).isEmpty()) {
                 started.add(fileTier(started));
             }
             config.remoteBackend()
                     .ifPresent(remote -> started.add(create(remote, config.remoteSettings(remote), started)));
             for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-                started.add(create(plugin, config.pluginSettings(plugin), started));
+                started.add(create(plugin, config.pluginKind(plugin), config.pluginSettings(plugin), started));
             }
             return started;
         } catch (RuntimeException e) {
@@ -80,6 +83,10 @@ final class TierStarter {
     }
 
     private StorageBackend create(String name, Map<String, String> own, List<StorageBackend> above) {
-        return registry.create(name, name, BackendSettings.of(name, own), HostMemory.below(above, context));
+        return create(name, name, own, above);
+    }
+
+    private StorageBackend create(String tier, String kind, Map<String, String> own, List<StorageBackend> above) {
+        return registry.create(tier, kind, BackendSettings.of(tier, own), HostMemory.below(above, context));
     }
 }
