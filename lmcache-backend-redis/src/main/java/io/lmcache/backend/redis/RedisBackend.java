@@ -12,6 +12,7 @@ import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendCapability;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkHeader;
 import io.lmcache.api.spi.ChunkMeta;
@@ -22,7 +23,6 @@ import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.redis.ChunkTransfer.Outcome;
-import io.lmcache.backend.redis.RedisCounters.Event;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedChannelException;
@@ -61,8 +61,6 @@ final class RedisBackend implements StorageBackend {
     /** They take checksums; more would not be faster than the connections. */
     private static final int WORKERS = 2;
 
-    private static final int REMOVED_AT_ONCE = 500;
-
     private final RedisSettings settings;
     private final RedisCounters counters = new RedisCounters();
     private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
@@ -82,7 +80,7 @@ final class RedisBackend implements StorageBackend {
         this.settings = settings;
         this.names = new ChunkNames(settings.keyPrefix());
         this.known = new KnownChunks(settings.maxBytes(), ChunkHeader.BYTES);
-        this.servers = new RedisServers(settings, counters);
+        this.servers = new RedisServers(settings);
         this.stagingRegion = new HostRegion(settings.stagingBytes());
         this.staging = new SlabAllocator("redis-staging", new HostBuffer(stagingRegion.segment()), _ -> {});
         this.workers = Executors.newFixedThreadPool(
@@ -161,7 +159,6 @@ final class RedisBackend implements StorageBackend {
         return reply.exceptionallyCompose(error -> {
             if (RedisServers.unwrapped(error) instanceof RedisCommandExecutionException refusal) {
                 if (isElsewhere(refusal)) {
-                    counters.increment(Event.MOVED);
                     servers.forgetRoute();
                     return CompletableFuture.completedFuture(other);
                 }
@@ -209,10 +206,10 @@ final class RedisBackend implements StorageBackend {
         if (found.isPresent()) {
             long bytes = found.get().meta().byteSize();
             known.seen(chunk, bytes);
-            counters.increment(Event.HITS);
-            counters.add(Event.BYTES_READ, bytes);
+            counters.increment(BackendCounter.HITS);
+            counters.add(BackendCounter.BYTES_READ, bytes);
         } else {
-            counters.increment(Event.MISSES);
+            counters.increment(BackendCounter.MISSES);
         }
         return found;
     }
@@ -242,7 +239,6 @@ final class RedisBackend implements StorageBackend {
     private CompletableFuture<Outcome> outcomeOf(Throwable error) {
         if (RedisServers.unwrapped(error) instanceof RedisCommandExecutionException refusal) {
             if (isElsewhere(refusal)) {
-                counters.increment(Event.MOVED);
                 servers.forgetRoute();
                 return CompletableFuture.completedFuture(new Outcome.Absent());
             }
@@ -258,7 +254,7 @@ final class RedisBackend implements StorageBackend {
         return switch (outcome) {
             case Outcome.Found(StoredChunk found) -> {
                 if (isSecond) {
-                    counters.increment(Event.MISREAD);
+                    counters.increment(BackendCounter.MISREAD);
                 }
                 refresh(chunk, node);
                 yield CompletableFuture.completedFuture(Optional.of(found));
@@ -269,7 +265,7 @@ final class RedisBackend implements StorageBackend {
             }
             case Outcome.NoMemory _ -> CompletableFuture.completedFuture(Optional.empty());
             case Outcome.Damaged(String reason) -> {
-                counters.increment(Event.CORRUPT);
+                counters.increment(BackendCounter.CORRUPT);
                 log.warn("Redis: the value of " + chunk + " " + reason + "; it is deleted");
                 yield removed(List.of(chunk), node).handle((_, _) -> Optional.empty());
             }
@@ -326,9 +322,9 @@ final class RedisBackend implements StorageBackend {
     private PutOutcome counted(PutOutcome outcome) {
         counters.increment(
                 switch (outcome) {
-                    case PutOutcome.Stored _ -> Event.STORED;
-                    case PutOutcome.AlreadyPresent _ -> Event.ALREADY_PRESENT;
-                    case PutOutcome.Declined _ -> Event.DECLINED;
+                    case PutOutcome.Stored _ -> BackendCounter.STORED;
+                    case PutOutcome.AlreadyPresent _ -> BackendCounter.ALREADY_PRESENT;
+                    case PutOutcome.Declined _ -> BackendCounter.DECLINED;
                 });
         return outcome;
     }
@@ -402,7 +398,7 @@ final class RedisBackend implements StorageBackend {
                             .call(RedisCommands.store(new PayloadArgs(bytes(chunk), header, lease, settings.ttl()))))
                     .thenApply(reply -> {
                         isStored.set(reply != null);
-                        counters.add(Event.BYTES_WRITTEN, meta.byteSize());
+                        counters.add(BackendCounter.BYTES_WRITTEN, meta.byteSize());
                         return reply == null ? PutOutcome.alreadyPresent() : PutOutcome.stored();
                     })
                     .whenComplete((_, _) -> known.settle(chunk, meta.byteSize(), isStored.get()));
@@ -413,7 +409,7 @@ final class RedisBackend implements StorageBackend {
             victims.forEach(victim -> route.nodeOf(bytes(victim))
                     .ifPresent(node ->
                             byNode.computeIfAbsent(node, _ -> new ArrayList<>()).add(victim)));
-            counters.add(Event.EVICTED, victims.size());
+            counters.add(BackendCounter.EVICTED, victims.size());
             // Of a cluster's names a command may have those of one slot only.
             return CompletableFuture.allOf(byNode.entrySet().stream()
                     .flatMap(entry -> entry.getValue().stream().map(victim -> removed(List.of(victim), entry.getKey())))
@@ -434,7 +430,6 @@ final class RedisBackend implements StorageBackend {
                         "the server's memory is full, and it does not evict: " + refusal.getMessage()));
             }
             if (isElsewhere(refusal)) {
-                counters.increment(Event.MOVED);
                 servers.forgetRoute();
                 return CompletableFuture.completedFuture(PutOutcome.declined(
                         DeclineReason.UNAVAILABLE, "another node of the cluster has that slot now"));
@@ -479,16 +474,51 @@ final class RedisBackend implements StorageBackend {
 
     @Override
     public void clear() {
+        clear((chunks, _) -> chunks);
+    }
+
+    /** Names tell no model, so the header of every chunk is read. */
+    @Override
+    public void clear(String model) {
+        clear((chunks, node) -> ofModel(model, chunks, node));
+    }
+
+    /** Chooses among the chunks of a node. */
+    @FunctionalInterface
+    private interface Choice {
+        List<String> of(List<String> chunks, RedisNode node) throws IOException;
+    }
+
+    private List<String> ofModel(String model, List<String> chunks, RedisNode node) throws IOException {
+        Set<String> chosen = ConcurrentHashMap.newKeySet();
+        List<AsyncCommand<byte[], byte[], Integer>> headers = chunks.stream()
+                .map(chunk -> RedisCommands.piece(bytes(chunk), 0, ChunkHeader.BYTES, header -> {
+                    if (header.remaining() == ChunkHeader.BYTES
+                            && ChunkHeader.keyIn(header.slice())
+                                    .filter(key -> key.scope().model().equals(model))
+                                    .isPresent()) {
+                        chosen.add(chunk);
+                    }
+                }))
+                .toList();
+        await(node.control()
+                .callAll(headers)
+                .thenCompose(_ -> CompletableFuture.allOf(
+                        headers.stream().map(header -> refusalAs(header, 0)).toArray(CompletableFuture[]::new))));
+        return List.copyOf(chosen);
+    }
+
+    private void clear(Choice choice) {
         try {
             for (RedisNode node : await(servers.route()).nodes()) {
-                clear(node);
+                clear(choice, node);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("The chunks at " + settings.address() + " could not be cleared", e);
         }
     }
 
-    private void clear(RedisNode node) throws IOException {
+    private void clear(Choice choice, RedisNode node) throws IOException {
         byte[] cursor = bytes("0");
         do {
             List<Object> reply = await(node.control().call(RedisCommands.scan(cursor, names.pattern())));
@@ -500,9 +530,7 @@ final class RedisBackend implements StorageBackend {
                     .map(name -> new String((byte[]) name, StandardCharsets.ISO_8859_1))
                     .filter(chunk -> !known.isPinned(chunk))
                     .toList();
-            for (int from = 0; from < chunks.size(); from += REMOVED_AT_ONCE) {
-                removeAll(chunks.subList(from, Math.min(from + REMOVED_AT_ONCE, chunks.size())), node);
-            }
+            removeAll(choice.of(chunks, node), node);
             cursor = next;
         } while (!new String(cursor, StandardCharsets.US_ASCII).equals("0"));
     }
@@ -581,7 +609,7 @@ final class RedisBackend implements StorageBackend {
             if (closed) {
                 return CompletableFuture.completedFuture(whenClosed.apply(cause));
             }
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             return CompletableFuture.failedFuture(failure(cause));
         });
     }

@@ -1,72 +1,47 @@
 package io.lmcache.backend.redis;
 
+import io.lmcache.api.spi.BackendCounter;
 import java.util.EnumMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What happened since the start. Thread-safe. */
 final class RedisCounters {
-    /** A kind of event; in lower case it is the counter's name in statistics. */
-    enum Event {
-        /** Gets that returned a chunk. */
-        HITS,
-        /** Gets that returned none. */
-        MISSES,
-        /** Chunks written. */
-        STORED,
-        /** Puts of a chunk that was there. */
-        ALREADY_PRESENT,
-        /** Puts that were refused. */
-        DECLINED,
-        /** Values that failed the check of a read and passed at a second look: replaced since, or read wrongly. */
-        MISREAD,
-        /** Values that failed their check twice, or are no chunk at all, and were deleted. */
-        CORRUPT,
-        /** Chunks removed to stay within {@code max_size}. */
-        EVICTED,
-        /** Commands that a node of a cluster refused because another one has the chunk now. */
-        MOVED,
-        /** Connections made. */
-        CONNECTIONS,
-        /** Commands that failed with their connection. */
-        IO_ERRORS,
-        /** Payload bytes read. */
-        BYTES_READ,
-        /** Payload bytes written. */
-        BYTES_WRITTEN
-    }
-
-    private final Map<Event, LongAdder> adders = new EnumMap<>(Event.class);
+    private final Map<BackendCounter, LongAdder> adders = new EnumMap<>(BackendCounter.class);
 
     RedisCounters() {
-        for (Event event : Event.values()) {
-            adders.put(event, new LongAdder());
+        for (BackendCounter counted : List.of(
+                BackendCounter.HITS,
+                BackendCounter.MISSES,
+                BackendCounter.STORED,
+                BackendCounter.ALREADY_PRESENT,
+                BackendCounter.DECLINED,
+                BackendCounter.MISREAD,
+                BackendCounter.CORRUPT,
+                BackendCounter.EVICTED,
+                BackendCounter.IO_ERRORS,
+                BackendCounter.BYTES_READ,
+                BackendCounter.BYTES_WRITTEN)) {
+            adders.put(counted, new LongAdder());
         }
     }
 
-    void increment(Event event) {
-        add(event, 1);
+    void increment(BackendCounter counter) {
+        add(counter, 1);
     }
 
-    void add(Event event, long count) {
-        adder(event).add(count);
-    }
-
-    /** All counters by name. */
-    SortedMap<String, Long> snapshot() {
-        SortedMap<String, Long> snapshot = new TreeMap<>();
-        adders.forEach((event, adder) -> snapshot.put(event.name().toLowerCase(Locale.ROOT), adder.sum()));
-        return snapshot;
-    }
-
-    private LongAdder adder(Event event) {
-        LongAdder adder = adders.get(event);
+    void add(BackendCounter counter, long count) {
+        LongAdder adder = adders.get(counter);
         if (adder == null) {
-            throw new AssertionError(event + " has no adder");
+            throw new AssertionError(counter + " is not counted here");
         }
-        return adder;
+        adder.add(count);
+    }
+
+    Map<BackendCounter, Long> snapshot() {
+        Map<BackendCounter, Long> snapshot = new EnumMap<>(BackendCounter.class);
+        adders.forEach((counter, adder) -> snapshot.put(counter, adder.sum()));
+        return snapshot;
     }
 }

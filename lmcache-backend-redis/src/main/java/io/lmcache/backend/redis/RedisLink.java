@@ -21,16 +21,14 @@ final class RedisLink {
 
     private final RedisConnector connector;
     private final RedisURI server;
-    private final RedisCounters counters;
     // Guarded by this.
     private @Nullable CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connection;
     private long openedAt;
     private boolean closed;
 
-    RedisLink(RedisConnector connector, RedisURI server, RedisCounters counters) {
+    RedisLink(RedisConnector connector, RedisURI server) {
         this.connector = connector;
         this.server = server;
-        this.counters = counters;
     }
 
     /** Sends a command; completes with its reply. */
@@ -50,7 +48,6 @@ final class RedisLink {
         }
         if (current == null || isLost(current)) {
             openedAt = System.nanoTime();
-            counters.increment(RedisCounters.Event.CONNECTIONS);
             current = connector.connect(server);
             connection = current;
         }

@@ -12,10 +12,10 @@ final class RedisNode {
     private final List<RedisLink> payload;
     private final AtomicInteger next = new AtomicInteger();
 
-    RedisNode(RedisConnector connector, RedisURI server, int connections, RedisCounters counters) {
-        this.control = new RedisLink(connector, server, counters);
+    RedisNode(RedisConnector connector, RedisURI server, int connections) {
+        this.control = new RedisLink(connector, server);
         this.payload = IntStream.range(0, connections)
-                .mapToObj(_ -> new RedisLink(connector, server, counters))
+                .mapToObj(_ -> new RedisLink(connector, server))
                 .toList();
     }
 

@@ -41,7 +41,6 @@ final class RedisServers implements AutoCloseable {
     private static final Duration SHUTDOWN = Duration.ofSeconds(2);
 
     private final RedisSettings settings;
-    private final RedisCounters counters;
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisConnector connector;
@@ -52,9 +51,8 @@ final class RedisServers implements AutoCloseable {
     private int seed;
     private boolean closed;
 
-    RedisServers(RedisSettings settings, RedisCounters counters) {
+    RedisServers(RedisSettings settings) {
         this.settings = settings;
-        this.counters = counters;
         this.resources = DefaultClientResources.builder()
                 .ioThreadPoolSize(IO_THREADS)
                 .computationThreadPoolSize(2)
@@ -158,7 +156,7 @@ final class RedisServers implements AutoCloseable {
     }
 
     private synchronized RedisNode node(Host host) {
-        return nodes.computeIfAbsent(host, _ -> new RedisNode(connector, uri(host), settings.connections(), counters));
+        return nodes.computeIfAbsent(host, _ -> new RedisNode(connector, uri(host), settings.connections()));
     }
 
     private RedisURI uri(Host host) {

@@ -112,7 +112,9 @@ class RedisBackendTest {
             assertThat(holds(backend, KEY)).isTrue();
             eventually("the time to live is renewed", () -> timeToLive(KEY) > 900_000);
             server.command("PEXPIRE", nameOf(KEY), "1");
-            eventually("the chunk expires", () -> server.command("EXISTS", nameOf(KEY)).equals(":0\r\n"));
+            eventually(
+                    "the chunk expires",
+                    () -> server.command("EXISTS", nameOf(KEY)).equals(":0\r\n"));
             assertThat(holds(backend, KEY)).isFalse();
             assertThat(put(backend, KEY)).isEqualTo(PutOutcome.stored());
         }
@@ -145,8 +147,12 @@ class RedisBackendTest {
         try (StorageBackend backend = open(server.url())) {
             put(backend, LARGE_KEY, LARGE);
             for (int bytes : new int[] {1, ChunkHeader.BYTES - 1, ChunkHeader.BYTES, ChunkHeader.BYTES + 1, 20 << 20}) {
-                server.command("EVAL", "redis.call('SET', KEYS[1], string.sub(redis.call('GET', KEYS[1]), 1, ARGV[1]))",
-                        "1", nameOf(LARGE_KEY), Integer.toString(bytes));
+                server.command(
+                        "EVAL",
+                        "redis.call('SET', KEYS[1], string.sub(redis.call('GET', KEYS[1]), 1, ARGV[1]))",
+                        "1",
+                        nameOf(LARGE_KEY),
+                        Integer.toString(bytes));
                 assertThat(holds(backend, LARGE_KEY)).as("%s bytes", bytes).isFalse();
                 assertThat(put(backend, LARGE_KEY, LARGE)).as("%s bytes", bytes).isEqualTo(PutOutcome.stored());
             }
@@ -183,8 +189,13 @@ class RedisBackendTest {
         try (StorageBackend backend = open(server.url())) {
             put(backend, KEY);
             put(backend, other);
-            server.command("EVAL", "redis.call('SET', KEYS[1], string.sub(redis.call('GET', KEYS[1]), 1, 4096)"
-                    + " .. string.sub(redis.call('GET', KEYS[2]), 4097))", "2", nameOf(other), nameOf(KEY));
+            server.command(
+                    "EVAL",
+                    "redis.call('SET', KEYS[1], string.sub(redis.call('GET', KEYS[1]), 1, 4096)"
+                            + " .. string.sub(redis.call('GET', KEYS[2]), 4097))",
+                    "2",
+                    nameOf(other),
+                    nameOf(KEY));
             assertThat(holds(backend, other)).isFalse();
             assertThat(counter(backend, "corrupt")).isEqualTo(1);
         }
@@ -194,12 +205,17 @@ class RedisBackendTest {
     void oneFlippedByteIsAMiss() throws IOException {
         try (StorageBackend backend = open(server.url())) {
             put(backend, KEY);
-            byte[] before = server.command("GETRANGE", nameOf(KEY), "70000", "70000").getBytes(
-                    StandardCharsets.ISO_8859_1);
+            byte[] before =
+                    server.command("GETRANGE", nameOf(KEY), "70000", "70000").getBytes(StandardCharsets.ISO_8859_1);
             assertThat(before).isNotEmpty();
             for (long offset : new long[] {0, 4095, 4096, 4096 + TestChunks.META.byteSize() - 1}) {
-                server.command("EVAL", "local b = string.byte(redis.call('GETRANGE', KEYS[1], ARGV[1], ARGV[1]));"
-                        + " redis.call('SETRANGE', KEYS[1], ARGV[1], string.char((b + 1) % 256))", "1", nameOf(KEY), Long.toString(offset));
+                server.command(
+                        "EVAL",
+                        "local b = string.byte(redis.call('GETRANGE', KEYS[1], ARGV[1], ARGV[1]));"
+                                + " redis.call('SETRANGE', KEYS[1], ARGV[1], string.char((b + 1) % 256))",
+                        "1",
+                        nameOf(KEY),
+                        Long.toString(offset));
                 assertThat(holds(backend, KEY)).as("offset %s", offset).isFalse();
                 assertThat(put(backend, KEY)).as("offset %s", offset).isEqualTo(PutOutcome.stored());
             }
@@ -310,8 +326,12 @@ class RedisBackendTest {
             put(backend, LARGE_KEY, LARGE);
             for (long bytes : new long[] {10, 5000, 1 << 20, 20 << 20}) {
                 proxy.cutAfterReply(bytes);
-                assertThatThrownBy(() -> holds(backend, LARGE_KEY)).as("%s bytes", bytes).isInstanceOf(IOException.class);
-                assertThat(backend.allocator().usedBytes()).as("%s bytes", bytes).isZero();
+                assertThatThrownBy(() -> holds(backend, LARGE_KEY))
+                        .as("%s bytes", bytes)
+                        .isInstanceOf(IOException.class);
+                assertThat(backend.allocator().usedBytes())
+                        .as("%s bytes", bytes)
+                        .isZero();
                 eventually("a get succeeds", () -> holds(backend, LARGE_KEY));
             }
             assertThat(counter(backend, "corrupt")).isZero();
@@ -325,7 +345,9 @@ class RedisBackendTest {
             put(backend, KEY);
             for (long bytes : new long[] {200, 5000, 1 << 20, 20 << 20}) {
                 proxy.cutAfterRequest(bytes);
-                assertThatThrownBy(() -> put(backend, LARGE_KEY, LARGE)).as("%s bytes", bytes).isInstanceOf(IOException.class);
+                assertThatThrownBy(() -> put(backend, LARGE_KEY, LARGE))
+                        .as("%s bytes", bytes)
+                        .isInstanceOf(IOException.class);
                 eventually("the memory comes back", () -> backend.allocator().usedBytes() == 0);
                 eventually("a get is answered", () -> !holds(backend, LARGE_KEY));
             }
@@ -403,9 +425,7 @@ class RedisBackendTest {
     @Test
     void aUserAndAPasswordComeFromTheEnvironment() {
         RedisCredentialsSource source = new RedisCredentialsSource(
-                Optional.empty(),
-                Optional.empty(),
-                Map.of("REDIS_USERNAME", "me", "REDIS_PASSWORD", "s3cret"));
+                Optional.empty(), Optional.empty(), Map.of("REDIS_USERNAME", "me", "REDIS_PASSWORD", "s3cret"));
         assertThat(source.now().getUsername()).isEqualTo("me");
         assertThat(source.now().getPassword()).containsExactly('s', '3', 'c', 'r', 'e', 't');
         assertThat(source).hasToString("user 'me', password from REDIS_PASSWORD");

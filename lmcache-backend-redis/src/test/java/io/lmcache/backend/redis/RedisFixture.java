@@ -1,11 +1,10 @@
 package io.lmcache.backend.redis;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
@@ -17,6 +16,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -88,9 +88,7 @@ final class RedisFixture {
     }
 
     static long counter(StorageBackend backend, String name) {
-        Long count = backend.stats().counters().get(name);
-        assertThat(count).as(name).isNotNull();
-        return count == null ? 0 : count;
+        return backend.stats().count(BackendCounter.valueOf(name.toUpperCase(Locale.ROOT)));
     }
 
     /** Something that may fail with the server. */
