@@ -16,6 +16,7 @@ import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.chunkfiles.io.DirectIo;
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -26,6 +27,8 @@ import java.util.List;
  */
 public final class GdsBackendProvider implements StorageBackendProvider {
     static final String NAME = "gds";
+    // The first use of a driver takes seconds for each GPU of the machine.
+    private static final Duration OPEN_TIMEOUT = Duration.ofSeconds(60);
 
     /** For {@link java.util.ServiceLoader}. */
     public GdsBackendProvider() {}
@@ -52,6 +55,10 @@ public final class GdsBackendProvider implements StorageBackendProvider {
      *     directory cannot be used
      */
     static StorageBackend open(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
+        return ChunkFileBackend.open(NAME, OPEN_TIMEOUT, () -> openNow(settings, format, context));
+    }
+
+    private static StorageBackend openNow(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
         DeviceMemoryPool memory = DeviceMemoryPool.open(settings, context.hostMemory());
         try {
             return open(settings, format, context, memory);

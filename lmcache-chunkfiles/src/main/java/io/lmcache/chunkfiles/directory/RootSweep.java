@@ -20,6 +20,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +56,7 @@ final class RootSweep {
     private final Set<String> mourned = new HashSet<>();
     private int incompleteScans;
     private volatile boolean isToReconsider;
+    private final AtomicLong cleared = new AtomicLong();
 
     RootSweep(
             ChunkRoot root,
@@ -400,12 +402,18 @@ final class RootSweep {
         }
     }
 
+    /** How many files {@link #clear} has looked at so far. */
+    long cleared() {
+        return cleared.get();
+    }
+
     /** Removes every chunk that is not pinned. */
     void clear() throws IOException {
         try {
             walk().visitAll(new Look(clock.instant()) {
                 @Override
                 public void visit(Entry entry) {
+                    cleared.incrementAndGet();
                     if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
                         remove(entry.path());
                     }

@@ -6,6 +6,7 @@ import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.inspect.DiskUse.Amount;
@@ -15,12 +16,12 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -186,7 +187,7 @@ public final class CacheInspection {
     /** Why the file is not what was stored; empty when it is. */
     private Optional<String> objectionTo(String path) throws IOException {
         FoundChunk found = find(path);
-        return switch (WholeFileCheck.of(root.resolve(path), found.format(), found.key())) {
+        return switch (WholeFileCheck.of(root, root.resolve(path), found.format(), found.key())) {
             case HeaderCheck.Valid _ -> Optional.empty();
             case HeaderCheck.Invalid invalid -> Optional.of(invalid.reason());
             case HeaderCheck.Other other -> Optional.of(other.reason());
@@ -196,8 +197,7 @@ public final class CacheInspection {
     /** Which chunk the file is, by its name and header. */
     private FoundChunk find(String path) throws IOException {
         byte[] header = new byte[ChunkFileFormat.HEADER_BYTES];
-        try (FileChannel channel =
-                FileChannel.open(root.resolve(path), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+        try (FileChannel channel = PlainFiles.open(root, root.resolve(path), Set.of(StandardOpenOption.READ))) {
             long bytes = channel.size();
             if (bytes < header.length) {
                 throw new IOException("has only " + bytes + " bytes");
