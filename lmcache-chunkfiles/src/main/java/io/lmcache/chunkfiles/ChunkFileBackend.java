@@ -17,6 +17,7 @@ import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.chunkfiles.directory.BoundedCall;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.io.IoThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,8 +25,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
@@ -74,18 +73,18 @@ public final class ChunkFileBackend implements StorageBackend {
      * A backend that owns the directory and the transport from now on.
      *
      * @param name what the backend is called
-     * @param limitBytes the bytes that chunks may take on disk; 0 for no limit
      * @param counters where the directory counts
      */
     public ChunkFileBackend(
             String name,
-            long limitBytes,
+            FileTierSettings settings,
             Counters counters,
             ChunkDirectory directory,
             PayloadTransport transport,
             Threads threads) {
         this.name = name;
-        this.limitBytes = limitBytes == 0 ? Long.MAX_VALUE : limitBytes;
+        long maxBytes = settings.directory().maxBytes();
+        this.limitBytes = maxBytes == 0 ? Long.MAX_VALUE : maxBytes;
         this.counters = counters;
         this.directory = directory;
         this.transport = transport;
@@ -202,10 +201,19 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public void clear() {
+        clear((_, _) -> true);
+    }
+
+    @Override
+    public void clear(String model) {
+        clear((root, file) -> FoundChunk.modelOf(root, file).equals(Optional.of(model)));
+    }
+
+    private void clear(ChunkDirectory.FileTest which) {
         try {
             BoundedCall.whileMoving("lmcache-" + name + "-clear", CLEAR_STANDSTILL, directory::cleared, () -> {
                 transport.forgetAll();
-                directory.clear();
+                directory.clear(which);
             });
         } catch (IOException e) {
             throw new UncheckedIOException("Chunk directory " + directory.roots() + " could not be cleared", e);
@@ -219,9 +227,8 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public BackendStats stats() {
-        SortedMap<String, Long> all = new TreeMap<>(counters.snapshot());
-        all.putAll(transport.counters());
-        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, all);
+        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, counters.snapshot())
+                .with(transport.counters());
     }
 
     /**

@@ -13,9 +13,12 @@ import io.lmcache.core.engine.ModelStats;
 import io.lmcache.core.engine.StackStats;
 import io.lmcache.server.protocol.ClearRequest;
 import io.lmcache.server.protocol.ClearResponse;
+import io.lmcache.server.protocol.FindRowsRequest;
+import io.lmcache.server.protocol.FindRowsResponse;
 import io.lmcache.server.protocol.HealthRequest;
 import io.lmcache.server.protocol.HealthResponse;
 import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceImplBase;
+import io.lmcache.server.protocol.LoadRowsResponse;
 import io.lmcache.server.protocol.LookupAllRequest;
 import io.lmcache.server.protocol.LookupAllResponse;
 import io.lmcache.server.protocol.LookupRequest;
@@ -26,15 +29,19 @@ import io.lmcache.server.protocol.PrefetchResponse;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.RegisterKvCacheRequest;
 import io.lmcache.server.protocol.RegisterKvCacheResponse;
+import io.lmcache.server.protocol.RegisterRowsRequest;
+import io.lmcache.server.protocol.RegisterRowsResponse;
 import io.lmcache.server.protocol.ReleasePinsRequest;
 import io.lmcache.server.protocol.ReleasePinsResponse;
 import io.lmcache.server.protocol.RetrieveRequest;
 import io.lmcache.server.protocol.RetrieveResponse;
+import io.lmcache.server.protocol.RowsRequest;
 import io.lmcache.server.protocol.SessionEvent;
 import io.lmcache.server.protocol.StatsRequest;
 import io.lmcache.server.protocol.StatsResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
+import io.lmcache.server.protocol.StoreRowsResponse;
 import io.lmcache.server.protocol.TierStats;
 import io.lmcache.server.protocol.UnregisterKvCacheRequest;
 import io.lmcache.server.protocol.UnregisterKvCacheResponse;
@@ -70,6 +77,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private final CallsInFlight calls;
     private final Registrations registrations;
     private final Transfers transfers;
+    private final RowTransfers rowTransfers;
     private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
 
     KvCacheCalls(LmcacheStack stack, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
@@ -80,6 +88,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         this.calls = calls;
         this.registrations = new Registrations(gpus, stack.chunkSize());
         this.transfers = new Transfers(stack);
+        this.rowTransfers = new RowTransfers(stack);
     }
 
     @Override
@@ -266,6 +275,36 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     }
 
     @Override
+    public void registerRows(RegisterRowsRequest request, StreamObserver<RegisterRowsResponse> observer) {
+        answer(observer, () -> {
+            Session session = sessions.session(request.getSessionId());
+            RegisteredRows rows = RegisteredRows.map(request);
+            long id = session.add(rows);
+            LOG.info("{} registered {}", session, rows);
+            return RegisterRowsResponse.newBuilder().setRowsId(id).build();
+        });
+    }
+
+    @Override
+    public void findRows(FindRowsRequest request, StreamObserver<FindRowsResponse> observer) {
+        answer(observer, () -> rowTransfers.find(rows(request.getSessionId(), request.getRowsId()), request));
+    }
+
+    @Override
+    public void loadRows(RowsRequest request, StreamObserver<LoadRowsResponse> observer) {
+        answer(observer, () -> rowTransfers.load(rows(request.getSessionId(), request.getRowsId()), request));
+    }
+
+    @Override
+    public void storeRows(RowsRequest request, StreamObserver<StoreRowsResponse> observer) {
+        answer(observer, () -> rowTransfers.store(rows(request.getSessionId(), request.getRowsId()), request));
+    }
+
+    private RegisteredRows rows(ByteString sessionId, long rowsId) {
+        return sessions.session(sessionId).rows(rowsId);
+    }
+
+    @Override
     public void clear(ClearRequest request, StreamObserver<ClearResponse> observer) {
         answer(observer, () -> {
             LOG.info("{} clears the cache", sessions.session(request.getSessionId()));
@@ -289,21 +328,21 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         for (String name : stack.tiers()) {
             var tier = stats.tiers().get(name);
             if (tier != null) {
-                response.addTiers(TierStats.newBuilder()
+                TierStats.Builder told = response.addTiersBuilder()
                         .setName(name)
                         .setChunks(tier.chunks())
                         .setBytes(tier.bytes())
-                        .setLimitBytes(tier.limitBytes())
-                        .putAllCounters(tier.counters()));
+                        .setLimitBytes(tier.limitBytes());
+                tier.counters().forEach((counter, count) -> told.putCounters(counter.text(), count));
             }
         }
         for (Session session : sessions.all()) {
             response.setSessions(response.getSessions() + 1);
             response.setPins(response.getPins() + session.pins().count());
         }
-        for (RegisteredCache cache : sessions.caches()) {
+        for (Registration registration : sessions.registrations()) {
             response.setKvCaches(response.getKvCaches() + 1);
-            response.setMappedBytes(response.getMappedBytes() + cache.mappedBytes());
+            response.setMappedBytes(response.getMappedBytes() + registration.mappedBytes());
         }
         return response.build();
     }

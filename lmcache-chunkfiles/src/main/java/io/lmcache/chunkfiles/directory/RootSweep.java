@@ -1,11 +1,10 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -133,7 +132,7 @@ final class RootSweep {
             return WriterLock.isAlive(root.writers(), writer);
         } catch (IOException e) {
             // Without a proof of death its files stay.
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             return true;
         }
     }
@@ -146,7 +145,7 @@ final class RootSweep {
                 root.requireNoLinks(root.writers().resolve(writer));
                 WriterLock.forgetIfDead(root.writers(), writer);
             } catch (IOException e) {
-                counters.increment(Event.UNDELETABLE);
+                counters.increment(BackendCounter.UNDELETABLE);
             }
         }
     }
@@ -189,7 +188,7 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             if (entry.kind().isLimited()) {
                 bytes += entry.bytesOnDisk();
             }
@@ -210,7 +209,7 @@ final class RootSweep {
                 return;
             }
             isComplete = false;
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             log.warn(
                     "Chunk directory " + root + ": '" + path
                             + "' cannot be seen; what lies there counts as it did before",
@@ -229,12 +228,13 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             boolean isRemoved = switch (entry.kind()) {
                 case CHUNK -> isExpired(entry);
-                case METADATA -> isOrphan(entry) && delete(entry, Event.STALE_METADATA);
-                case TEMPORARY -> isOfTheDead(entry) && delete(entry, Event.STALE_TEMPORARIES);
-                case EMPTY_DIRECTORY -> isOlderThan(EMPTY_TIME, entry) && delete(entry, Event.EMPTY_DIRECTORIES);
+                case METADATA -> isOrphan(entry) && delete(entry, BackendCounter.STALE_METADATA);
+                case TEMPORARY -> isOfTheDead(entry) && delete(entry, BackendCounter.STALE_TEMPORARIES);
+                case EMPTY_DIRECTORY ->
+                    isOlderThan(EMPTY_TIME, entry) && delete(entry, BackendCounter.EMPTY_DIRECTORIES);
                 case CONTROL, QUARANTINED, WRITER, FOREIGN -> false;
             };
             if (!isRemoved) {
@@ -248,7 +248,7 @@ final class RootSweep {
                 root.setLastUse(chunk.path(), now);
                 return false;
             }
-            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), Event.EXPIRED);
+            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), BackendCounter.EXPIRED);
         }
 
         private boolean isOrphan(Entry metadata) {
@@ -271,7 +271,7 @@ final class RootSweep {
         }
     }
 
-    private boolean delete(Entry entry, Event event) {
+    private boolean delete(Entry entry, BackendCounter event) {
         Path file = root.resolve(entry.path());
         try {
             root.requireNoLinks(file);
@@ -280,7 +280,7 @@ final class RootSweep {
             }
             return true;
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             return false;
         }
     }
@@ -299,7 +299,7 @@ final class RootSweep {
     }
 
     private void removeFromQuarantine(Entry file) {
-        if (delete(file, Event.QUARANTINE_REMOVED)) {
+        if (delete(file, BackendCounter.QUARANTINE_REMOVED)) {
             root.budget().remove(file.bytesOnDisk());
         }
     }
@@ -342,7 +342,7 @@ final class RootSweep {
         while (!isRoomy()) {
             Optional<Candidate> oldest = queue.poll();
             if (oldest.isPresent()) {
-                evict(oldest.get(), Event.EVICTED);
+                evict(oldest.get(), BackendCounter.EVICTED);
             } else if (!findCandidates()) {
                 return isRoomy();
             }
@@ -376,7 +376,7 @@ final class RootSweep {
     }
 
     /** Removes a chunk and counts it; says whether it is gone. */
-    private boolean evict(Candidate chunk, Event event) {
+    private boolean evict(Candidate chunk, BackendCounter event) {
         try {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
@@ -396,7 +396,7 @@ final class RootSweep {
                 }
             };
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             queue.passOver(chunk);
             return false;
         }
@@ -407,28 +407,16 @@ final class RootSweep {
         return cleared.get();
     }
 
-    /** Removes every chunk that is not pinned. */
-    void clear() throws IOException {
-        try {
-            walk().visitAll(new Look(clock.instant()) {
-                @Override
-                public void visit(Entry entry) {
-                    cleared.incrementAndGet();
-                    if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
-                        remove(entry.path());
-                    }
+    /** Removes every such chunk that is not pinned. */
+    void clear(ChunkDirectory.FileTest which) throws IOException {
+        walk().visitAll(new Look(clock.instant()) {
+            @Override
+            public void visit(Entry entry) throws IOException {
+                cleared.incrementAndGet();
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && which.isMeant(root.path(), root.resolve(entry.path()))) {
+                    removal.remove(root, entry.path());
                 }
-            });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
-    }
-
-    private void remove(String name) {
-        try {
-            removal.remove(root, name);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+            }
+        });
     }
 }

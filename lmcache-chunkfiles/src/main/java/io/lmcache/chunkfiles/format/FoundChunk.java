@@ -9,10 +9,18 @@ import io.lmcache.api.MemoryFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.ChunkName;
+import io.lmcache.chunkfiles.directory.PlainFiles;
+import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * Which chunk a file is, by its name and its header. Immutable and thread-safe.
@@ -78,6 +86,42 @@ public record FoundChunk(
         }
     }
 
+    /**
+     * The model whose chunk, or layer of one, that file below that root is; empty where it does not say, or is gone.
+     *
+     * @throws IOException when it cannot be read
+     */
+    public static Optional<String> modelOf(Path root, Path file) throws IOException {
+        String fileName = file.getFileName().toString();
+        Optional<FileFormat> kind = kindOf(fileName);
+        return kind.isEmpty()
+                ? Optional.empty()
+                : switch (kind.get()) {
+                    case NATIVE -> modelInHeader(root, file);
+                    case LMCACHE_0_3_2 ->
+                        new Lmcache032Names().parse(stem(fileName)).map(LmcacheName::model);
+                    case LMCACHE_0_5 ->
+                        new Lmcache05Names(true).parse(stem(fileName)).map(LmcacheName::model);
+                };
+    }
+
+    private static Optional<String> modelInHeader(Path root, Path file) throws IOException {
+        try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
+            return channel.size() < ChunkFileFormat.HEADER_BYTES
+                    ? Optional.empty()
+                    : NativeChunkFormat.modelIn(headerIn(channel));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** The header at the start of a file that is long enough to have one. */
+    public static byte[] headerIn(FileChannel channel) throws IOException {
+        byte[] header = new byte[ChunkFileFormat.HEADER_BYTES];
+        WholeTransfer.read(channel, ByteBuffer.wrap(header), 0);
+        return header;
+    }
+
     private static String objectionToName(FoundChunk chunk) {
         return switch (chunk.format().name(chunk.key())) {
             case ChunkName.Below _ -> "has another name, or lies elsewhere, than its chunk's file";
@@ -136,21 +180,12 @@ public record FoundChunk(
         }
         int layers = Math.toIntExact(header.shape().get(1));
         int hidden = Math.toIntExact(header.shape().get(3));
-        return switch (format(header)) {
-            case KV_MLA_FMT -> KvLayout.mla(dtype, layers, hidden);
-            case KV_2LTD -> KvLayout.kv(dtype, layers, kvHeads.orElse(1), headSize(hidden, kvHeads.orElse(1)));
-        };
-    }
-
-    private static MemoryFormat format(LmcacheHeader header) throws IOException {
-        for (MemoryFormat format : MemoryFormat.values()) {
-            int fmt = LmcacheHeader.fmtOf(format);
-            if (header.shape().getFirst() == format.planes() && header.fmt().orElse(fmt) == fmt) {
-                return format;
-            }
-        }
-        throw new IOException("holds a tensor " + header.shape() + " in LMCache's format "
-                + header.fmt().orElse(0) + ", which is not known");
+        MemoryFormat format = header.format()
+                .orElseThrow(() -> new IOException("holds a tensor " + header.shape() + " in LMCache's format "
+                        + header.fmt().orElse(0) + ", which is not known"));
+        return format == MemoryFormat.KV_MLA_FMT
+                ? KvLayout.mla(dtype, layers, hidden)
+                : KvLayout.kv(dtype, layers, kvHeads.orElse(1), headSize(hidden, kvHeads.orElse(1)));
     }
 
     private static int headSize(int hidden, int kvHeads) throws IOException {

@@ -19,11 +19,13 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.hash.PromptChunks;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -72,6 +74,20 @@ public final class TieredStorageManager implements AutoCloseable {
     public int lookup(PromptChunks chunks) {
         try (Activity.Call _ = activity.enter()) {
             return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys())));
+        }
+    }
+
+    /** Which chunks are in some tier, each for itself, whatever is missing before it. A hint. */
+    public BitSet find(List<ChunkKey> keys) {
+        try (Activity.Call _ = activity.enter()) {
+            return tiers.holding(keys);
+        }
+    }
+
+    /** Which chunks need no store, since the last tier has them, each for itself. A hint. */
+    public BitSet stored(List<ChunkKey> keys) {
+        try (Activity.Call _ = activity.enter()) {
+            return tiers.holdingLast(keys);
         }
     }
 
@@ -285,11 +301,24 @@ public final class TieredStorageManager implements AutoCloseable {
      * @throws LmcacheException with {@link ErrorCode#STORAGE} when a tier could not be cleared; the others are
      */
     public void clear() {
+        clearEach(StorageBackend::clear);
+    }
+
+    /**
+     * As {@link #clear()}, but only the chunks of that model.
+     *
+     * @throws LmcacheException with {@link ErrorCode#STORAGE} when a tier could not be cleared; the others are
+     */
+    public void clear(String model) {
+        clearEach(tier -> tier.clear(model));
+    }
+
+    private void clearEach(Consumer<StorageBackend> clear) {
         try (Activity.Call _ = activity.enter()) {
             List<RuntimeException> failures = new ArrayList<>();
             for (StorageBackend tier : tiers.all()) {
                 try {
-                    tier.clear();
+                    clear.accept(tier);
                 } catch (RuntimeException e) {
                     failures.add(new LmcacheException(
                             ErrorCode.STORAGE,
