@@ -7,6 +7,7 @@ import io.lmcache.api.posix.PosixException;
 import io.lmcache.api.posix.PosixFile;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
@@ -64,6 +65,9 @@ public final class PlainFiles {
         if (Errno.ENOENT.isCauseOf(e)) {
             return new NoSuchFileException(file.toString());
         }
+        if (Errno.EACCES.isCauseOf(e)) {
+            return new AccessDeniedException(e.getFile());
+        }
         return Errno.ENOTDIR.isCauseOf(e) ? new NotDirectoryException(e.getFile()) : e;
     }
 
@@ -71,6 +75,8 @@ public final class PlainFiles {
             throws IOException {
         try {
             return open(found.again(), options);
+        } catch (AccessDeniedException e) {
+            throw new AccessDeniedException(file.toString());
         } catch (FileSystemException e) {
             // It names the descriptor.
             FileSystemException named = new FileSystemException(file.toString(), null, e.getReason());
