@@ -13,6 +13,7 @@ import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -112,9 +113,26 @@ public final class KvCache {
         return result;
     }
 
+    /**
+     * As {@link #store(IntBuffer, KvSource)}, for a source whose memory others wait for.
+     *
+     * @param patience how long the store may wait, in all, for memory and for tiers that have too much to write. What
+     *     such a tier has no room for by then is declined; faster tiers keep it
+     */
+    public StoreResult store(IntBuffer tokens, KvSource source, Duration patience) {
+        StoreResult result = storage.store(chunks(tokens), scope.layout(), source, patience);
+        counters.stored(result.storedTokens());
+        return result;
+    }
+
     /** {@link #store(IntBuffer, KvSource)} of all tokens of the array. */
     public StoreResult store(int[] tokens, KvSource source) {
         return store(IntBuffer.wrap(tokens), source);
+    }
+
+    /** {@link #store(IntBuffer, KvSource, Duration)} of all tokens of the array. */
+    public StoreResult store(int[] tokens, KvSource source, Duration patience) {
+        return store(IntBuffer.wrap(tokens), source, patience);
     }
 
     /**
