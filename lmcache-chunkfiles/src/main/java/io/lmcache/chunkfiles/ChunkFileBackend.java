@@ -112,8 +112,8 @@ public final class ChunkFileBackend implements StorageBackend {
                     ErrorCode.START_FAILED,
                     "Backend '" + name + "' could not start: "
                             + (e instanceof TimeoutException
-                                    ? "the file system of its directories has not answered for "
-                                            + atMost.toSeconds() + " seconds"
+                                    ? "the file system of its directories has not answered for " + atMost.toSeconds()
+                                            + " seconds"
                                     : e)
                             + "; look at the mount, or name another path",
                     e);

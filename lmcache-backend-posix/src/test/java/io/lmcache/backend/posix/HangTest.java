@@ -49,7 +49,8 @@ class HangTest {
             trials.put(
                     hanging,
                     CompletableFuture.runAsync(
-                            () -> run(trial, hanging), task -> Thread.ofPlatform().start(task)));
+                            () -> run(trial, hanging),
+                            task -> Thread.ofPlatform().start(task)));
         }
         trials.forEach((hanging, ended) -> assertThat(ended.handle((_, failure) -> failure))
                 .as("%s", hanging)
@@ -75,7 +76,8 @@ class HangTest {
         TestBackends.awaitTrue(
                 () -> TestBackends.regularFiles(writers).isEmpty(),
                 () -> TestBackends.regularFiles(writers).toString());
-        assertThat(TestBackends.regularFiles(root)).noneMatch(file -> file.toString().endsWith(".tmp"));
+        assertThat(TestBackends.regularFiles(root))
+                .noneMatch(file -> file.toString().endsWith(".tmp"));
     }
 
     private static List<Set<Call>> each(Set<Call> calls) {
@@ -122,7 +124,8 @@ class HangTest {
             if (leak != null) {
                 assertThat(leak)
                         .isInstanceOfSatisfying(
-                                LmcacheException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.LEAK));
+                                LmcacheException.class,
+                                e -> assertThat(e.code()).isEqualTo(ErrorCode.LEAK));
             }
         });
         files.heal();

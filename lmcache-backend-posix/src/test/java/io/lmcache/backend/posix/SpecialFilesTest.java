@@ -12,7 +12,6 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;
-import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
@@ -87,8 +86,7 @@ class SpecialFilesTest {
     void nothingHangsAndNothingElsewhereIsTouched() throws Exception {
         TestBackends.awaitTrue(() -> ourThreads() <= threadsBefore, () -> "threads that hang: " + names());
         try (Stream<Path> files = Files.walk(elsewhere)) {
-            assertThat(files.map(path -> elsewhere.relativize(path).toString()))
-                    .isSubsetOf("", "pipe", "directory");
+            assertThat(files.map(path -> elsewhere.relativize(path).toString())).isSubsetOf("", "pipe", "directory");
         }
     }
 

@@ -18,8 +18,6 @@ import org.jspecify.annotations.Nullable;
  * Stateless and thread-safe.
  */
 public final class BoundedCall {
-    private static final LongSupplier NOTHING_TO_SEE = () -> 0;
-
     private BoundedCall() {}
 
     /** Something to do. */
@@ -39,7 +37,7 @@ public final class BoundedCall {
      */
     public static <T> T of(String thread, Duration atMost, Callable<T> call, Consumer<? super T> late)
             throws IOException, TimeoutException {
-        return await(begin(thread, call, late), atMost, NOTHING_TO_SEE);
+        return await(begin(thread, call, late), atMost, () -> 0);
     }
 
     /** Does the work; says whether it was done in time. */

@@ -294,9 +294,7 @@ public final class ChunkDirectory implements AutoCloseable {
 
     private SecondLook secondLook(ChunkKey key, Path file) {
         try {
-            return checkAll(file, key) instanceof HeaderCheck.Invalid
-                    ? SecondLook.FAULTY
-                    : SecondLook.SOUND;
+            return checkAll(file, key) instanceof HeaderCheck.Invalid ? SecondLook.FAULTY : SecondLook.SOUND;
         } catch (NoSuchFileException e) {
             return SecondLook.GONE;
         } catch (IOException e) {

@@ -84,8 +84,7 @@ final class DirectoryAccount {
 
     /** What the account says that the writers on this machine keep now; empty when there is none. */
     static Optional<RootAccount> look(Path control) {
-        try (FileChannel channel =
-                PlainFiles.open(control, file(control), Set.of(StandardOpenOption.READ))) {
+        try (FileChannel channel = PlainFiles.open(control, file(control), Set.of(StandardOpenOption.READ))) {
             ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(BYTES));
             while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) > 0) {
                 // Until it is read or ends early.

@@ -94,10 +94,7 @@ public final class PlainFiles {
         for (int level = 0; level < last; level++) {
             try (PosixFile above = directory) {
                 directory = above.openAt(
-                        below.getName(level).toString(),
-                        OpenFlag.PATH_ONLY,
-                        OpenFlag.DIRECTORY,
-                        OpenFlag.NO_FOLLOW);
+                        below.getName(level).toString(), OpenFlag.PATH_ONLY, OpenFlag.DIRECTORY, OpenFlag.NO_FOLLOW);
             }
         }
         try (PosixFile parent = directory) {

@@ -383,7 +383,8 @@ final class RootSweep {
             @Override
             public void visit(Entry entry) throws IOException {
                 cleared.incrementAndGet();
-                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && which.isMeant(root.path(), root.resolve(entry.path()))) {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK
+                        && which.isMeant(root.path(), root.resolve(entry.path()))) {
                     removal.remove(root, entry.path());
                 }
             }
