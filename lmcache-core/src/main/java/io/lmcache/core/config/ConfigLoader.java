@@ -88,6 +88,7 @@ public final class ConfigLoader {
         List<List<Given>> sources = sources();
         PluginTiers plugins = PluginTiers.in(sources, options);
         Map<String, Setting> settings = layered(sources, plugins);
+        LocalDisk.configureIn(settings);
         StackChecks checks = new StackChecks(settings, options, plugins, machineMemory, findings);
         checks.chooseDefaults();
         options.all().forEach(option -> check(option, settings.get(option.name()), findings));

@@ -93,6 +93,11 @@ public final class LmcacheConfig {
         return plugins.kind(tier);
     }
 
+    /** The tier that {@code local_disk} makes; empty when there is none. */
+    public Optional<String> diskTier() {
+        return LocalDisk.isIn(settings) ? Optional.of(LocalDisk.TIER) : Optional.empty();
+    }
+
     /** The backend that serves {@code remote_url}; empty when that is not set. */
     public Optional<String> remoteBackend() {
         return value(SharedOptions.REMOTE_URL).flatMap(options::backendFor);
