@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;
@@ -187,7 +188,7 @@ class SpecialFilesTest {
                 assertThat(await(backend.tryInvalidate(key))).isFalse();
             }
             store(backend, TestChunks.key(3));
-            assertThat(TestBackends.count(backend, "io_errors")).isZero();
+            assertThat(TestBackends.count(backend, BackendCounter.IO_ERRORS)).isZero();
             backend.clear();
         }
         assertThat(isThere(outer)).isTrue();
