@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** The settings of one stack, checked, each with its origin. Immutable and thread-safe. */
 public final class LmcacheConfig {
@@ -140,5 +141,10 @@ public final class LmcacheConfig {
     /** What was accepted but has no effect, such as unknown names; one sentence each. */
     public List<String> warnings() {
         return warnings;
+    }
+
+    @Override
+    public String toString() {
+        return "LmcacheConfig" + new TreeSet<>(settings.keySet());
     }
 }
