@@ -98,13 +98,13 @@ final class ConvertCommand implements Callable<Integer> {
     }
 
     private static Report run(Request request, PrintWriter err) throws IOException {
-        try (ConvertProgress progress = new ConvertProgress(err)) {
+        try (ConvertProgress progress = new ConvertProgress("convert", err)) {
             return CacheConversion.run(request, progress);
         }
     }
 
     private Request request() {
-        return new Request(
+        return Request.converting(
                 source,
                 target,
                 from.equalsIgnoreCase("auto") ? Optional.empty() : Optional.of(format("--from", from)),
@@ -149,7 +149,7 @@ final class ConvertCommand implements Callable<Integer> {
     private void print(Report report, Request request) {
         PrintWriter out = spec.commandLine().getOut();
         out.println("Converted " + chunks(report.converted()) + " of " + report.bytes() + " bytes from " + source
-                + " to " + target + ", " + request.to().name().toLowerCase(Locale.ROOT) + ".");
+                + " to " + target + ", " + to.toLowerCase(Locale.ROOT) + ".");
         printUnlessZero(report.present(), "there already, the same", out);
         printUnlessZero(report.refused(), "not carried over, which the target cannot express", out);
         printUnlessZero(report.corrupt(), "not carried over, corrupt or unknown", out);

@@ -27,15 +27,20 @@ public final class WholeFileCheck {
      */
     public static HeaderCheck of(Path file, ChunkFileFormat format, ChunkKey key) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
-            long bytes = channel.size();
-            if (bytes < ChunkFileFormat.HEADER_BYTES) {
-                return new HeaderCheck.Invalid("has only " + bytes + " bytes");
-            }
-            ByteBuffer header = ByteBuffer.allocate(ChunkFileFormat.HEADER_BYTES);
-            WholeTransfer.read(channel, header, 0);
-            HeaderCheck check = format.check(header, bytes, key);
-            return check instanceof HeaderCheck.Valid valid ? withPayload(valid, channel) : check;
+            return of(channel, format, key);
         }
+    }
+
+    /** As {@link #of(Path, ChunkFileFormat, ChunkKey)}, of an open file, whose position does not change. */
+    public static HeaderCheck of(FileChannel channel, ChunkFileFormat format, ChunkKey key) throws IOException {
+        long bytes = channel.size();
+        if (bytes < ChunkFileFormat.HEADER_BYTES) {
+            return new HeaderCheck.Invalid("has only " + bytes + " bytes");
+        }
+        ByteBuffer header = ByteBuffer.allocate(ChunkFileFormat.HEADER_BYTES);
+        WholeTransfer.read(channel, header, 0);
+        HeaderCheck check = format.check(header, bytes, key);
+        return check instanceof HeaderCheck.Valid valid ? withPayload(valid, channel) : check;
     }
 
     private static HeaderCheck withPayload(HeaderCheck.Valid header, FileChannel channel) throws IOException {

@@ -62,11 +62,50 @@ final class ChunkFiles {
                 new FoundFile(
                         entry.path(),
                         chunk.kind(),
-                        chunk.key().scope().model(),
-                        chunk.key().hash().hex(),
+                        chunk.key(),
                         valid.meta().tokens(),
                         entry.bytesOnDisk(),
                         entry.lastUse().toInstant());
+            case HeaderCheck.Invalid(String reason) -> throw new IOException(reason);
+            case HeaderCheck.Other(String reason) -> throw new IOException(reason);
+        };
+    }
+
+    /** A chunk file that is open, and sound as a whole. */
+    record Sound(FoundChunk chunk, FileChannel channel) implements AutoCloseable {
+        @Override
+        public void close() throws IOException {
+            channel.close();
+        }
+    }
+
+    /**
+     * Opens the file and checks all of it.
+     *
+     * @throws IOException when it is not sound, with why as the predicate of a sentence
+     */
+    Sound openSound(String path) throws IOException {
+        FileChannel channel =
+                FileChannel.open(root.resolve(path), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+        boolean isSound = false;
+        try {
+            Sound sound = new Sound(checked(path, channel), channel);
+            isSound = true;
+            return sound;
+        } finally {
+            if (!isSound) {
+                channel.close();
+            }
+        }
+    }
+
+    private static FoundChunk checked(String path, FileChannel channel) throws IOException {
+        if (channel.size() < ChunkFileFormat.HEADER_BYTES) {
+            throw new IOException("has only " + channel.size() + " bytes");
+        }
+        FoundChunk chunk = FoundChunk.in(path, FoundChunk.headerIn(channel), OptionalInt.empty());
+        return switch (WholeFileCheck.of(channel, chunk.format(), chunk.key())) {
+            case HeaderCheck.Valid _ -> chunk;
             case HeaderCheck.Invalid(String reason) -> throw new IOException(reason);
             case HeaderCheck.Other(String reason) -> throw new IOException(reason);
         };
