@@ -38,8 +38,9 @@ final class ExportCommand implements Callable<Integer> {
     @Parameters(
             index = "1",
             paramLabel = "TARGET",
-            description = "The directory to write, created when missing, which may hold chunks; or a new file that ends in"
-                    + " .tar.")
+            description =
+                    "The directory to write, created when missing, which may hold chunks; or a new file that ends in"
+                            + " .tar.")
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private Path target;
 

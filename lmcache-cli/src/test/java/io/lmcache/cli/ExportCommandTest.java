@@ -158,7 +158,9 @@ class ExportCommandTest {
             Files.writeString(source().resolve("notes.txt"), "mine");
             Invocation export = export(directory.resolve(target));
             assertThat(export.status()).as(export.err()).isZero();
-            assertThat(export.err()).contains("'zz'", "'lost+found'", "'notes.txt'").hasLineCount(3);
+            assertThat(export.err())
+                    .contains("'zz'", "'lost+found'", "'notes.txt'")
+                    .hasLineCount(3);
             assertThat(export.out()).contains("Exported " + CHUNKS + " chunks");
         }
     }

@@ -83,7 +83,8 @@ class CacheConversionTest {
 
     private Report convert(Path from, Path into, FileFormat to, OptionalInt kvHeads, Optional<Boolean> signed)
             throws IOException {
-        return CacheConversion.run(Request.converting(from, into, Optional.empty(), to, false, signed, kvHeads), listener);
+        return CacheConversion.run(
+                Request.converting(from, into, Optional.empty(), to, false, signed, kvHeads), listener);
     }
 
     private static StorageBackend open(Path root, FileFormat format, String... settings) {

@@ -63,8 +63,7 @@ public final class CacheConversion {
                 boolean checksum,
                 Optional<Boolean> signedHashes,
                 OptionalInt kvHeads) {
-            return new Request(
-                    source, target, from, Optional.of(to), ChunkChoice.ALL, checksum, signedHashes, kvHeads);
+            return new Request(source, target, from, Optional.of(to), ChunkChoice.ALL, checksum, signedHashes, kvHeads);
         }
 
         /** A copy of some chunks, each in its format. */

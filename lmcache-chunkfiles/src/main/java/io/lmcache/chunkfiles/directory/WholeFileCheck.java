@@ -53,7 +53,7 @@ public final class WholeFileCheck {
     private static int crcOfRest(FileChannel channel, ChunkMeta meta) throws IOException {
         CRC32C crc = new CRC32C();
         try (Arena arena = Arena.ofConfined()) {
-            ByteBuffer step = arena.allocate(STEP).asByteBuffer();
+            ByteBuffer step = arena.allocate(Math.min(STEP, meta.byteSize())).asByteBuffer();
             for (long left = meta.byteSize(); left > 0; left -= step.limit()) {
                 step.clear().limit((int) Math.min(STEP, left));
                 WholeTransfer.read(channel, step, ChunkFileFormat.fileBytes(meta) - left);

@@ -68,7 +68,8 @@ public final class CacheInspection {
             void take(Entry entry) throws IOException {
                 if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
                     Optional<FoundFile> chunk = found(entry);
-                    if (chunk.isPresent() && choice.includes(chunk.get().key(), chunk.get().lastUse(), now)) {
+                    if (chunk.isPresent()
+                            && choice.includes(chunk.get().key(), chunk.get().lastUse(), now)) {
                         visitor.take(chunk.get());
                     }
                 }
@@ -175,8 +176,7 @@ public final class CacheInspection {
         private void hand(String path, Instant lastUse, ChunkFiles.Sound file) throws IOException {
             sink.take(path, lastUse, file.channel());
             if (file.chunk().format().hasMetadataFile()) {
-                sink.takeMetadata(
-                        path + ChunkFileNames.METADATA_SUFFIX, lastUse, FoundChunk.headerIn(file.channel()));
+                sink.takeMetadata(path + ChunkFileNames.METADATA_SUFFIX, lastUse, FoundChunk.headerIn(file.channel()));
             }
             sound++;
             bytes += file.channel().size();

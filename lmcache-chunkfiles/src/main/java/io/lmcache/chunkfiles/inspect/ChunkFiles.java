@@ -85,8 +85,7 @@ final class ChunkFiles {
      * @throws IOException when it is not sound, with why as the predicate of a sentence
      */
     Sound openSound(String path) throws IOException {
-        FileChannel channel =
-                FileChannel.open(root.resolve(path), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+        FileChannel channel = FileChannel.open(root.resolve(path), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
         boolean isSound = false;
         try {
             Sound sound = new Sound(checked(path, channel), channel);

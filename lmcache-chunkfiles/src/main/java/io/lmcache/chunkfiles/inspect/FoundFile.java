@@ -14,5 +14,4 @@ import java.time.Instant;
  * @param bytes what it takes of the disk
  * @param lastUse when it was used last
  */
-public record FoundFile(
-        String path, FileFormat format, ChunkKey key, int tokens, long bytes, Instant lastUse) {}
+public record FoundFile(String path, FileFormat format, ChunkKey key, int tokens, long bytes, Instant lastUse) {}
