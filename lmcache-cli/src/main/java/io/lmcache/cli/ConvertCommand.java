@@ -88,7 +88,7 @@ final class ConvertCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         try {
             Report report = run(request, err);
-            print(report, request);
+            print(report);
             return report.isComplete() ? 0 : 1;
         } catch (IOException e) {
             err.println("lmcache: the conversion stopped: " + e.getMessage()
@@ -146,7 +146,7 @@ final class ConvertCommand implements Callable<Integer> {
                 spec.commandLine(), "Option " + option + " is '" + text + "', allowed are " + allowed);
     }
 
-    private void print(Report report, Request request) {
+    private void print(Report report) {
         PrintWriter out = spec.commandLine().getOut();
         out.println("Converted " + chunks(report.converted()) + " of " + report.bytes() + " bytes from " + source
                 + " to " + target + ", " + to.toLowerCase(Locale.ROOT) + ".");
