@@ -14,10 +14,14 @@ final class SourceFiles {
     /**
      * A chunk file.
      *
-     * @param path the file
-     * @param name its path below the root, with {@code /} between
+     * @param root the root that it lies below
+     * @param name its path below that, with {@code /} between
      */
-    record File(Path path, String name) {}
+    record File(Path root, String name) {
+        Path path() {
+            return root.resolve(name);
+        }
+    }
 
     /** Takes a file. */
     interface Visitor {

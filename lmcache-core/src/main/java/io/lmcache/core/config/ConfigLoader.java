@@ -7,7 +7,7 @@ import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -88,6 +88,7 @@ public final class ConfigLoader {
         List<List<Given>> sources = sources();
         PluginTiers plugins = PluginTiers.in(sources, options);
         Map<String, Setting> settings = layered(sources, plugins);
+        LocalDisk.configureIn(settings);
         StackChecks checks = new StackChecks(settings, options, plugins, machineMemory, findings);
         checks.chooseDefaults();
         options.all().forEach(option -> check(option, settings.get(option.name()), findings));

@@ -4,14 +4,14 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigLoader;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
-import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
-import io.lmcache.core.storage.StackOptions;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A KV cache over a stack of tiers, for any number of models.
@@ -145,6 +146,8 @@ public final class LmcacheStack implements AutoCloseable {
         private boolean saveUnfullChunk = true;
         private int minRetrieveTokens;
         private StackOptions options = StackOptions.DEFAULTS;
+        // Searched for when a tier needs them: who gives objects only needs no search.
+        private @Nullable BackendRegistry backends;
 
         private Builder() {}
 
@@ -202,7 +205,7 @@ public final class LmcacheStack implements AutoCloseable {
          */
         public Builder tier(String name, String backend, Map<String, ?> settings) {
             tiers.add(above -> {
-                BackendRegistry backends = BackendRegistry.discover();
+                BackendRegistry backends = backends();
                 return backends.create(
                         name,
                         backend,
@@ -210,6 +213,15 @@ public final class LmcacheStack implements AutoCloseable {
                         HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC())));
             });
             return this;
+        }
+
+        private BackendRegistry backends() {
+            BackendRegistry known = backends;
+            if (known == null) {
+                known = BackendRegistry.discover();
+                backends = known;
+            }
+            return known;
         }
 
         /**
@@ -239,6 +251,11 @@ public final class LmcacheStack implements AutoCloseable {
                 Closing.afterFailure(started.reversed(), e);
                 throw e;
             }
+        }
+
+        @Override
+        public String toString() {
+            return "LmcacheStack.Builder[" + tiers.size() + " tiers, chunkSize=" + chunkSize + "]";
         }
     }
 }

@@ -16,6 +16,8 @@ import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -39,6 +41,8 @@ public final class TieredStorageManager implements AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
     private static final long BYTES_KEPT = 256L << 20;
     private static final long MOST_KEPT = 64;
+
+    private static final Duration LONGER_THAN_ANY_WAIT = Duration.ofDays(1);
 
     private final Tiers tiers;
     private final StackOptions options;
@@ -71,9 +75,9 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /** How many tokens, counted from the first, are in the tiers without a gap. */
-    public int lookup(PromptChunks chunks) {
+    public int lookup(PromptChunks chunks, Patience patience) {
         try (Activity.Call _ = activity.enter()) {
-            return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys())));
+            return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys(), patience)));
         }
     }
 
@@ -92,14 +96,16 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /**
-     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing.
+     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing, or not
+     * there in time.
      *
      * @param firstToken tokens before this one are not wanted: chunks that end at or before it are not delivered
      * @param minTokens a shorter prefix is not worth it: nothing is delivered
      */
-    public RetrieveResult retrieve(PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink) {
+    public RetrieveResult retrieve(
+            PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink, Patience patience) {
         try (Activity.Call _ = activity.enter()) {
-            List<TierRun> located = tiers.locate(chunks.keys());
+            List<TierRun> located = tiers.locate(chunks.keys(), patience);
             if (chunks.tokensIn(Tiers.found(located)) < minTokens) {
                 return new RetrieveResult(0, new TreeMap<>());
             }
@@ -107,7 +113,8 @@ public final class TieredStorageManager implements AutoCloseable {
             SortedMap<String, Integer> tokensByTier = new TreeMap<>();
             int delivered = firstChunk;
             BufferAllocator memory = memoryFor(located, sink);
-            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory, sink::accepts);
+            try (ChunkStream stream =
+                            stream(chunks, layout, from(firstChunk, located), memory, sink::accepts, patience);
                     Deliveries deliveries =
                             new Deliveries(sink, keptFor(layout.chunkBytes(chunks.chunkSize()), memory))) {
                 for (Optional<ChunkStream.Arrival> arrival = stream.next();
@@ -166,8 +173,9 @@ public final class TieredStorageManager implements AutoCloseable {
             KvLayout layout,
             List<TierRun> runs,
             BufferAllocator memory,
-            Predicate<MemoryDomain> accepted) {
-        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity);
+            Predicate<MemoryDomain> accepted,
+            Patience patience) {
+        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity, patience);
     }
 
     private static List<TierRun> from(int firstChunk, List<TierRun> located) {
@@ -182,11 +190,20 @@ public final class TieredStorageManager implements AutoCloseable {
 
     /**
      * Stores the chunks that are not there yet. Returns when the engine's memory may be reused; the tiers may still be
-     * writing.
+     * writing. Waits as the options say.
      */
     public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source) {
+        return store(chunks, layout, source, LONGER_THAN_ANY_WAIT);
+    }
+
+    /**
+     * As {@link #store(PromptChunks, KvLayout, KvSource)}, for a source that others wait for.
+     *
+     * @param patience the longest wait, in all, for memory and for tiers that have too much to write
+     */
+    public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source, Duration patience) {
         try (Activity.Call _ = activity.enter()) {
-            return writer.store(chunks, layout, source);
+            return writer.store(chunks, layout, source, patience);
         }
     }
 
@@ -223,13 +240,13 @@ public final class TieredStorageManager implements AutoCloseable {
 
     private void fetch(PromptChunks chunks, KvLayout layout) {
         List<TierRun> elsewhere = new ArrayList<>();
-        for (TierRun run : tiers.locate(chunks.keys())) {
+        for (TierRun run : tiers.locate(chunks.keys(), Patience.UNLIMITED)) {
             if (run.tier() > 0) {
                 elsewhere.add(run);
             }
         }
         try (ChunkStream stream =
-                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true)) {
+                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true, Patience.UNLIMITED)) {
             for (Optional<ChunkStream.Arrival> arrival = stream.next(); arrival.isPresent(); arrival = stream.next()) {
                 try (var _ = arrival.get().chunk()) {
                     promote(chunks, arrival.get());
@@ -246,7 +263,7 @@ public final class TieredStorageManager implements AutoCloseable {
     public PinnedPrefix pin(PromptChunks chunks, int minTokens) {
         try (Activity.Call _ = activity.enter()) {
             List<ChunkPin> pins = new ArrayList<>();
-            int found = Tiers.found(tiers.locate(chunks.keys()));
+            int found = Tiers.found(tiers.locate(chunks.keys(), Patience.UNLIMITED));
             Optional<ChunkPin> pin = Optional.empty();
             for (int index = 0; index < found; index++) {
                 pin = pinAnywhere(chunks, index);

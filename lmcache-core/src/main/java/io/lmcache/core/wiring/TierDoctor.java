@@ -8,11 +8,11 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.BackendDiagnosis;
 import io.lmcache.core.diagnosis.StackDiagnosis;
-import io.lmcache.core.storage.BackendRegistry;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,6 +56,9 @@ public final class TierDoctor {
         if (config.value(ConfigOptions.LOCAL_CPU)) {
             backends.add(new BackendDiagnosis("cpu", true, findings("cpu", ofTier("cpu"))));
         }
+        config.diskTier()
+                .ifPresent(disk -> backends.add(new BackendDiagnosis(
+                        disk, true, findings(disk, config.pluginKind(disk), config.pluginSettings(disk)))));
         Finding fileTier = config.value(SharedOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
         config.remoteBackend()
                 .ifPresent(remote -> backends.add(

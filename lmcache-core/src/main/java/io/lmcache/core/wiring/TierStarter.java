@@ -7,9 +7,9 @@ import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
-import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
 import java.util.ArrayList;
@@ -42,6 +42,9 @@ final class TierStarter {
             if (config.value(ConfigOptions.LOCAL_CPU)) {
                 started.add(create("cpu", ofTier("cpu"), started));
             }
+            config.diskTier()
+                    .ifPresent(disk ->
+                            started.add(create(disk, config.pluginKind(disk), config.pluginSettings(disk), started)));
             if (!config.value(SharedOptions.GDS_PATH).isEmpty()) {
                 started.add(fileTier(started));
             }

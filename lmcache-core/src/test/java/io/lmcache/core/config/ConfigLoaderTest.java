@@ -9,8 +9,8 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.BackendRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,7 +88,7 @@ class ConfigLoaderTest {
         assertThat(config.value(ConfigOptions.LOCAL_CPU)).isFalse();
         assertThat(config.value(SharedOptions.GDS_PATH)).containsExactly(Path.of("/mnt/gds/cache"));
         assertThat(config.value(SharedOptions.USE_CUFILE)).isEqualTo(CufileUse.FALSE);
-        assertThat(config.warnings()).singleElement().asString().contains("without effect here: cufile_buffer_size (");
+        assertThat(config.warnings()).singleElement().asString().contains("of no use here: cufile_buffer_size (");
     }
 
     private enum Sync {
@@ -431,20 +431,9 @@ class ConfigLoaderTest {
     }
 
     @Test
-    void whatOnlyLmcacheKnowsIsSaidInOneSentence() throws IOException {
-        LmcacheConfig config = load("""
-                local_disk: true
-                blend_special_str: " # # "
-                use_layerwise: true
-                extra_config: {nixl_pool_size: 64}
-                """, Map.of("LMCACHE_LOOKUP_URL", "redis://host"));
-        assertThat(config.warnings())
-                .singleElement()
-                .asString()
-                .startsWith("Accepted because LMCache knows them, without effect here: ")
-                .contains("lookup_url (environment variable LMCACHE_LOOKUP_URL)")
-                .contains("local_disk (file " + file() + ")")
-                .contains("blend_special_str", "extra_config.nixl_pool_size", "use_layerwise");
+    void layerwiseSwitchedOnHasNoUse() throws IOException {
+        assertThat(load("use_layerwise: true").warnings())
+                .containsExactly("LMCache's settings, of no use here: use_layerwise (file " + file() + ")");
     }
 
     @Test

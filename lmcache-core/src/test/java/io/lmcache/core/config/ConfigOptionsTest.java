@@ -9,9 +9,8 @@ import io.lmcache.api.option.Option;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.option.SharedOptions.RemoteSerde;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.hash.HashSeed;
-import io.lmcache.core.storage.BackendRegistry;
-import io.lmcache.core.storage.PromotionPolicy;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -60,6 +59,18 @@ class ConfigOptionsTest {
                         "4294967296"),
                 new Row(ConfigOptions.MIN_RETRIEVE_TOKENS, 0, "512", 512, "-1"),
                 new Row(ConfigOptions.LOCAL_CPU, true, "0", false, "2"),
+                new Row(
+                        ConfigOptions.LOCAL_DISK,
+                        List.of(),
+                        "file:///a/,/b",
+                        List.of(Path.of("/a"), Path.of("/b")),
+                        "nfs://host/a"),
+                new Row(
+                        ConfigOptions.MAX_LOCAL_DISK_SIZE,
+                        new ByteSize(0),
+                        "1.5",
+                        new ByteSize(3 * ByteSize.GIB / 2),
+                        "-1"),
                 new Row(
                         SharedOptions.GDS_PATH,
                         List.of(),

@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.backend;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
@@ -188,5 +188,10 @@ public final class BackendRegistry {
         return "Several providers call their backend '" + kind + "': "
                 + named.stream().map(provider -> provider.getClass().getName()).collect(Collectors.joining(" and "))
                 + "; leave one of them on the class path";
+    }
+
+    @Override
+    public String toString() {
+        return "BackendRegistry" + providers.keySet();
     }
 }
