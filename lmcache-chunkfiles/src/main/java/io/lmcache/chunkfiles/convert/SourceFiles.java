@@ -17,10 +17,14 @@ final class SourceFiles {
     /**
      * A chunk file.
      *
-     * @param path the file
-     * @param name its path below the root, with {@code /} between
+     * @param root the root that it lies below
+     * @param name its path below that, with {@code /} between
      */
-    record File(Path path, String name) {}
+    record File(Path root, String name) {
+        Path path() {
+            return root.resolve(name);
+        }
+    }
 
     /** Takes a file. */
     interface Visitor {
@@ -63,7 +67,7 @@ final class SourceFiles {
             if (own.isPresent()
                     && kind.or(() -> own).equals(own)
                     && Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
-                visitor.visit(new File(entry, root.relativize(entry).toString()));
+                visitor.visit(new File(root, root.relativize(entry).toString()));
             }
         } else if (!name.startsWith(".") && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
             visit(entry, level + 1, visitor);

@@ -6,9 +6,9 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
@@ -23,10 +23,11 @@ public final class WholeFileCheck {
     /**
      * Checks the file. A valid answer has the payload's own checksum, whether the header has one or not.
      *
-     * @throws IOException when the file is not there or cannot be read
+     * @param root the root that it lies below
+     * @throws IOException when the file is not there, is no plain file, or cannot be read
      */
-    public static HeaderCheck of(Path file, ChunkFileFormat format, ChunkKey key) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+    public static HeaderCheck of(Path root, Path file, ChunkFileFormat format, ChunkKey key) throws IOException {
+        try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
             long bytes = channel.size();
             if (bytes < ChunkFileFormat.HEADER_BYTES) {
                 return new HeaderCheck.Invalid("has only " + bytes + " bytes");

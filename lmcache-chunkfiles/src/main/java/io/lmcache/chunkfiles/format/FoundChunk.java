@@ -9,17 +9,18 @@ import io.lmcache.api.MemoryFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.ChunkName;
+import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * Which chunk a file is, by its name and its header. Immutable and thread-safe.
@@ -86,17 +87,17 @@ public record FoundChunk(
     }
 
     /**
-     * The model whose chunk, or layer of one, that file is; empty where it does not say, or is gone.
+     * The model whose chunk, or layer of one, that file below that root is; empty where it does not say, or is gone.
      *
      * @throws IOException when it cannot be read
      */
-    public static Optional<String> modelOf(Path file) throws IOException {
+    public static Optional<String> modelOf(Path root, Path file) throws IOException {
         String fileName = file.getFileName().toString();
         Optional<FileFormat> kind = kindOf(fileName);
         return kind.isEmpty()
                 ? Optional.empty()
                 : switch (kind.get()) {
-                    case NATIVE -> modelInHeader(file);
+                    case NATIVE -> modelInHeader(root, file);
                     case LMCACHE_0_3_2 ->
                         new Lmcache032Names().parse(stem(fileName)).map(LmcacheName::model);
                     case LMCACHE_0_5 ->
@@ -104,8 +105,8 @@ public record FoundChunk(
                 };
     }
 
-    private static Optional<String> modelInHeader(Path file) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+    private static Optional<String> modelInHeader(Path root, Path file) throws IOException {
+        try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
             return channel.size() < ChunkFileFormat.HEADER_BYTES
                     ? Optional.empty()
                     : NativeChunkFormat.modelIn(headerIn(channel));

@@ -6,6 +6,7 @@ import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import java.io.IOException;
@@ -20,6 +21,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /** Reads chunk files of one root, whatever their format. Thread-safe. */
 final class ChunkFiles {
@@ -72,8 +74,8 @@ final class ChunkFiles {
         };
     }
 
-    private static byte[] header(Path file) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+    private byte[] header(Path file) throws IOException {
+        try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
             long bytes = channel.size();
             if (bytes < ChunkFileFormat.HEADER_BYTES) {
                 throw new IOException("has only " + bytes + " bytes");
@@ -98,7 +100,7 @@ final class ChunkFiles {
         try {
             FoundChunk found = find(path);
             Path file = root.resolve(path);
-            return switch (WholeFileCheck.of(file, found.format(), found.key())) {
+            return switch (WholeFileCheck.of(root, file, found.format(), found.key())) {
                 case HeaderCheck.Valid _ -> objectionToMetadata(file);
                 case HeaderCheck.Invalid invalid -> Optional.of(invalid.reason());
                 case HeaderCheck.Other other -> Optional.of(other.reason());
@@ -110,7 +112,7 @@ final class ChunkFiles {
         }
     }
 
-    private static Optional<String> objectionToMetadata(Path chunk) throws IOException {
+    private Optional<String> objectionToMetadata(Path chunk) throws IOException {
         Optional<Path> metadata =
                 ChunkFileNames.metadataOf(chunk).filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS));
         if (metadata.isEmpty() || Arrays.equals(header(metadata.get()), header(chunk))) {
