@@ -27,6 +27,7 @@ final class CacheCommand implements Callable<Integer> {
                 .addSubcommand(new CollectCommand(confirmation))
                 .addSubcommand(new RepairCommand(confirmation))
                 .addSubcommand(new ClearCommand(confirmation))
+                .addSubcommand(new ExportCommand())
                 .addSubcommand(new ConvertCommand());
     }
 

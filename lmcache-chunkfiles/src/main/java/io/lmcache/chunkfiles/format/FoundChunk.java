@@ -33,6 +33,12 @@ import java.util.Set;
  */
 public record FoundChunk(
         ChunkKey key, FileFormat kind, ChunkFileFormat format, Optional<Boolean> signedHashes, boolean headsKnown) {
+    // Each remembers the scopes that it has named, so a directory of many chunks needs one of them.
+    private static final ChunkFileFormat NATIVE = FileFormat.NATIVE.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_3_2 = FileFormat.LMCACHE_0_3_2.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_5_UNSIGNED = FileFormat.LMCACHE_0_5.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_5_SIGNED = FileFormat.LMCACHE_0_5.create(true, true);
+
     /**
      * The kind of file that has this name; empty when it is no chunk.
      *
@@ -137,7 +143,7 @@ public record FoundChunk(
     private static FoundChunk ofNative(byte[] header) throws IOException {
         try {
             ChunkKey key = NativeChunkFormat.keyIn(header);
-            return new FoundChunk(key, FileFormat.NATIVE, new NativeChunkFormat(), Optional.empty(), true);
+            return new FoundChunk(key, FileFormat.NATIVE, NATIVE, Optional.empty(), true);
         } catch (IOException e) {
             throw new IOException("has a header that " + e.getMessage(), e);
         }
@@ -152,11 +158,11 @@ public record FoundChunk(
         ChunkKey key = new ChunkKey(scope, name.hash());
         boolean headsKnown = kvHeads.isPresent() || layout.format() == MemoryFormat.KV_MLA_FMT;
         if (kind == FileFormat.LMCACHE_0_3_2) {
-            return List.of(new FoundChunk(key, kind, kind.create(true, false), Optional.empty(), headsKnown));
+            return List.of(new FoundChunk(key, kind, LMCACHE_0_3_2, Optional.empty(), headsKnown));
         }
         return List.of(
-                new FoundChunk(key, kind, kind.create(true, false), Optional.of(false), headsKnown),
-                new FoundChunk(key, kind, kind.create(true, true), Optional.of(true), headsKnown));
+                new FoundChunk(key, kind, LMCACHE_0_5_UNSIGNED, Optional.of(false), headsKnown),
+                new FoundChunk(key, kind, LMCACHE_0_5_SIGNED, Optional.of(true), headsKnown));
     }
 
     private static LmcacheHeader headerIn(byte[] header) throws IOException {
