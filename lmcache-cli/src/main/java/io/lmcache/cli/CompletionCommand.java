@@ -39,7 +39,9 @@ final class CompletionCommand implements Runnable {
 
     @Override
     public void run() {
-        spec.commandLine().getOut().print(AutoComplete.bash("lmcache", spec.root().commandLine()));
+        spec.commandLine()
+                .getOut()
+                .print(AutoComplete.bash("lmcache", spec.root().commandLine()));
         spec.commandLine().getOut().flush();
     }
 }

@@ -60,7 +60,8 @@ final class ConfigChoice {
         int equals = setting.indexOf('=');
         if (equals < 1) {
             throw new ParameterException(
-                    command.commandLine(), "--set takes NAME=VALUE, such as --set chunk_size=512, not '" + setting + "'");
+                    command.commandLine(),
+                    "--set takes NAME=VALUE, such as --set chunk_size=512, not '" + setting + "'");
         }
         all.put(setting.substring(0, equals).strip(), setting.substring(equals + 1));
     }

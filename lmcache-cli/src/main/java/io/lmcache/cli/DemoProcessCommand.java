@@ -4,8 +4,8 @@ import io.lmcache.cli.demo.FreshProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.Callable;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
 /** What {@code lmcache demo} starts as its new process: JSON in, JSON out. */
 @Command(name = DemoProcessCommand.NAME, hidden = true)

@@ -3,10 +3,10 @@ package io.lmcache.cli;
 import io.lmcache.api.LmcacheException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
-import picocli.CommandLine;
 
 /** What a user sees when a command fails: a sentence, and an exit status. */
 final class Failures {

@@ -1,8 +1,8 @@
 package io.lmcache.cli;
 
 import io.lmcache.server.CacheServer;
-import io.lmcache.server.ServerOptions.Tcp;
 import io.lmcache.server.ServerOptions;
+import io.lmcache.server.ServerOptions.Tcp;
 import io.lmcache.server.ServerRun;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -13,8 +13,8 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;

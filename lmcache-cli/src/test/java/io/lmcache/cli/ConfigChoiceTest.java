@@ -18,8 +18,8 @@ class ConfigChoiceTest {
     @Test
     void aFileAndSettingsOverIt() throws Exception {
         Path file = Files.writeString(directory.resolve("lmcache.yaml"), "{chunk_size: 16, min_retrieve_tokens: 32}");
-        Invocation config =
-                Invocation.of("config", "--config", file.toString(), "--set", "chunk_size=64", "--set=gds_path=/a=b,/c");
+        Invocation config = Invocation.of(
+                "config", "--config", file.toString(), "--set", "chunk_size=64", "--set=gds_path=/a=b,/c");
         assertThat(config.status()).as(config.err()).isZero();
         assertThat(config.out())
                 .containsPattern("(?m)^chunk_size: 64 +# command line$")
@@ -47,7 +47,8 @@ class ConfigChoiceTest {
 
     @Test
     void theLastOfTwoCounts() {
-        assertThat(Invocation.of("config", "--set=chunk_size=1", "--set=chunk_size=2").out())
+        assertThat(Invocation.of("config", "--set=chunk_size=1", "--set=chunk_size=2")
+                        .out())
                 .containsPattern("(?m)^chunk_size: 2 ");
     }
 
@@ -62,7 +63,8 @@ class ConfigChoiceTest {
     @ValueSource(strings = {"config", "doctor", "demo TEXT", "serve"})
     void everyCommandThatReadsAConfigurationHasThem(String line) throws Exception {
         Path text = Files.writeString(directory.resolve("text"), "x");
-        List<String> command = new ArrayList<>(List.of(line.replace("TEXT", text.toString()).split(" ")));
+        List<String> command =
+                new ArrayList<>(List.of(line.replace("TEXT", text.toString()).split(" ")));
         assertThat(Invocation.of(command.getFirst(), "--help").out()).contains("--config=FILE", "--set=NAME=VALUE");
         command.addAll(List.of("--set", "chunk_size=many"));
         Invocation refused = Invocation.of(command.toArray(String[]::new));

@@ -98,8 +98,7 @@ class LauncherTest {
 
     @Test
     void handsTheJvmItsOptions() throws Exception {
-        Finished version =
-                lmcache(Map.of("LMCACHE_JAVA_OPTS", "-Xmx96m -XX:+PrintCommandLineFlags"), "--version");
+        Finished version = lmcache(Map.of("LMCACHE_JAVA_OPTS", "-Xmx96m -XX:+PrintCommandLineFlags"), "--version");
         assertThat(version.status()).as(version.err()).isZero();
         assertThat(version.out()).contains("-XX:MaxHeapSize=100663296");
     }

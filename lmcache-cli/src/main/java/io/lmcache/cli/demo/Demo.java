@@ -56,8 +56,7 @@ public final class Demo {
      * @param stackConfig the stack to run it on; empty for one of its own
      * @param freshProcess the main class and the arguments of a program that calls {@link FreshProcess#serve}
      */
-    public Demo(
-            ModelConfig config, Optional<LmcacheConfig> stackConfig, List<String> freshProcess, Progress progress) {
+    public Demo(ModelConfig config, Optional<LmcacheConfig> stackConfig, List<String> freshProcess, Progress progress) {
         this.config = config;
         this.stackConfig = stackConfig;
         this.freshProcess = List.copyOf(freshProcess);

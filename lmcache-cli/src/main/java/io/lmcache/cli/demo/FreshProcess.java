@@ -56,6 +56,7 @@ public final class FreshProcess {
      * @param mainArguments the main class and the arguments that make it call {@link #serve}
      */
     static FirstToken run(List<String> mainArguments, Request request) {
-        return new ChildJvm("The new process of the demo", List.of(NO_SECOND_WARNING), mainArguments).ask(request, FirstToken.class);
+        return new ChildJvm("The new process of the demo", List.of(NO_SECOND_WARNING), mainArguments)
+                .ask(request, FirstToken.class);
     }
 }

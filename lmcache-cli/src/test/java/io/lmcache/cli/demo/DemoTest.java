@@ -7,8 +7,8 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.cli.Main;
 import java.util.List;
-import java.util.Optional;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,7 +27,8 @@ class DemoTest {
 
     @BeforeAll
     static void runDemo() throws Exception {
-        report = new Demo(TinyModel.CONFIG, Optional.empty(), FRESH_PROCESS, (step, units) -> PROGRESS.addAndGet(units)).run(TEXT);
+        report = new Demo(TinyModel.CONFIG, Optional.empty(), FRESH_PROCESS, (step, units) -> PROGRESS.addAndGet(units))
+                .run(TEXT);
     }
 
     @Test

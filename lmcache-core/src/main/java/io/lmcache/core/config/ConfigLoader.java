@@ -164,7 +164,8 @@ public final class ConfigLoader {
     /** Whether an environment says something of the cache; variables of the launcher and of connectors do not. */
     public static boolean isConfigured(Map<String, String> environment) {
         return environment.entrySet().stream()
-                .anyMatch(variable -> !variable.getValue().isBlank() && EnvironmentVariables.isOfTheCache(variable.getKey()));
+                .anyMatch(variable ->
+                        !variable.getValue().isBlank() && EnvironmentVariables.isOfTheCache(variable.getKey()));
     }
 
     /** What the JVM may use: of a container its limit, not the host's memory. */

@@ -432,7 +432,8 @@ class ConfigLoaderTest {
 
     @Test
     void anEnvironmentSaysSomethingOfTheCacheOrNot() {
-        assertThat(ConfigLoader.isConfigured(Map.of("LMCACHE_CONFIG_FILE", "/x"))).isTrue();
+        assertThat(ConfigLoader.isConfigured(Map.of("LMCACHE_CONFIG_FILE", "/x")))
+                .isTrue();
         assertThat(ConfigLoader.isConfigured(Map.of("PATH", "/bin", "LMCACHE_CHUNK_SIZE", "16")))
                 .isTrue();
         assertThat(ConfigLoader.isConfigured(Map.of(
@@ -739,8 +740,9 @@ class ConfigLoaderTest {
     void missingFileIsAProblem() {
         Path missing = folder.resolve("missing.yaml");
         assertThat(problemOf(Map.of("LMCACHE_CONFIG_FILE", missing.toString())))
-                .isEqualTo("Invalid configuration: The configuration file " + missing
-                        + " does not exist; correct it, or let LMCACHE_CONFIG_FILE (of a command, --config) name another or none");
+                .isEqualTo(
+                        "Invalid configuration: The configuration file " + missing
+                                + " does not exist; correct it, or let LMCACHE_CONFIG_FILE (of a command, --config) name another or none");
     }
 
     @Test
