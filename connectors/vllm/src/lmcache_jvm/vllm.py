@@ -89,7 +89,7 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
         self._worker.restore()
 
     def handle_preemptions(self, kv_connector_metadata: KVConnectorMetadata | set[str]) -> None:
-        """The blocks of these requests are about to be written to. Up to 0.20 vLLM passes the requests themselves."""
+        """The blocks of these requests are about to be written to. vLLM 0.18 passes the requests themselves."""
         if isinstance(kv_connector_metadata, StepMetadata):
             self._worker.await_saved(kv_connector_metadata.step.preempted)
         else:
