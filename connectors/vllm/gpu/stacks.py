@@ -2,15 +2,12 @@
 
     python3 connectors/vllm/gpu/stacks.py target/gpu-bundle
 
-The argument is a folder with bin/lmcache (a distribution) or with a Java runtime and the jars
-(scripts/gpu-bundle's). vLLM
-and the connector have to be installed, of whatever version; LMCache's own package for the stack of that name. The
-model has
-the shape of Llama 3.1 8B with random weights, made here. For each stack one vLLM is started; then come unique
-prompts, 16 at a
-time (the first lap), prompts of three lengths one by one, computed and then loaded, and unique prompts again. Prints
-one
-table with ratios to the run without a cache. `--keep FILE` adds to what an earlier run of the same machine measured.
+The argument is a folder with bin/lmcache (a distribution) or with a Java runtime and the jars (scripts/gpu-bundle's).
+vLLM and the connector have to be installed, of whatever version; LMCache's own package for the stack of that name.
+The model has the shape of Llama 3.1 8B with random weights, made here. For each stack one vLLM is started; then come
+unique prompts, 16 at a time (the first lap), prompts of three lengths one by one, computed and then loaded, and unique
+prompts again. Prints one table with ratios to the run without a cache. `--keep FILE` adds to what an earlier run of the
+same machine measured. The stack "slow" writes at 200 MB/s at most, for which it needs root and cgroups (version 2).
 """
 
 from __future__ import annotations
@@ -66,7 +63,13 @@ STACKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "files": ("ours, `local_cpu: false`, `gds_path`", "jvm", FILES | {"gds_path": "files"}),
     "host": ("ours, `local_cpu` 40 GB alone", "jvm", HOST),
     "both": ("ours, both", "jvm", HOST | FILES | {"local_cpu": True, "max_local_cpu_size": 20, "gds_path": "both"}),
+    "slow": (
+        "ours, both, disk of 200 MB/s",
+        "jvm",
+        HOST | FILES | {"local_cpu": True, "max_local_cpu_size": 20, "gds_path": "slow"},
+    ),
 }
+SLOW_BYTES = 200_000_000
 TRANSFER = '{"kv_connector":"LMCacheConnectorV1","kv_role":"kv_both"}'
 
 
@@ -80,10 +83,24 @@ def home_of(folder: Path, scratch: Path) -> Path:
     command.parent.mkdir(parents=True)
     command.write_text(
         f'#!/bin/sh\nexec "{folder}/runtime/bin/java" --enable-native-access=ALL-UNNAMED '
-        f'-Dguice_bytecode_gen_option=DISABLED -classpath "{folder}/lib/*" io.lmcache.cli.Main "$@"\n'
+        f'-classpath "{folder}/lib/*" io.lmcache.cli.Main "$@"\n'
     )
     command.chmod(0o755)
     return scratch / "home"
+
+
+def throttled(folder: Path) -> Path:
+    """A control group whose processes write at SLOW_BYTES a second to the folder's disk."""
+    root = Path("/sys/fs/cgroup")
+    device = os.stat(folder).st_dev
+    try:
+        (root / "cgroup.subtree_control").write_text("+io +memory")
+        group = root / f"lmcache-stacks-{os.getpid()}"
+        group.mkdir()
+        (group / "io.max").write_text(f"{os.major(device)}:{os.minor(device)} wbps={SLOW_BYTES}")
+    except OSError as error:
+        raise RuntimeError(f"this machine does not let its disk be slowed down: {error}") from error
+    return group
 
 
 def make_model(folder: Path) -> Path:
@@ -136,6 +153,10 @@ class Vllm:
             command += ["--kv-offloading-backend", "native", "--kv-offloading-size", "40"]
         elif connector:
             command += ["--kv-transfer-config", TRANSFER]
+        if name == "slow":
+            group = throttled(scratch)
+            # The cache server is a child of vLLM.
+            command = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", *command]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdout=log, stderr=log, start_new_session=True, cwd=scratch
