@@ -93,7 +93,7 @@ def home_of(folder: Path, scratch: Path) -> Path:
 def throttled(folder: Path) -> Path:
     """A control group whose processes write at SLOW_BYTES a second to the folder's disk."""
     root = Path("/sys/fs/cgroup")
-    device = os.stat(folder).st_dev
+    device = folder.stat().st_dev
     try:
         (root / "cgroup.subtree_control").write_text("+io +memory")
         group = root / f"lmcache-stacks-{os.getpid()}"
@@ -220,7 +220,8 @@ class Vllm:
         before, end = "", time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < end:
             written = [line for line in (process / "io").read_text().splitlines() if line.startswith("write_bytes")]
-            now = (process / "statm").read_text().split()[1] + written[0]
+            resident = int((process / "statm").read_text().split()[1]) >> 14
+            now = f"{resident} {written}"
             if now == before:
                 return
             before = now
