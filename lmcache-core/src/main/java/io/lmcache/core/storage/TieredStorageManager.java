@@ -75,9 +75,9 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /** How many tokens, counted from the first, are in the tiers without a gap. */
-    public int lookup(PromptChunks chunks) {
+    public int lookup(PromptChunks chunks, Patience patience) {
         try (Activity.Call _ = activity.enter()) {
-            return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys())));
+            return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys(), patience)));
         }
     }
 
@@ -96,14 +96,16 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /**
-     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing.
+     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing, or not
+     * there in time.
      *
      * @param firstToken tokens before this one are not wanted: chunks that end at or before it are not delivered
      * @param minTokens a shorter prefix is not worth it: nothing is delivered
      */
-    public RetrieveResult retrieve(PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink) {
+    public RetrieveResult retrieve(
+            PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink, Patience patience) {
         try (Activity.Call _ = activity.enter()) {
-            List<TierRun> located = tiers.locate(chunks.keys());
+            List<TierRun> located = tiers.locate(chunks.keys(), patience);
             if (chunks.tokensIn(Tiers.found(located)) < minTokens) {
                 return new RetrieveResult(0, new TreeMap<>());
             }
@@ -111,7 +113,8 @@ public final class TieredStorageManager implements AutoCloseable {
             SortedMap<String, Integer> tokensByTier = new TreeMap<>();
             int delivered = firstChunk;
             BufferAllocator memory = memoryFor(located, sink);
-            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory, sink::accepts);
+            try (ChunkStream stream =
+                            stream(chunks, layout, from(firstChunk, located), memory, sink::accepts, patience);
                     Deliveries deliveries =
                             new Deliveries(sink, keptFor(layout.chunkBytes(chunks.chunkSize()), memory))) {
                 for (Optional<ChunkStream.Arrival> arrival = stream.next();
@@ -170,8 +173,9 @@ public final class TieredStorageManager implements AutoCloseable {
             KvLayout layout,
             List<TierRun> runs,
             BufferAllocator memory,
-            Predicate<MemoryDomain> accepted) {
-        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity);
+            Predicate<MemoryDomain> accepted,
+            Patience patience) {
+        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity, patience);
     }
 
     private static List<TierRun> from(int firstChunk, List<TierRun> located) {
@@ -236,13 +240,13 @@ public final class TieredStorageManager implements AutoCloseable {
 
     private void fetch(PromptChunks chunks, KvLayout layout) {
         List<TierRun> elsewhere = new ArrayList<>();
-        for (TierRun run : tiers.locate(chunks.keys())) {
+        for (TierRun run : tiers.locate(chunks.keys(), Patience.UNLIMITED)) {
             if (run.tier() > 0) {
                 elsewhere.add(run);
             }
         }
         try (ChunkStream stream =
-                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true)) {
+                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true, Patience.UNLIMITED)) {
             for (Optional<ChunkStream.Arrival> arrival = stream.next(); arrival.isPresent(); arrival = stream.next()) {
                 try (var _ = arrival.get().chunk()) {
                     promote(chunks, arrival.get());
@@ -259,7 +263,7 @@ public final class TieredStorageManager implements AutoCloseable {
     public PinnedPrefix pin(PromptChunks chunks, int minTokens) {
         try (Activity.Call _ = activity.enter()) {
             List<ChunkPin> pins = new ArrayList<>();
-            int found = Tiers.found(tiers.locate(chunks.keys()));
+            int found = Tiers.found(tiers.locate(chunks.keys(), Patience.UNLIMITED));
             Optional<ChunkPin> pin = Optional.empty();
             for (int index = 0; index < found; index++) {
                 pin = pinAnywhere(chunks, index);
