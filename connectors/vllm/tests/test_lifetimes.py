@@ -77,7 +77,7 @@ def test_server_that_was_frozen_in_a_load_writes_into_nobody_elses_blocks(
                 assert again.state == "loading"
                 loads_caught += 1
             own_server.thaw()
-            engine.run()
+            engine.run(seconds=600)
 
 
 def step_for(engine: Engine, seconds: float) -> None:

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The launcher in a distribution, laid out here as the assembly does it, in folders with spaces. */
@@ -119,6 +120,8 @@ class LauncherTest {
         assertThat(loud.err()).contains("LMCACHE_LOG_LEVEL is 'loud', allowed are trace, debug");
     }
 
+    /** What records it leaves the machine to everybody else. */
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
     @Test
     void theFirstServerHasACacheRecordedThatLaterStartsUse() throws Exception {
         Process server = new ProcessBuilder(

@@ -52,13 +52,13 @@ public final class Rehearsal {
     private static final int BLOCKS = TOKENS / BLOCK_TOKENS;
     /** Of a block in one plane; elements have 2 bytes. */
     private static final long BLOCK_BYTES = 2L * BLOCK_TOKENS * HEADS * HEAD_SIZE;
+
     private static final long LAYER_BYTES = 2 * BLOCKS * BLOCK_BYTES;
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final KvCacheServiceBlockingStub stub;
     private final ByteString sessionId;
-    private final ByteString blocks =
-            Packed.bytes(IntStream.range(0, BLOCKS).toArray());
+    private final ByteString blocks = Packed.bytes(IntStream.range(0, BLOCKS).toArray());
 
     private Rehearsal(KvCacheServiceBlockingStub stub, ByteString sessionId) {
         this.stub = stub;
@@ -120,8 +120,7 @@ public final class Rehearsal {
             try (RandomAccessFile file = new RandomAccessFile(memory.toFile(), "rw")) {
                 file.setLength(LAYERS * LAYER_BYTES);
             }
-            long cacheId =
-                    calls().registerKvCache(registration(memory)).getKvCacheId();
+            long cacheId = calls().registerKvCache(registration(memory)).getKvCacheId();
             for (int round = 0; round < ROUNDS; round++) {
                 serve(cacheId, round);
             }
@@ -162,8 +161,8 @@ public final class Rehearsal {
 
     /** A new prompt, or one of the last: as engines do. */
     private void serve(long cacheId, int round) {
-        ByteString tokens = Packed.bytes(IntStream.range(round / 2 * TOKENS, (round / 2 + 1) * TOKENS)
-                .toArray());
+        ByteString tokens = Packed.bytes(
+                IntStream.range(round / 2 * TOKENS, (round / 2 + 1) * TOKENS).toArray());
         String pin = "request " + round;
         int found = calls().lookupAll(LookupAllRequest.newBuilder()
                         .addLookups(LookupRequest.newBuilder()
