@@ -261,8 +261,7 @@ public final class CacheInspection {
                 models.merge(model.get(), amount, Amount::plus);
             } else {
                 // Whose they are, a sound one that comes later may tell.
-                unknown.merge(
-                        FoundChunk.scopeDigestIn(entry.fileName()).orElse(""), amount, Amount::plus);
+                unknown.merge(FoundChunk.scopeDigestIn(entry.fileName()).orElse(""), amount, Amount::plus);
             }
         }
 

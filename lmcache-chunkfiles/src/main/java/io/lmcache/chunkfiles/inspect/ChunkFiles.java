@@ -63,8 +63,7 @@ final class ChunkFiles {
 
     /** Which chunk the file is; the message of an exception is the predicate of a sentence. */
     private FoundChunk find(Entry entry) throws IOException {
-        Optional<KeyScope> known =
-                FoundChunk.scopeDigestIn(entry.fileName()).flatMap(this::scope);
+        Optional<KeyScope> known = FoundChunk.scopeDigestIn(entry.fileName()).flatMap(this::scope);
         return known.isPresent()
                 ? FoundChunk.ofNative(entry.path(), known.get())
                 : find(entry.path(), header(root.resolve(entry.path())));
@@ -143,9 +142,8 @@ final class ChunkFiles {
         }
         Optional<KeyScope> known = FoundChunk.scopeDigestIn(path.substring(path.lastIndexOf('/') + 1))
                 .flatMap(this::scope);
-        FoundChunk chunk = known.isPresent()
-                ? FoundChunk.ofNative(path, known.get())
-                : find(path, FoundChunk.headerIn(channel));
+        FoundChunk chunk =
+                known.isPresent() ? FoundChunk.ofNative(path, known.get()) : find(path, FoundChunk.headerIn(channel));
         return switch (WholeFileCheck.of(channel, chunk.format(), chunk.key())) {
             case HeaderCheck.Valid _ -> chunk;
             case HeaderCheck.Invalid(String reason) -> throw new IOException(reason);
