@@ -80,9 +80,9 @@ public final class ChunkFileBackend implements StorageBackend {
         this.counters = counters;
         this.directory = directory;
         this.transport = transport;
-        this.lookupThreads = new IoThreads("lmcache-" + name + "-lookup", LOOKUP_THREADS);
-        this.readThreads = new IoThreads("lmcache-" + name + "-read", threads.readers());
-        this.writeThreads = new IoThreads("lmcache-" + name + "-write", threads.writers());
+        this.lookupThreads = new IoThreads(name, "lookup", LOOKUP_THREADS);
+        this.readThreads = new IoThreads(name, "read", threads.readers());
+        this.writeThreads = new IoThreads(name, "write", threads.writers());
         this.reader = new ChunkReader(directory, readThreads, counters, transport);
         this.writer = new ChunkWriter(directory, writeThreads, counters, transport);
         this.probe = new PrefixProbe(directory, lookupThreads);
@@ -181,6 +181,9 @@ public final class ChunkFileBackend implements StorageBackend {
     public BackendStats stats() {
         SortedMap<String, Long> all = new TreeMap<>(counters.snapshot());
         all.putAll(transport.counters());
+        all.putAll(lookupThreads.counters());
+        all.putAll(readThreads.counters());
+        all.putAll(writeThreads.counters());
         return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, all);
     }
 

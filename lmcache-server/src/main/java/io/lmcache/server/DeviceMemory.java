@@ -265,6 +265,11 @@ final class DeviceMemory implements EngineMemory {
     }
 
     @Override
+    public long deviceBytes() {
+        return buffers.limitBytes() + staging.limitBytes();
+    }
+
+    @Override
     public long mappedBytes() {
         return mappedBytes;
     }

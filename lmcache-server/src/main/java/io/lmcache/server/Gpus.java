@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,6 +26,7 @@ final class Gpus implements AutoCloseable {
     private final Map<ByteString, Gpu> opened = new HashMap<>();
     private final ResourceStack resources = new ResourceStack();
     private final List<HostBuffer> hostMemory;
+    private volatile @Nullable HostPageLocks locks;
 
     /**
      * None yet.
@@ -62,13 +64,19 @@ final class Gpus implements AutoCloseable {
             resources.add(kernels::close);
             if (opened.isEmpty()) {
                 // For all devices.
-                resources.add(HostPageLocks.start(device, hostMemory));
+                locks = resources.add(HostPageLocks.start(device, hostMemory));
             }
             return new Gpu(device, kernels);
         } catch (IOException | RuntimeException e) {
             device.close();
             throw e;
         }
+    }
+
+    /** The bytes of the host memory that are page-locked by now. */
+    long lockedHostBytes() {
+        HostPageLocks started = locks;
+        return started == null ? 0 : started.lockedBytes();
     }
 
     private static CudaDevice find(ByteString uuid) throws IOException {

@@ -33,6 +33,8 @@ import io.lmcache.server.protocol.RetrieveResponse;
 import io.lmcache.server.protocol.SessionEvent;
 import io.lmcache.server.protocol.StatsRequest;
 import io.lmcache.server.protocol.StatsResponse;
+import io.lmcache.server.protocol.StopRequest;
+import io.lmcache.server.protocol.StopResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import io.lmcache.server.protocol.TierStats;
@@ -70,9 +72,25 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private final CallsInFlight calls;
     private final Registrations registrations;
     private final Transfers transfers;
+    private final ServerMeters meters;
+    private final HealthCheck healthCheck;
+    private final Runnable stop;
     private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
 
-    KvCacheCalls(LmcacheStack stack, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
+    /**
+     * The calls to a server over this stack.
+     *
+     * @param stop called when a client says that the server shall end
+     */
+    KvCacheCalls(
+            LmcacheStack stack,
+            String serverVersion,
+            Sessions sessions,
+            Gpus gpus,
+            CallsInFlight calls,
+            ServerMeters meters,
+            HealthCheck healthCheck,
+            Runnable stop) {
         this.stack = stack;
         this.serverVersion = serverVersion;
         this.sessions = sessions;
@@ -80,6 +98,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         this.calls = calls;
         this.registrations = new Registrations(gpus, stack.chunkSize());
         this.transfers = new Transfers(stack);
+        this.meters = meters;
+        this.healthCheck = healthCheck;
+        this.stop = stop;
     }
 
     @Override
@@ -92,6 +113,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                 calls.end();
             }
         } catch (Refusal e) {
+            meters.refused(e.reason());
             observer.onError(e.toStatus());
         }
     }
@@ -283,9 +305,12 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         StackStats stats = stack.stats();
         ModelStats total = stats.total();
         StatsResponse.Builder response = StatsResponse.newBuilder()
+                .setLookedUpTokens(total.lookedUpTokens())
+                .setFoundTokens(total.foundTokens())
                 .setRequestedTokens(total.requestedTokens())
                 .setHitTokens(total.hitTokens())
                 .setStoredTokens(total.storedTokens());
+        stats.models().forEach((name, model) -> response.addModels(model(name, model)));
         for (String name : stack.tiers()) {
             var tier = stats.tiers().get(name);
             if (tier != null) {
@@ -308,15 +333,44 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         return response.build();
     }
 
+    private static io.lmcache.server.protocol.ModelStats model(String name, ModelStats stats) {
+        return io.lmcache.server.protocol.ModelStats.newBuilder()
+                .setName(name)
+                .setLookups(stats.lookups())
+                .setLookedUpTokens(stats.lookedUpTokens())
+                .setFoundTokens(stats.foundTokens())
+                .setRetrieves(stats.retrieves())
+                .setRequestedTokens(stats.requestedTokens())
+                .setHitTokens(stats.hitTokens())
+                .setStores(stats.stores())
+                .setStoredTokens(stats.storedTokens())
+                .setDeclinedTokens(stats.declinedTokens())
+                .build();
+    }
+
     /** Answers also while the server drains, which is why it is not counted. */
     @Override
     public void health(HealthRequest request, StreamObserver<HealthResponse> observer) {
+        ServerHealth health = healthCheck.health();
         observer.onNext(HealthResponse.newBuilder()
-                .setState(calls.isDraining() ? HealthResponse.State.DRAINING : HealthResponse.State.SERVING)
+                .setState(health.isServing() ? HealthResponse.State.SERVING : HealthResponse.State.DRAINING)
                 .addProtocolVersions(PROTOCOL_VERSION)
                 .setServerVersion(serverVersion)
+                .setServerPid(health.pid())
+                .setUptimeSeconds(health.uptime().toSeconds())
+                .addAllTiers(health.tiers())
+                .addAllTroubles(health.troubles())
                 .build());
         observer.onCompleted();
+    }
+
+    /** As {@link #health}. */
+    @Override
+    public void stop(StopRequest request, StreamObserver<StopResponse> observer) {
+        LOG.info("A client ends the server");
+        observer.onNext(StopResponse.getDefaultInstance());
+        observer.onCompleted();
+        stop.run();
     }
 
     private <R> void answer(StreamObserver<R> observer, Supplier<R> call) {
@@ -339,6 +393,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             }
         } catch (RuntimeException e) {
             Refusal refusal = refusal(e);
+            meters.refused(refusal.reason());
             if (!answered[0]) {
                 observer.onError(refusal.toStatus());
             }

@@ -71,6 +71,10 @@ final class RegisteredCache {
         return memory.mappedBytes();
     }
 
+    long deviceBytes() {
+        return memory.deviceBytes();
+    }
+
     /** The scope of a request with tags of its own. */
     KeyScope scope(Map<String, String> requestTags) {
         if (requestTags.isEmpty()) {

@@ -106,6 +106,7 @@ final class DeviceTransport implements PayloadTransport {
     public SortedMap<String, Long> counters() {
         SortedMap<String, Long> counters = new TreeMap<>(pathCounters.snapshot());
         counters.put("page_locked_bytes", memory.lockedHostBytes());
+        counters.put("staging_bytes", memory.stagingBytes());
         return counters;
     }
 

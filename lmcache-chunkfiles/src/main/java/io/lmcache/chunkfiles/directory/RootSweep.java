@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.Evictions;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.Counters.Event;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
@@ -379,6 +381,7 @@ final class RootSweep {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
                     counters.increment(event);
+                    Evictions.record(root.path().toString(), event.name().toLowerCase(Locale.ROOT), chunk.bytes());
                     yield true;
                 }
                 case ABSENT -> {

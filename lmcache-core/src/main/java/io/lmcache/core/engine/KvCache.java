@@ -15,6 +15,7 @@ import io.lmcache.core.storage.TieredStorageManager;
 import java.nio.IntBuffer;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import jdk.jfr.Event;
 
 /**
  * The cache of one model, rank and layout: KV by the tokens of the prompt.
@@ -52,9 +53,26 @@ public final class KvCache {
 
     /** The number of tokens, from the first, whose KV can be retrieved now. A hint: it may be evicted before. */
     public int lookup(IntBuffer tokens) {
-        int found = worthwhile(storage.lookup(chunks(tokens)));
-        counters.lookedUp(tokens.remaining(), found);
+        LookupEvent event = begun(new LookupEvent());
+        long start = System.nanoTime();
+        int found = storage.lookup(chunks(tokens), minRetrieveTokens, counters::found);
+        lookedUp(tokens.remaining(), found, System.nanoTime() - start, event);
         return found;
+    }
+
+    private void lookedUp(int asked, int found, long nanos, LookupEvent event) {
+        counters.lookedUp(asked, found, nanos);
+        if (event.shouldCommit()) {
+            event.model = scope.model();
+            event.tokens = asked;
+            event.foundTokens = found;
+            event.commit();
+        }
+    }
+
+    private static <E extends Event> E begun(E event) {
+        event.begin();
+        return event;
     }
 
     /** {@link #lookup(IntBuffer)} of all tokens of the array. */
@@ -87,9 +105,16 @@ public final class KvCache {
             throw new LmcacheException(
                     ErrorCode.INVALID_ARGUMENT, "The first wanted token is " + firstToken + ", below 0");
         }
-        PromptChunks chunks = chunks(tokens);
-        RetrieveResult result = storage.retrieve(chunks, scope.layout(), firstToken, minRetrieveTokens, sink);
-        counters.retrieved(tokens.remaining(), result.tokens());
+        RetrieveEvent event = begun(new RetrieveEvent());
+        long start = System.nanoTime();
+        RetrieveResult result = storage.retrieve(chunks(tokens), scope.layout(), firstToken, minRetrieveTokens, sink);
+        counters.retrieved(tokens.remaining(), result.tokens(), result.tokensByTier(), System.nanoTime() - start);
+        if (event.shouldCommit()) {
+            event.model = scope.model();
+            event.tokens = tokens.remaining();
+            event.hitTokens = result.tokens();
+            event.commit();
+        }
         return result;
     }
 
@@ -107,8 +132,17 @@ public final class KvCache {
      *     read before stay stored
      */
     public StoreResult store(IntBuffer tokens, KvSource source) {
+        StoreEvent event = begun(new StoreEvent());
+        long start = System.nanoTime();
         StoreResult result = storage.store(chunks(tokens), scope.layout(), source);
-        counters.stored(result.storedTokens());
+        counters.stored(result.storedTokens(), result.declinedTokens(), System.nanoTime() - start);
+        if (event.shouldCommit()) {
+            event.model = scope.model();
+            event.tokens = tokens.remaining();
+            event.storedTokens = result.storedTokens();
+            event.declinedTokens = result.declinedTokens();
+            event.commit();
+        }
         return result;
     }
 
@@ -145,8 +179,10 @@ public final class KvCache {
      * and its retrieve say.
      */
     public PinnedPrefix pin(IntBuffer tokens) {
-        PinnedPrefix pinned = storage.pin(chunks(tokens), minRetrieveTokens);
-        counters.lookedUp(tokens.remaining(), pinned.tokens());
+        LookupEvent event = begun(new LookupEvent());
+        long start = System.nanoTime();
+        PinnedPrefix pinned = storage.pin(chunks(tokens), minRetrieveTokens, counters::found);
+        lookedUp(tokens.remaining(), pinned.tokens(), System.nanoTime() - start, event);
         return pinned;
     }
 
@@ -177,9 +213,5 @@ public final class KvCache {
 
     private PromptChunks chunks(IntBuffer tokens) {
         return chunker.chunks(scope, tokens);
-    }
-
-    private int worthwhile(int tokens) {
-        return tokens < minRetrieveTokens ? 0 : tokens;
     }
 }

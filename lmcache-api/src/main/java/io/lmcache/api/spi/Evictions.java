@@ -1,0 +1,49 @@
+package io.lmcache.api.spi;
+
+import jdk.jfr.Category;
+import jdk.jfr.DataAmount;
+import jdk.jfr.Description;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.Name;
+import jdk.jfr.StackTrace;
+
+/** Writes evictions into a flight recording, where one is made. Stateless and thread-safe. */
+public final class Evictions {
+    private Evictions() {}
+
+    /**
+     * A chunk was removed to make room.
+     *
+     * @param place where it was: the name of the backend, or its directory
+     * @param reason why it was chosen, such as {@code evicted} or {@code expired}
+     * @param bytes what it took there
+     */
+    public static void record(String place, String reason, long bytes) {
+        EvictionEvent event = new EvictionEvent();
+        if (event.shouldCommit()) {
+            event.place = place;
+            event.reason = reason;
+            event.bytes = bytes;
+            event.commit();
+        }
+    }
+
+    @Name("lmcache.Eviction")
+    @Label("Eviction")
+    @Category("LMCache")
+    @Description("A chunk was removed to make room")
+    @StackTrace(false)
+    private static final class EvictionEvent extends Event {
+        @Label("Place")
+        @Description("The name of the backend, or its directory")
+        String place = "";
+
+        @Label("Reason")
+        String reason = "";
+
+        @Label("Bytes")
+        @DataAmount
+        long bytes;
+    }
+}
