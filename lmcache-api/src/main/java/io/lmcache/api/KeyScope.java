@@ -1,6 +1,10 @@
 package io.lmcache.api;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -19,6 +23,8 @@ import java.util.TreeMap;
 public record KeyScope(String model, int worldSize, int rank, KvLayout layout, SortedMap<String, String> tags) {
     /** The most characters {@link #text()} may have; keeps every key within the header of a chunk file. */
     public static final int MAX_TEXT_LENGTH = 2048;
+
+    private static final int DIGEST_BYTES = 16;
 
     /**
      * Checks the parts and copies the tags.
@@ -62,6 +68,19 @@ public record KeyScope(String model, int worldSize, int rank, KvLayout layout, S
     /** The parts as one line of ASCII; equal for equal scopes only. */
     public String text() {
         return KeyText.print(model, worldSize, rank, layout, tags, "");
+    }
+
+    /**
+     * The first 128 bits of the SHA-256 of {@link #text()} in hex: with a chunk's hash, a name for it of bounded length, where
+     * names must not tell what a model or a tag is called.
+     */
+    public String digest() {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(text().getBytes(StandardCharsets.US_ASCII));
+            return HexFormat.of().formatHex(digest, 0, DIGEST_BYTES);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java platform has SHA-256", e);
+        }
     }
 
     @Override

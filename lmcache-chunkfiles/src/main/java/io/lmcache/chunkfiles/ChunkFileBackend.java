@@ -7,6 +7,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
@@ -16,15 +17,15 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.io.IoThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -65,18 +66,18 @@ public final class ChunkFileBackend implements StorageBackend {
      * A backend that owns the directory and the transport from now on.
      *
      * @param name what the backend is called
-     * @param limitBytes the bytes that chunks may take on disk; 0 for no limit
      * @param counters where the directory counts
      */
     public ChunkFileBackend(
             String name,
-            long limitBytes,
+            FileTierSettings settings,
             Counters counters,
             ChunkDirectory directory,
             PayloadTransport transport,
             Threads threads) {
         this.name = name;
-        this.limitBytes = limitBytes == 0 ? Long.MAX_VALUE : limitBytes;
+        long maxBytes = settings.directory().maxBytes();
+        this.limitBytes = maxBytes == 0 ? Long.MAX_VALUE : maxBytes;
         this.counters = counters;
         this.directory = directory;
         this.transport = transport;
@@ -169,9 +170,18 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public void clear() {
+        clear(_ -> true);
+    }
+
+    @Override
+    public void clear(String model) {
+        clear(file -> FoundChunk.modelOf(file).equals(Optional.of(model)));
+    }
+
+    private void clear(ChunkDirectory.FileTest which) {
         try {
             transport.forgetAll();
-            directory.clear();
+            directory.clear(which);
         } catch (IOException e) {
             throw new UncheckedIOException("Chunk directory " + directory.roots() + " could not be cleared", e);
         }
@@ -179,12 +189,31 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public BackendStats stats() {
-        SortedMap<String, Long> all = new TreeMap<>(counters.snapshot());
-        all.putAll(transport.counters());
-        all.putAll(lookupThreads.counters());
-        all.putAll(readThreads.counters());
-        all.putAll(writeThreads.counters());
-        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, all);
+        return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, counters.snapshot())
+                .with(transport.counters())
+                .with(waits());
+    }
+
+    private Map<BackendCounter, Long> waits() {
+        return Map.of(
+                BackendCounter.LOOKUPS_WAITING,
+                lookupThreads.waiting(),
+                BackendCounter.LOOKUP_WAITS,
+                lookupThreads.waits(),
+                BackendCounter.LOOKUP_WAIT_NANOS,
+                lookupThreads.waitNanos(),
+                BackendCounter.READS_WAITING,
+                readThreads.waiting(),
+                BackendCounter.READ_WAITS,
+                readThreads.waits(),
+                BackendCounter.READ_WAIT_NANOS,
+                readThreads.waitNanos(),
+                BackendCounter.WRITES_WAITING,
+                writeThreads.waiting(),
+                BackendCounter.WRITE_WAITS,
+                writeThreads.waits(),
+                BackendCounter.WRITE_WAIT_NANOS,
+                writeThreads.waitNanos());
     }
 
     /**

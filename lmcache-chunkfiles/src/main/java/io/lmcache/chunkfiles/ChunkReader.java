@@ -3,11 +3,11 @@ package io.lmcache.chunkfiles;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.Counters;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.io.IoThreads;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
@@ -39,7 +39,7 @@ final class ChunkReader {
     CompletableFuture<Optional<StoredChunk>> read(ChunkKey key, BufferAllocator allocator) {
         Optional<ChunkLocation> chunk = directory.locate(key);
         if (chunk.isEmpty()) {
-            counters.increment(Event.MISSES);
+            counters.increment(BackendCounter.MISSES);
             return CompletableFuture.completedFuture(Optional.empty());
         }
         Read read = new Read(chunk.get(), allocator);
@@ -150,7 +150,7 @@ final class ChunkReader {
                 deliver(source, lease, end);
             } catch (IOException e) {
                 // The bytes have passed their check, or the result is complete already: nothing more hangs on the file.
-                counters.increment(Event.IO_ERRORS);
+                counters.increment(BackendCounter.IO_ERRORS);
             }
         }
 
@@ -172,8 +172,8 @@ final class ChunkReader {
         }
 
         private void hit(PayloadSource source, BufferLease lease) {
-            counters.increment(Event.HITS);
-            counters.add(Event.BYTES_READ, source.header().meta().byteSize());
+            counters.increment(BackendCounter.HITS);
+            counters.add(BackendCounter.BYTES_READ, source.header().meta().byteSize());
             directory.noteHit(chunk, source.path());
             // Whoever cancelled the future does not get the chunk, so it must not keep the memory.
             if (!result.complete(Optional.of(new StoredChunk(source.header().meta(), lease)))) {
@@ -182,7 +182,7 @@ final class ChunkReader {
         }
 
         private void miss() {
-            counters.increment(Event.MISSES);
+            counters.increment(BackendCounter.MISSES);
             result.complete(Optional.empty());
         }
 
@@ -199,7 +199,7 @@ final class ChunkReader {
 
         private void fail(Throwable cause) {
             if (cause instanceof IOException) {
-                counters.increment(Event.IO_ERRORS);
+                counters.increment(BackendCounter.IO_ERRORS);
             }
             result.completeExceptionally(cause);
         }

@@ -3,13 +3,13 @@ package io.lmcache.chunkfiles;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.posix.Errno;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.Counters;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.IoThreads;
 import io.lmcache.chunkfiles.io.PayloadRoute;
@@ -48,7 +48,7 @@ final class ChunkWriter {
     CompletableFuture<PutOutcome> write(ChunkKey key, ChunkMeta meta, BufferLease lease) {
         Optional<ChunkLocation> chunk = directory.locate(key);
         if (chunk.isEmpty()) {
-            counters.increment(Event.INEXPRESSIBLE);
+            counters.increment(BackendCounter.INEXPRESSIBLE);
             return declined(
                     DeclineReason.UNSUPPORTED, directory.objectionTo(key).orElseThrow());
         }
@@ -76,11 +76,11 @@ final class ChunkWriter {
     private PutOutcome seenBySecond(PutOutcome first) {
         return switch (first) {
             case PutOutcome.Stored _, PutOutcome.AlreadyPresent _ -> {
-                counters.increment(Event.ALREADY_PRESENT);
+                counters.increment(BackendCounter.ALREADY_PRESENT);
                 yield PutOutcome.alreadyPresent();
             }
             case PutOutcome.Declined declined -> {
-                counters.increment(Event.DECLINED);
+                counters.increment(BackendCounter.DECLINED);
                 yield declined;
             }
         };
@@ -88,7 +88,7 @@ final class ChunkWriter {
 
     /** The answer to a put that is refused. */
     CompletableFuture<PutOutcome> declined(DeclineReason reason, String message) {
-        counters.increment(Event.DECLINED);
+        counters.increment(BackendCounter.DECLINED);
         return CompletableFuture.completedFuture(PutOutcome.declined(reason, message));
     }
 
@@ -123,7 +123,7 @@ final class ChunkWriter {
             }
             try {
                 if (directory.find(chunk).isPresent()) {
-                    counters.increment(Event.ALREADY_PRESENT);
+                    counters.increment(BackendCounter.ALREADY_PRESENT);
                     finish(PutOutcome.alreadyPresent());
                 } else {
                     createAndWrite();
@@ -204,8 +204,8 @@ final class ChunkWriter {
                 abandon(file, e);
                 return;
             }
-            counters.increment(Event.STORED);
-            counters.add(Event.BYTES_WRITTEN, meta.byteSize());
+            counters.increment(BackendCounter.STORED);
+            counters.add(BackendCounter.BYTES_WRITTEN, meta.byteSize());
             finish(PutOutcome.stored());
         }
 
@@ -233,13 +233,13 @@ final class ChunkWriter {
         }
 
         private void decline(DeclineReason reason, String message) {
-            counters.increment(Event.DECLINED);
+            counters.increment(BackendCounter.DECLINED);
             finish(PutOutcome.declined(reason, message));
         }
 
         private void fail(Throwable cause) {
             if (cause instanceof IOException) {
-                counters.increment(Event.IO_ERRORS);
+                counters.increment(BackendCounter.IO_ERRORS);
             }
             release();
             result.completeExceptionally(cause);

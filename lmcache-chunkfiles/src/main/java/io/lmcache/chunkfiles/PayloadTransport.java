@@ -3,12 +3,13 @@ package io.lmcache.chunkfiles;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import java.io.IOException;
+import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
 
 /**
  * The seam between chunk files and memory: how payload gets from files to the memory that a tier is for, and back.
@@ -54,8 +55,8 @@ public interface PayloadTransport {
     /** Keeps no file open any longer. */
     default void forgetAll() {}
 
-    /** Further numbers for {@link io.lmcache.api.spi.BackendStats}, by name. */
-    SortedMap<String, Long> counters();
+    /** What it counts itself. */
+    Map<BackendCounter, Long> counters();
 
     /**
      * The backend is closing, and its threads have ended or not: waits for what still moves behind their backs, until

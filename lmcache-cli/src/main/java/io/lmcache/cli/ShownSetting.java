@@ -39,6 +39,7 @@ record ShownSetting(
                     config.options().users(option),
                     Optional.of(OptionTable.environmentVariable(option))));
         }
+        config.remoteBackend().ifPresent(remote -> all.addAll(ofPlugin(remote, config)));
         config.value(ConfigOptions.STORAGE_PLUGINS).forEach(plugin -> all.addAll(ofPlugin(plugin, config)));
         return all;
     }
@@ -48,6 +49,8 @@ record ShownSetting(
         Optional<List<Option<?>>> declared = config.options().ofBackend(plugin);
         return declared.isPresent()
                 ? declared.get().stream()
+                        // What is set at the top level is shown there.
+                        .filter(option -> !config.options().all().contains(option) || given.containsKey(option.name()))
                         .map(option -> ofPlugin(plugin, option.name(), Optional.of(option), given, config))
                         .toList()
                 : given.keySet().stream()

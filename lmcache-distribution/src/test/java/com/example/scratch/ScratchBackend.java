@@ -18,7 +18,6 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import java.lang.foreign.MemorySegment;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +26,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 
 /**
  * Chunks in host memory, copied there from wherever they were; the oldest goes first.
@@ -176,7 +176,16 @@ final class ScratchBackend implements StorageBackend {
 
     @Override
     public synchronized void clear() {
-        List.copyOf(chunks.keySet()).stream().filter(this::isIdle).forEach(this::remove);
+        clear(_ -> true);
+    }
+
+    @Override
+    public synchronized void clear(String model) {
+        clear(key -> key.scope().model().equals(model));
+    }
+
+    private void clear(Predicate<ChunkKey> which) {
+        List.copyOf(chunks.keySet()).stream().filter(which).filter(this::isIdle).forEach(this::remove);
     }
 
     @Override
@@ -184,7 +193,7 @@ final class ScratchBackend implements StorageBackend {
         long bytes = chunks.values().stream()
                 .mapToLong(entry -> entry.meta().byteSize())
                 .sum();
-        return new BackendStats(chunks.size(), bytes, stored.limitBytes(), Collections.emptySortedMap());
+        return new BackendStats(chunks.size(), bytes, stored.limitBytes(), Map.of());
     }
 
     // snippet: close

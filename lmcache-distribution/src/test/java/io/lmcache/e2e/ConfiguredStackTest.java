@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.option.Option;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.core.storage.BackendRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -157,6 +159,14 @@ class ConfiguredStackTest {
                 .build()) {
             assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("archive", 300));
         }
+    }
+
+    @Test
+    void bothFileTiersHaveTheOptionsOfEveryFileTier() {
+        BackendRegistry backends = BackendRegistry.discover();
+        List<Option<?>> ofEvery = backends.options("posix").orElseThrow();
+        assertThat(backends.options("gds").orElseThrow().subList(0, ofEvery.size()))
+                .isEqualTo(ofEvery);
     }
 
     @Test

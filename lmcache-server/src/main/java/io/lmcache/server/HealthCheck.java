@@ -1,6 +1,6 @@
 package io.lmcache.server;
 
-import io.lmcache.api.spi.BackendStats;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.core.engine.LmcacheStack;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,8 +22,8 @@ final class HealthCheck {
     ServerHealth health() {
         List<String> troubles = new ArrayList<>();
         stack.stats().tiers().forEach((tier, stats) -> {
-            look(tier, "read", stats, troubles);
-            look(tier, "write", stats, troubles);
+            look(tier, "read", stats.count(BackendCounter.READ_BREAKER_OPEN), troubles);
+            look(tier, "write", stats.count(BackendCounter.WRITE_BREAKER_OPEN), troubles);
         });
         return new ServerHealth(
                 !calls.isDraining(),
@@ -34,8 +34,8 @@ final class HealthCheck {
                 troubles);
     }
 
-    private static void look(String tier, String operation, BackendStats stats, List<String> troubles) {
-        if (stats.counters().getOrDefault(operation + "_breaker_open", 0L) > 0) {
+    private static void look(String tier, String operation, long isOpen, List<String> troubles) {
+        if (isOpen > 0) {
             troubles.add("tier '" + tier + "' failed to " + operation
                     + " repeatedly and is left alone for a while; the server's log says why");
         }

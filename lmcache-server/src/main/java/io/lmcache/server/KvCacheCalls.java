@@ -314,12 +314,12 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         for (String name : stack.tiers()) {
             var tier = stats.tiers().get(name);
             if (tier != null) {
-                response.addTiers(TierStats.newBuilder()
+                TierStats.Builder told = response.addTiersBuilder()
                         .setName(name)
                         .setChunks(tier.chunks())
                         .setBytes(tier.bytes())
-                        .setLimitBytes(tier.limitBytes())
-                        .putAllCounters(tier.counters()));
+                        .setLimitBytes(tier.limitBytes());
+                tier.counters().forEach((counter, count) -> told.putCounters(counter.text(), count));
             }
         }
         for (Session session : sessions.all()) {

@@ -3,11 +3,8 @@ package io.lmcache.testkit;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
-import io.lmcache.api.memory.MemoryDomain;
-import io.lmcache.api.spi.BackendCapability;
-import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
-import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
@@ -17,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code faulty.on(Operation.GET).pass(3).fail(1, IOException::new)} lets three gets through and fails the fourth;
  * calls beyond the script pass. Thread-safe. Owns the wrapped backend.
  */
-public final class FaultyBackend implements StorageBackend {
+public final class FaultyBackend extends ForwardingBackend {
     /** An operation that faults are scripted for. */
     public enum Operation {
         CONTAINS_PREFIX,
@@ -37,7 +33,6 @@ public final class FaultyBackend implements StorageBackend {
         INVALIDATE
     }
 
-    private final StorageBackend delegate;
     private final Script containsPrefixes = new Script();
     private final Script gets = new Script();
     private final Script puts = new Script();
@@ -45,7 +40,7 @@ public final class FaultyBackend implements StorageBackend {
 
     /** A wrapper without faults so far. */
     public FaultyBackend(StorageBackend delegate) {
-        this.delegate = delegate;
+        super(delegate);
     }
 
     /** The script of one operation. */
@@ -59,38 +54,18 @@ public final class FaultyBackend implements StorageBackend {
     }
 
     @Override
-    public String name() {
-        return delegate.name();
-    }
-
-    @Override
-    public Set<BackendCapability> capabilities() {
-        return delegate.capabilities();
-    }
-
-    @Override
-    public BufferAllocator allocator() {
-        return delegate.allocator();
-    }
-
-    @Override
-    public Optional<BufferAllocator> allocator(MemoryDomain domain) {
-        return delegate.allocator(domain);
-    }
-
-    @Override
     public CompletableFuture<Integer> containsPrefix(List<ChunkKey> keys) {
-        return containsPrefixes.play(() -> delegate.containsPrefix(keys));
+        return containsPrefixes.play(() -> super.containsPrefix(keys));
     }
 
     @Override
     public CompletableFuture<Integer> confirmPrefix(List<ChunkKey> keys) {
-        return containsPrefixes.play(() -> delegate.confirmPrefix(keys));
+        return containsPrefixes.play(() -> super.confirmPrefix(keys));
     }
 
     @Override
     public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
-        return gets.play(() -> delegate.get(key, allocator));
+        return gets.play(() -> super.get(key, allocator));
     }
 
     @Override
@@ -98,7 +73,7 @@ public final class FaultyBackend implements StorageBackend {
         // A put that hangs outlives the caller's lease.
         BufferLease share = lease.share();
         try {
-            return puts.play(() -> delegate.put(key, meta, share)).whenComplete((outcome, failure) -> share.close());
+            return puts.play(() -> super.put(key, meta, share)).whenComplete((outcome, failure) -> share.close());
         } catch (RuntimeException e) {
             share.close();
             throw e;
@@ -106,30 +81,15 @@ public final class FaultyBackend implements StorageBackend {
     }
 
     @Override
-    public Optional<ChunkPin> tryPin(ChunkKey key) {
-        return delegate.tryPin(key);
-    }
-
-    @Override
     public CompletableFuture<Boolean> tryInvalidate(ChunkKey key) {
-        return invalidations.play(() -> delegate.tryInvalidate(key));
-    }
-
-    @Override
-    public void clear() {
-        delegate.clear();
-    }
-
-    @Override
-    public BackendStats stats() {
-        return delegate.stats();
+        return invalidations.play(() -> super.tryInvalidate(key));
     }
 
     /** Lets go of every call that hangs, and closes the wrapped backend. */
     @Override
     public void close() {
         List.of(containsPrefixes, gets, puts, invalidations).forEach(Script::release);
-        delegate.close();
+        super.close();
     }
 
     /** What happens to the next calls of one operation, one step a call. Thread-safe. */

@@ -536,6 +536,27 @@ public abstract class StorageBackendContract {
     }
 
     @Test
+    void clearOfOneModelLeavesTheOthers() {
+        StorageBackend backend = open(ROOMY);
+        ChunkKey plain = TestChunks.key(1);
+        ChunkKey tagged = TestChunks.key(TestChunks.SCOPE.withTags(Map.of("tenant", "a")), 1);
+        ChunkKey pinned = TestChunks.key(2);
+        ChunkKey other = TestChunks.key(KeyScope.of(TestChunks.SCOPE.model() + "-2", TestChunks.LAYOUT), 1);
+        List.of(plain, tagged, pinned, other).forEach(key -> store(backend, key));
+        try (ChunkPin _ = backend.tryPin(pinned).orElseThrow()) {
+            backend.clear(TestChunks.SCOPE.model());
+            assertHolds(backend, pinned, TestChunks.META);
+        }
+        assertHolds(backend, other, TestChunks.META);
+        assertThat(prefix(backend, List.of(plain))).isZero();
+        assertThat(prefix(backend, List.of(tagged))).isZero();
+        assertThat(backend.stats().chunks()).isEqualTo(2);
+
+        backend.clear("no such model");
+        assertThat(backend.stats().chunks()).isEqualTo(2);
+    }
+
+    @Test
     void statsCountWhatIsHeld() {
         StorageBackend backend = open(ROOMY);
         TestChunks.keys(3).forEach(key -> store(backend, key));

@@ -28,7 +28,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -77,6 +76,7 @@ class BrokenBackendsTest {
                 arguments(PretendsToInvalidate.class, "invalidatedChunkIsAMiss"),
                 arguments(RemembersWhatWasInvalidated.class, "invalidatedChunkCanBeStoredAnew"),
                 arguments(ClearsPinnedChunks.class, "clearRemovesWhatIsNotPinned"),
+                arguments(ClearsAllModels.class, "clearOfOneModelLeavesTheOthers"),
                 arguments(CountsNothing.class, "statsCountWhatIsHeld"),
                 arguments(CompletesWhenItIsAsked.class, "futuresCompleteWithoutTheHelpOfTheCaller"),
                 arguments(WorksOnTheCallersThread.class, "noCallWaitsForTheStorage"),
@@ -504,13 +504,25 @@ class BrokenBackendsTest {
         }
     }
 
+    static final class ClearsAllModels extends ExampleBackend.Contract {
+        @Override
+        ExampleBackend over(Disk disk, long capacity) {
+            return new ExampleBackend(disk, capacity) {
+                @Override
+                public void clear(String model) {
+                    clear();
+                }
+            };
+        }
+    }
+
     static final class CountsNothing extends ExampleBackend.Contract {
         @Override
         ExampleBackend over(Disk disk, long capacity) {
             return new ExampleBackend(disk, capacity) {
                 @Override
                 public BackendStats stats() {
-                    return new BackendStats(0, 0, super.stats().limitBytes(), new TreeMap<>());
+                    return new BackendStats(0, 0, super.stats().limitBytes(), Map.of());
                 }
             };
         }

@@ -31,6 +31,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -235,8 +236,18 @@ class ExampleBackend implements StorageBackend {
 
     @Override
     public void clear() {
+        clear(_ -> true);
+    }
+
+    @Override
+    public void clear(String model) {
+        clear(name -> ChunkKey.parse(name).scope().model().equals(model));
+    }
+
+    private void clear(Predicate<String> which) {
         synchronized (disk) {
             List.copyOf(disk.chunks.keySet()).stream()
+                    .filter(which)
                     .filter(name -> !isPinned(name))
                     .forEach(this::remove);
         }
@@ -245,7 +256,7 @@ class ExampleBackend implements StorageBackend {
     @Override
     public BackendStats stats() {
         synchronized (disk) {
-            return new BackendStats(disk.chunks.size(), storedBytes(), capacity, new TreeMap<>());
+            return new BackendStats(disk.chunks.size(), storedBytes(), capacity, Map.of());
         }
     }
 

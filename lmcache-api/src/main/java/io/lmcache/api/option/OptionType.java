@@ -1,6 +1,7 @@
 package io.lmcache.api.option;
 
 import java.math.BigDecimal;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -54,6 +55,14 @@ public final class OptionType<T> {
     /** Directories or files, none or several, all different; {@code ~} is the user's home. */
     public static final OptionType<List<Path>> PATHS = new OptionType<>(
             "paths", "paths, comma separated or as a list", PathTexts::paths, OptionType::joined, PathTexts::remark);
+
+    /** None, or a URL with a scheme and a host or what stands in its place; never one with a password. */
+    public static final OptionType<Optional<URI>> URL = new OptionType<>(
+            "URL",
+            "URLs such as redis://host:6379",
+            UrlTexts::url,
+            url -> url.map(URI::toString).orElse(""),
+            UrlTexts::remark);
 
     private final String name;
     private final String allowed;
@@ -228,6 +237,11 @@ public final class OptionType<T> {
         return entries.stream()
                 .map(entry -> String.valueOf(entry).replace(",", "\\,"))
                 .collect(Collectors.joining(","));
+    }
+
+    /** A setting's text as it may be shown: where a URL in it has a password, asterisks stand for that. */
+    public static String withoutPassword(String text) {
+        return UrlTexts.withoutPassword(text);
     }
 
     private static String wordOf(Enum<?> constant) {

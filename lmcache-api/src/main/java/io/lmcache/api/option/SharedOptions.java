@@ -3,6 +3,7 @@ package io.lmcache.api.option;
 import static io.lmcache.api.option.OptionType.seconds;
 import static io.lmcache.api.option.OptionType.wholeNumber;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -56,6 +57,28 @@ public final class SharedOptions {
                     seconds(Duration.ZERO, Duration.ofMinutes(1)),
                     "The pause between two such attempts.")
             .withAlias("extra_config.allocation_attempt_delay_secs");
+
+    /** How chunks are written to the store that {@link #REMOTE_URL} names. */
+    public enum RemoteSerde {
+        /** As they are. */
+        NAIVE
+    }
+
+    /** The store beyond this machine. */
+    public static final Option<Optional<URI>> REMOTE_URL = Option.of(
+            "remote_url",
+            "",
+            OptionType.URL,
+            "A store that several machines share, as a tier after the file tier: redis://host:6379 for instance. The"
+                    + " backend for its scheme is found on the class path; its own settings are a map under its name. No"
+                    + " password in it.");
+
+    /** How chunks are written there. */
+    public static final Option<RemoteSerde> REMOTE_SERDE = Option.of(
+            "remote_serde",
+            "naive",
+            OptionType.choice(RemoteSerde.class),
+            "How chunks are written to remote_url: naive is as they are.");
 
     private SharedOptions() {}
 

@@ -3,6 +3,7 @@ package io.lmcache.api.spi;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,7 +48,8 @@ public final class BackendSettings {
         return option.parse(text)
                 .orElseThrow(() -> new LmcacheException(
                         ErrorCode.INVALID_CONFIGURATION,
-                        "Backend '" + backend + "': setting '" + name + "' is '" + written + "', "
+                        "Backend '" + backend + "': setting '" + name + "' is '"
+                                + OptionType.withoutPassword(written) + "', "
                                 + option.problem(text).orElseThrow()));
     }
 
@@ -63,6 +65,8 @@ public final class BackendSettings {
 
     @Override
     public String toString() {
-        return backend + new TreeMap<>(values);
+        Map<String, String> shown = new TreeMap<>(values);
+        shown.replaceAll((_, text) -> OptionType.withoutPassword(text));
+        return backend + shown;
     }
 }

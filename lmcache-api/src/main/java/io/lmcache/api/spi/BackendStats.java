@@ -1,8 +1,8 @@
 package io.lmcache.api.spi;
 
 import java.util.Collections;
-import java.util.SortedMap;
-import java.util.TreeMap;
+import java.util.EnumMap;
+import java.util.Map;
 
 /**
  * A snapshot of what a backend holds and did.
@@ -10,11 +10,26 @@ import java.util.TreeMap;
  * @param chunks the chunks it knows to hold
  * @param bytes the payload bytes of these
  * @param limitBytes the most bytes it may hold; {@link Long#MAX_VALUE} without a limit
- * @param counters what happened since the start, by name, such as {@code evicted} or {@code corrupt}
+ * @param counters what happened since the start, in the order of the constants; nothing of what the backend does not count
  */
-public record BackendStats(long chunks, long bytes, long limitBytes, SortedMap<String, Long> counters) {
+public record BackendStats(long chunks, long bytes, long limitBytes, Map<BackendCounter, Long> counters) {
     /** Copies the counters. */
     public BackendStats {
-        counters = Collections.unmodifiableSortedMap(new TreeMap<>(counters));
+        Map<BackendCounter, Long> copy = new EnumMap<>(BackendCounter.class);
+        copy.putAll(counters);
+        counters = Collections.unmodifiableMap(copy);
+    }
+
+    /** What was counted of that; 0 when the backend does not count it. */
+    public long count(BackendCounter counter) {
+        return counters.getOrDefault(counter, 0L);
+    }
+
+    /** The same with further counters, or with other values for those that are there. */
+    public BackendStats with(Map<BackendCounter, Long> more) {
+        Map<BackendCounter, Long> all = new EnumMap<>(BackendCounter.class);
+        all.putAll(counters);
+        all.putAll(more);
+        return new BackendStats(chunks, bytes, limitBytes, all);
     }
 }

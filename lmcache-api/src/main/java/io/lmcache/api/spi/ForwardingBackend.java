@@ -77,6 +77,11 @@ public abstract class ForwardingBackend implements StorageBackend {
     }
 
     @Override
+    public void clear(String model) {
+        delegate.clear(model);
+    }
+
+    @Override
     public BackendStats stats() {
         return delegate.stats();
     }

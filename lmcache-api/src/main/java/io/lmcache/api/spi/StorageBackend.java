@@ -15,7 +15,7 @@ import java.util.concurrent.CompletableFuture;
  * <p>Rules for every implementation; {@code lmcache-testkit} has a test for each:
  *
  * <ul>
- *   <li>Thread-safe. Every method but {@link #clear()} and {@link #close()} returns without waiting for I/O.
+ *   <li>Thread-safe. Every method but {@link #clear()}, {@link #clear(String)} and {@link #close()} returns without waiting for I/O.
  *   <li>A get returns exactly the bytes of the last put of that key, or a miss. What cannot be verified is a miss.
  *   <li>A miss and a refusal are values. Trouble with the storage completes a future with an
  *       {@link java.io.IOException}; a wrong argument throws {@link io.lmcache.api.LmcacheException}.
@@ -89,12 +89,20 @@ public interface StorageBackend extends AutoCloseable {
     CompletableFuture<Boolean> tryInvalidate(ChunkKey key);
 
     /**
-     * Removes every chunk that is not pinned or leased, other processes' chunks in a shared backend included. For
-     * administration: may take as long as there are chunks.
+     * Removes every chunk of every model that is not pinned or leased by this instance, other processes' chunks in a shared
+     * backend included. For administration: may take as long as there are chunks.
      *
      * @throws java.io.UncheckedIOException when the storage fails; some chunks may be removed then
      */
     void clear();
+
+    /**
+     * As {@link #clear()}, but only the chunks of that model, of all its ranks, layouts and tags.
+     *
+     * @param model the model's name, as in {@link io.lmcache.api.KeyScope#model()}
+     * @throws java.io.UncheckedIOException when the storage fails; some chunks may be removed then
+     */
+    void clear(String model);
 
     /** What the backend holds and did. */
     BackendStats stats();

@@ -18,6 +18,15 @@ public interface StorageBackendProvider {
     List<Option<?>> options();
 
     /**
+     * The schemes of the URLs that backends of this kind keep chunks at, in lower case; empty for none. A configuration whose
+     * {@code remote_url} has one of them gets a tier of this kind, to which the URL comes as the setting
+     * {@link io.lmcache.api.option.SharedOptions#REMOTE_URL}.
+     */
+    default List<String> schemes() {
+        return List.of();
+    }
+
+    /**
      * A new backend.
      *
      * <p>The caller owns it and closes it. On an exception nothing stays behind.

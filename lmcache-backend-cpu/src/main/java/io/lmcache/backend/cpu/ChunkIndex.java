@@ -57,8 +57,13 @@ final class ChunkIndex {
         cache.asMap().forEach((key, chunk) -> removeIf(CachedChunk::retire, key, chunk));
     }
 
-    void removeIdle() {
-        cache.asMap().forEach((key, chunk) -> removeIf(CachedChunk::retireIfIdle, key, chunk));
+    /** Removes the chunks of such keys that nobody uses. */
+    void removeIdle(Predicate<ChunkKey> which) {
+        cache.asMap().forEach((key, chunk) -> {
+            if (which.test(key)) {
+                removeIf(CachedChunk::retireIfIdle, key, chunk);
+            }
+        });
     }
 
     /** Evicts the first idle chunk in the order of the policy; false when there is none. */

@@ -10,6 +10,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendCapability;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
@@ -22,8 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -184,13 +183,18 @@ final class CpuBackend implements StorageBackend {
 
     @Override
     public void clear() {
-        index.removeIdle();
+        index.removeIdle(_ -> true);
+    }
+
+    @Override
+    public void clear(String model) {
+        index.removeIdle(key -> key.scope().model().equals(model));
     }
 
     @Override
     public BackendStats stats() {
-        SortedMap<String, Long> counters = new TreeMap<>(Map.of("evicted", index.evicted()));
-        return new BackendStats(index.chunks(), index.bytes(), slab.limitBytes(), counters);
+        return new BackendStats(
+                index.chunks(), index.bytes(), slab.limitBytes(), Map.of(BackendCounter.EVICTED, index.evicted()));
     }
 
     @Override

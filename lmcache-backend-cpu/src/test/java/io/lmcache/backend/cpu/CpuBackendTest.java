@@ -6,6 +6,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
@@ -133,7 +134,7 @@ class CpuBackendTest {
         store(backend, 8);
 
         assertThat(backend.stats().chunks()).isEqualTo(CAPACITY);
-        assertThat(backend.stats().counters()).containsEntry("evicted", 1L);
+        assertThat(backend.stats().count(BackendCounter.EVICTED)).isOne();
     }
 
     @Test

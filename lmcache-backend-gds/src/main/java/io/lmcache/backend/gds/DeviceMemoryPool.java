@@ -9,8 +9,8 @@ import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.backend.gds.io.CufileIo;
 import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.backend.gds.io.IoPaths;
-import io.lmcache.backend.gds.io.PathCounters;
 import io.lmcache.backend.gds.io.StagingPool;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.CudaException;
 import io.lmcache.cuda.DeviceMemory;
@@ -120,7 +120,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     }
 
     private static StagingPool newStagings(CudaDevice device, GdsSettings settings) {
-        int threads = settings.ioThreads() + settings.writeThreads();
+        int threads = settings.files().ioThreads() + settings.writeThreads();
         try {
             return StagingPool.create(device, threads, settings.useCufile() != CufileUse.FALSE);
         } catch (IOException e) {
@@ -160,7 +160,7 @@ final class DeviceMemoryPool implements AutoCloseable {
     }
 
     /** Probes each root, and chooses its path to device memory. */
-    IoPaths paths(int device, List<Path> roots, boolean isDirectIo, PathCounters counters) {
+    IoPaths paths(int device, List<Path> roots, boolean isDirectIo, Counters counters) {
         Map<Path, IoPath> pathOfRoot = new HashMap<>();
         for (Path root : roots) {
             pathOfRoot.put(root, cufile.map(io -> probe(io, root)).orElse(IoPath.STAGED));

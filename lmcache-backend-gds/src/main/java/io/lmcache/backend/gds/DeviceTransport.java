@@ -7,26 +7,29 @@ import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.backend.gds.io.IoPaths;
 import io.lmcache.backend.gds.io.OpenFiles;
-import io.lmcache.backend.gds.io.PathCounters;
 import io.lmcache.chunkfiles.AllocationRetries;
 import io.lmcache.chunkfiles.PayloadSource;
 import io.lmcache.chunkfiles.PayloadTransport;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
+import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import java.io.IOException;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 
 /** Moves payload between files and device memory, and host memory too; keeps files open between reads. Thread-safe. */
 final class DeviceTransport implements PayloadTransport {
     private final int device;
     private final AllocationRetries retries;
-    private final PathCounters pathCounters = new PathCounters();
+    private final Counters transfers = new Counters(IoPath.counters());
     private final DeviceMemoryPool memory;
     // For engines whose KV lies in host memory; costs nothing until one comes.
     private final HostRegion hostRegion;
@@ -34,18 +37,16 @@ final class DeviceTransport implements PayloadTransport {
     private final OpenFiles files;
     private final IoPaths paths;
 
-    /**
-     * A transport that owns the pool from now on.
-     *
-     * @param isDirectIo whether to read and write with O_DIRECT also where no direct path asks for it
-     */
-    DeviceTransport(GdsSettings settings, DeviceMemoryPool memory, ChunkDirectory directory, boolean isDirectIo) {
+    /** A transport that owns the pool from now on. */
+    DeviceTransport(GdsSettings settings, DeviceMemoryPool memory, ChunkDirectory directory) {
+        // Reads and writes are direct also where no direct path asks for it.
+        boolean isDirectIo = settings.files().useDirectIo() && DirectIo.isUsableIn(directory.roots());
         this.device = settings.device();
         this.retries = new AllocationRetries(settings.maxAllocAttempts(), settings.allocAttemptDelay());
         this.memory = memory;
-        this.paths = memory.paths(device, directory.roots(), isDirectIo, pathCounters);
+        this.paths = memory.paths(device, directory.roots(), isDirectIo, transfers);
         this.files = new OpenFiles(directory, isDirectIo, paths);
-        this.hostRegion = new HostRegion(settings.stagingBytes());
+        this.hostRegion = new HostRegion(settings.files().stagingBytes());
         this.hostAllocator =
                 new SlabAllocator(GdsBackendProvider.NAME + "-host", new HostBuffer(hostRegion.segment()), _ -> {});
     }
@@ -103,10 +104,10 @@ final class DeviceTransport implements PayloadTransport {
     }
 
     @Override
-    public SortedMap<String, Long> counters() {
-        SortedMap<String, Long> counters = new TreeMap<>(pathCounters.snapshot());
-        counters.put("page_locked_bytes", memory.lockedHostBytes());
-        counters.put("staging_bytes", memory.stagingBytes());
+    public Map<BackendCounter, Long> counters() {
+        Map<BackendCounter, Long> counters = new EnumMap<>(transfers.snapshot());
+        counters.put(BackendCounter.PAGE_LOCKED_BYTES, memory.lockedHostBytes());
+        counters.put(BackendCounter.STAGING_BYTES, memory.stagingBytes());
         return counters;
     }
 

@@ -15,7 +15,6 @@ import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FileFormat;
-import io.lmcache.chunkfiles.io.DirectIo;
 import java.util.List;
 
 /**
@@ -63,18 +62,17 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     private static StorageBackend open(
             GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
-        Counters counters = new Counters();
+        Counters counters = Counters.ofFiles();
         ChunkDirectory directory = ChunkDirectory.open(
-                settings.directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
+                settings.files().directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
         try {
-            boolean isDirectIo = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
             return new ChunkFileBackend(
                     NAME,
-                    settings.directory().maxBytes(),
+                    settings.files(),
                     counters,
                     directory,
-                    new DeviceTransport(settings, memory, directory, isDirectIo),
-                    new ChunkFileBackend.Threads(settings.ioThreads(), settings.writeThreads()));
+                    new DeviceTransport(settings, memory, directory),
+                    new ChunkFileBackend.Threads(settings.files().ioThreads(), settings.writeThreads()));
         } catch (RuntimeException e) {
             directory.close();
             throw e;

@@ -85,7 +85,7 @@ final class GdsDiagnosis {
         findings.add(new PageLockCheck(machine).finding());
         examineCufile();
         if (buffer.fits()) {
-            for (Path path : settings.directory().paths()) {
+            for (Path path : settings.files().directory().paths()) {
                 findings.addAll(new PathDiagnosis(settings, context, machine, device, path).findings());
             }
         }

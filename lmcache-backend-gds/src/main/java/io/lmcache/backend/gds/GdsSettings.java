@@ -9,9 +9,8 @@ import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.chunkfiles.directory.DirectorySettings;
+import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
-import io.lmcache.chunkfiles.io.FileTierOptions;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -21,26 +20,20 @@ import java.util.function.UnaryOperator;
 /**
  * The backend's settings as values.
  *
- * @param directory where the chunks lie
+ * @param files those of every tier of files
  * @param device the CUDA ordinal of the GPU
  * @param bufferBytes the size of the device buffer
  * @param useCufile whether libcufile is used
  * @param cufileLibrary the library's file; empty to look for it
- * @param ioThreads the threads that read
- * @param useDirectIo whether O_DIRECT is wanted
- * @param stagingBytes the size of the allocator for host memory
  * @param maxAllocAttempts how often a read asks for room in the device buffer
  * @param allocAttemptDelay how long it waits in between
  */
 record GdsSettings(
-        DirectorySettings directory,
+        FileTierSettings files,
         int device,
         long bufferBytes,
         CufileUse useCufile,
         Optional<String> cufileLibrary,
-        int ioThreads,
-        boolean useDirectIo,
-        long stagingBytes,
         int maxAllocAttempts,
         Duration allocAttemptDelay) {
     private static final Option<Optional<String>> CUFILE_LIBRARY = Option.of(
@@ -65,7 +58,7 @@ record GdsSettings(
             .formerly("buffer_bytes", ByteSize::withUnit);
 
     /** What can be set. */
-    static final List<Option<?>> OPTIONS = FileTierOptions.and(List.of(
+    static final List<Option<?>> OPTIONS = FileTierSettings.optionsAnd(List.of(
             SharedOptions.USE_CUFILE,
             CUFILE_LIBRARY,
             CUDA_DEVICE,
@@ -80,25 +73,29 @@ record GdsSettings(
     /** The settings for these directories. */
     static GdsSettings from(BackendSettings settings, List<Path> paths) {
         return new GdsSettings(
-                DirectorySettings.from(settings, Sharding.BY_GPU, paths),
+                FileTierSettings.from(settings, Sharding.BY_GPU, paths),
                 settings.value(CUDA_DEVICE),
                 settings.value(CUFILE_BUFFER_SIZE).bytes(),
                 settings.value(SharedOptions.USE_CUFILE),
                 settings.value(CUFILE_LIBRARY),
-                settings.value(FileTierOptions.DISK_IO_THREADS),
-                settings.value(FileTierOptions.USE_DIRECT_IO),
-                settings.value(FileTierOptions.STAGING_SIZE).bytes(),
                 settings.value(SharedOptions.MAX_ALLOC_ATTEMPTS),
                 settings.value(SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS));
     }
 
     /** The threads that write. They are apart, so that a burst of stores does not stand in the way of a load. */
     int writeThreads() {
-        return Math.max(1, ioThreads / 2);
+        return Math.max(1, files.ioThreads() / 2);
     }
 
-    /** The bytes that chunks may take on disk; {@link Long#MAX_VALUE} without a limit. */
-    long limitBytes() {
-        return directory.maxBytes() == 0 ? Long.MAX_VALUE : directory.maxBytes();
+    /** The same for a trial in another directory. */
+    GdsSettings forTrialIn(Path directory, CufileUse trialUse) {
+        return new GdsSettings(
+                files.forTrialIn(directory, files.useDirectIo()),
+                device,
+                bufferBytes,
+                trialUse,
+                cufileLibrary,
+                maxAllocAttempts,
+                allocAttemptDelay);
     }
 }

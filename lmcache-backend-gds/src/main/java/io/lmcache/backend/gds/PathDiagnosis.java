@@ -6,6 +6,7 @@ import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.backend.gds.cufile.DirectTarget;
@@ -25,8 +26,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -158,7 +157,7 @@ final class PathDiagnosis {
 
     private Trial trial(CufileUse useCufile) {
         try (TrialDirectory directory = TrialDirectory.in(nearest)) {
-            return trial(movedTo(directory, useCufile));
+            return trial(settings.forTrialIn(directory.path(), useCufile));
         } catch (IOException e) {
             return new Trial.Refused(e);
         }
@@ -167,7 +166,7 @@ final class PathDiagnosis {
     private Trial trial(GdsSettings moved) {
         try (StorageBackend backend = GdsBackendProvider.open(moved, new NativeChunkFormat(), context)) {
             Speeds speeds = StorageTrial.run(backend, new Memory(device));
-            return new Trial.Passed(way(backend.stats().counters()), speeds);
+            return new Trial.Passed(way(backend.stats()), speeds);
         } catch (LmcacheException e) {
             return e.code() == ErrorCode.START_FAILED ? new Trial.Refused(causeOf(e)) : new Trial.Broken(e);
         } catch (IOException e) {
@@ -180,24 +179,10 @@ final class PathDiagnosis {
         return failedStart.getCause() instanceof Exception cause ? cause : failedStart;
     }
 
-    private GdsSettings movedTo(TrialDirectory directory, CufileUse useCufile) {
-        return new GdsSettings(
-                directory.settings(settings.directory()),
-                settings.device(),
-                settings.bufferBytes(),
-                useCufile,
-                settings.cufileLibrary(),
-                settings.ioThreads(),
-                settings.useDirectIo(),
-                settings.stagingBytes(),
-                settings.maxAllocAttempts(),
-                settings.allocAttemptDelay());
-    }
-
     /** The slowest way that was taken: after a failure in mid-run the rest goes staged. */
-    private static IoPath way(Map<String, Long> counters) {
+    private static IoPath way(BackendStats stats) {
         for (IoPath slow : List.of(IoPath.STAGED, IoPath.COMPATIBLE)) {
-            if (counters.getOrDefault("path." + slow.name().toLowerCase(Locale.ROOT) + ".operations", 0L) > 0) {
+            if (stats.count(slow.operations()) > 0) {
                 return slow;
             }
         }

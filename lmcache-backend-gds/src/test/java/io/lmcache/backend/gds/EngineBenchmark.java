@@ -10,6 +10,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.engine.KvCache;
@@ -199,8 +200,7 @@ final class EngineBenchmark implements AutoCloseable {
                     .build()) {
                 awaitLocked(
                         () -> Objects.requireNonNull(stack.stats().tiers().get("gds"))
-                                .counters()
-                                .getOrDefault("page_locked_bytes", 0L),
+                                .count(BackendCounter.PAGE_LOCKED_BYTES),
                         hostBytes());
                 KvCache kv = stack.cache(KeyScope.of("bench", layout));
                 retrieve(kv, "page cache to host tier and paged cache", "gds");

@@ -16,6 +16,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
@@ -23,6 +24,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.DeviceMemory;
 import io.lmcache.cuda.kernel.EmulatedKernels;
@@ -144,8 +146,8 @@ class GdsBackendTest {
         }
     }
 
-    private static long counter(StorageBackend backend, String name) {
-        return Objects.requireNonNull(backend.stats().counters().get(name), name);
+    private static long counter(StorageBackend backend, BackendCounter counter) {
+        return Objects.requireNonNull(backend.stats().counters().get(counter), counter.text());
     }
 
     private Path onlyChunkFile() throws IOException {
@@ -159,21 +161,21 @@ class GdsBackendTest {
     // Paths
 
     @ParameterizedTest
-    @CsvSource({"auto, compatible", "true, compatible", "false, staged"})
-    void whatOnePathWritesEveryOtherReads(String useCufile, String path) throws IOException, InterruptedException {
+    @CsvSource({"auto, COMPATIBLE", "true, COMPATIBLE", "false, STAGED"})
+    void whatOnePathWritesEveryOtherReads(String useCufile, IoPath path) throws IOException, InterruptedException {
         StandIns.emulateKernels(EmulatedKernels.load());
         StandIns.fail("cuModuleLoadData", 0, 0, 0);
         try (StorageBackend backend = open(useCufile)) {
             assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
-            assertThat(counter(backend, "path." + path + ".bytes")).isEqualTo(LARGE.byteSize());
+            assertThat(counter(backend, path.bytes())).isEqualTo(LARGE.byteSize());
         }
         BufferAllocator host = leaks.hostAllocator("caller", 32 * MIB);
         for (String other : new String[] {"true", "false"}) {
             try (StorageBackend backend = open(other)) {
                 assertHolds(backend, LARGE_KEY, backend.allocator());
                 assertHolds(backend, LARGE_KEY, host);
-                assertThat(counter(backend, "path.host.operations")).isOne();
-                assertThat(counter(backend, "path.direct.operations")).isZero();
+                assertThat(counter(backend, BackendCounter.HOST_OPERATIONS)).isOne();
+                assertThat(counter(backend, BackendCounter.DIRECT_OPERATIONS)).isZero();
             }
         }
     }
@@ -186,7 +188,7 @@ class GdsBackendTest {
                 assertThat(await(backend.put(LARGE_KEY, LARGE, lease))).isEqualTo(PutOutcome.stored());
             }
             assertThat(StandIns.count("cuMemcpyHtoDAsync")).isZero();
-            assertThat(counter(backend, "path.host.bytes")).isEqualTo(LARGE.byteSize());
+            assertThat(counter(backend, BackendCounter.HOST_BYTES)).isEqualTo(LARGE.byteSize());
             assertHolds(backend, LARGE_KEY, backend.allocator());
         }
     }
@@ -211,7 +213,7 @@ class GdsBackendTest {
             SlabAllocator embedder = leaks.watch(new SlabAllocator("embedder", memory.buffer(), _ -> {}));
             put(backend, LARGE_KEY, LARGE);
             assertHolds(backend, LARGE_KEY, embedder);
-            assertThat(counter(backend, "path.staged.operations")).isOne();
+            assertThat(counter(backend, BackendCounter.STAGED_OPERATIONS)).isOne();
         }
     }
 
@@ -260,8 +262,9 @@ class GdsBackendTest {
             try (StorageBackend backend = open("auto")) {
                 assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
                 assertHolds(backend, LARGE_KEY, backend.allocator());
-                assertThat(counter(backend, "path.staged.operations")).isEqualTo(2);
-                assertThat(counter(backend, "path.compatible.operations")).isZero();
+                assertThat(counter(backend, BackendCounter.STAGED_OPERATIONS)).isEqualTo(2);
+                assertThat(counter(backend, BackendCounter.COMPATIBLE_OPERATIONS))
+                        .isZero();
             }
         });
         assertThat(log).containsOnlyOnce("libcufile").contains(call);
@@ -292,8 +295,8 @@ class GdsBackendTest {
                 StandIns.fail(call, code, after, 1);
                 assertHolds(backend, LARGE_KEY, backend.allocator());
                 assertHolds(backend, LARGE_KEY, backend.allocator());
-                assertThat(counter(backend, "path.staged.operations")).isEqualTo(2);
-                assertThat(counter(backend, "io_errors")).isZero();
+                assertThat(counter(backend, BackendCounter.STAGED_OPERATIONS)).isEqualTo(2);
+                assertThat(counter(backend, BackendCounter.IO_ERRORS)).isZero();
             }
         });
         assertThat(log).containsOnlyOnce("libcufile").contains(call, Integer.toString(code));
@@ -306,7 +309,7 @@ class GdsBackendTest {
             try (StorageBackend backend = open("auto")) {
                 StandIns.fail(call, code, after, 1);
                 assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
-                assertThat(counter(backend, "path.staged.operations")).isOne();
+                assertThat(counter(backend, BackendCounter.STAGED_OPERATIONS)).isOne();
                 assertHolds(backend, LARGE_KEY, backend.allocator());
             }
         });
@@ -321,7 +324,7 @@ class GdsBackendTest {
             assertThatThrownBy(() -> backend.get(LARGE_KEY, backend.allocator()).get(10, TimeUnit.SECONDS))
                     .hasRootCauseInstanceOf(IOException.class);
             assertHolds(backend, LARGE_KEY, backend.allocator());
-            assertThat(counter(backend, "path.compatible.operations")).isEqualTo(2);
+            assertThat(counter(backend, BackendCounter.COMPATIBLE_OPERATIONS)).isEqualTo(2);
         }
     }
 
@@ -476,7 +479,7 @@ class GdsBackendTest {
             assertThat(await(backend.get(LARGE_KEY, backend.allocator())))
                     .as("the replacement is corrupt")
                     .isEmpty();
-            assertThat(counter(backend, "corrupt")).isOne();
+            assertThat(counter(backend, BackendCounter.CORRUPT)).isOne();
         }
     }
 
@@ -498,7 +501,7 @@ class GdsBackendTest {
             put(backend, LARGE_KEY, LARGE);
             flipByteAt(onlyChunkFile(), 4096 + LARGE.byteSize() - 1);
             assertThat(await(backend.get(LARGE_KEY, backend.allocator()))).isEmpty();
-            assertThat(counter(backend, "corrupt")).isOne();
+            assertThat(counter(backend, BackendCounter.CORRUPT)).isOne();
             assertThat(await(backend.containsPrefix(List.of(LARGE_KEY)))).isZero();
         }
     }
@@ -528,7 +531,7 @@ class GdsBackendTest {
             Files.delete(file);
             Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
             assertThat(await(backend.get(LARGE_KEY, backend.allocator()))).isEmpty();
-            assertThat(counter(backend, "corrupt")).isOne();
+            assertThat(counter(backend, BackendCounter.CORRUPT)).isOne();
             assertThat(file).doesNotExist();
             assertThat(metadata).doesNotExist();
         }

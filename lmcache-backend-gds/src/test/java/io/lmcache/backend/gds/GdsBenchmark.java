@@ -15,6 +15,7 @@ import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.backend.gds.cufile.CufileDriver;
 import io.lmcache.backend.gds.cufile.CufileFile;
 import io.lmcache.backend.gds.cufile.RegisteredBuffer;
+import io.lmcache.backend.gds.io.IoPath;
 import io.lmcache.chunkfiles.io.DirectIo;
 import io.lmcache.cuda.CudaDevice;
 import io.lmcache.cuda.DeviceMemory;
@@ -120,9 +121,9 @@ final class GdsBenchmark {
                 note("read, staged", () -> getAll(staged));
                 note("read, libcufile or staged", () -> getAll(auto));
             }
-            auto.stats().counters().forEach((name, value) -> {
-                if (name.endsWith(".operations") && value > 0) {
-                    System.out.printf("libcufile or staged: %s %d%n", name, value);
+            auto.stats().counters().forEach((counter, value) -> {
+                if (IoPath.counters().contains(counter) && value > 0) {
+                    System.out.printf("libcufile or staged: %s %d%n", counter.text(), value);
                 }
             });
         }

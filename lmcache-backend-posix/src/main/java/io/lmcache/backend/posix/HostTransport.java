@@ -6,6 +6,8 @@ import io.lmcache.api.memory.HostRegion;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.PayloadSource;
 import io.lmcache.chunkfiles.PayloadTransport;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
@@ -22,9 +24,8 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.Collections;
+import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
 
 /** Moves payload between files and host memory, a small chunk with direct I/O in one request. Thread-safe. */
 final class HostTransport implements PayloadTransport {
@@ -35,16 +36,11 @@ final class HostTransport implements PayloadTransport {
     private final ThreadLocal<ByteBuffer> headerBuffers =
             ThreadLocal.withInitial(() -> DirectIo.allocate(ChunkFileFormat.HEADER_BYTES));
 
-    /**
-     * A transport with memory of its own.
-     *
-     * @param isDirect whether to read and write with O_DIRECT
-     * @param stagingBytes the size of the allocator, whose pages are committed when they are used
-     */
-    HostTransport(ChunkDirectory directory, boolean isDirect, long stagingBytes) {
+    /** A transport with memory of its own. */
+    HostTransport(FileTierSettings settings, ChunkDirectory directory) {
         this.directory = directory;
-        this.isDirect = isDirect;
-        this.region = new HostRegion(stagingBytes);
+        this.isDirect = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
+        this.region = new HostRegion(settings.stagingBytes());
         this.allocator = new SlabAllocator(PosixBackendProvider.NAME, new HostBuffer(region.segment()), _ -> {});
     }
 
@@ -123,8 +119,8 @@ final class HostTransport implements PayloadTransport {
     }
 
     @Override
-    public SortedMap<String, Long> counters() {
-        return Collections.emptySortedMap();
+    public Map<BackendCounter, Long> counters() {
+        return Map.of();
     }
 
     @Override

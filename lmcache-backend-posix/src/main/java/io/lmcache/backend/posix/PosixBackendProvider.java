@@ -7,11 +7,12 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.chunkfiles.ChunkFileBackend;
+import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
-import io.lmcache.chunkfiles.io.DirectIo;
 import java.util.List;
 
 /**
@@ -35,26 +36,25 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     @Override
     public List<Option<?>> options() {
-        return PosixSettings.OPTIONS;
+        return FileTierSettings.OPTIONS;
     }
 
     @Override
     public StorageBackend create(BackendSettings settings, BackendContext context) {
-        return open(PosixSettings.from(settings), FileFormat.chosenIn(settings), context);
+        return open(FileTierSettings.from(settings, Sharding.BY_HASH), FileFormat.chosenIn(settings), context);
     }
 
     /** A new backend over files of that format. */
-    static StorageBackend open(PosixSettings settings, ChunkFileFormat format, BackendContext context) {
-        Counters counters = new Counters();
+    static StorageBackend open(FileTierSettings settings, ChunkFileFormat format, BackendContext context) {
+        Counters counters = Counters.ofFiles();
         ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
         try {
-            boolean isDirect = settings.useDirectIo() && DirectIo.isUsableIn(directory.roots());
             return new ChunkFileBackend(
                     NAME,
-                    settings.directory().maxBytes(),
+                    settings,
                     counters,
                     directory,
-                    new HostTransport(directory, isDirect, settings.stagingBytes()),
+                    new HostTransport(settings, directory),
                     new ChunkFileBackend.Threads(
                             settings.ioThreads(), Math.max(1, settings.ioThreads() / READERS_PER_WRITER)));
         } catch (RuntimeException e) {
@@ -65,6 +65,6 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     @Override
     public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
-        return PosixDiagnosis.of(PosixSettings.from(settings), context);
+        return PosixDiagnosis.of(FileTierSettings.from(settings, Sharding.BY_HASH), context);
     }
 }

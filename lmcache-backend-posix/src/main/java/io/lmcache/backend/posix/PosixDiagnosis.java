@@ -6,6 +6,7 @@ import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.diagnosis.Amounts;
 import io.lmcache.chunkfiles.diagnosis.MountPoint;
 import io.lmcache.chunkfiles.diagnosis.Reason;
@@ -29,16 +30,16 @@ import java.util.Optional;
 final class PosixDiagnosis {
     private static final String REMEDY = "check the file system and its drive, or name another path";
 
-    private final PosixSettings settings;
+    private final FileTierSettings settings;
     private final BackendContext context;
     private final List<Finding> findings = new ArrayList<>();
 
-    private PosixDiagnosis(PosixSettings settings, BackendContext context) {
+    private PosixDiagnosis(FileTierSettings settings, BackendContext context) {
         this.settings = settings;
         this.context = context;
     }
 
-    static List<Finding> of(PosixSettings settings, BackendContext context) {
+    static List<Finding> of(FileTierSettings settings, BackendContext context) {
         PosixDiagnosis diagnosis = new PosixDiagnosis(settings, context);
         settings.directory().paths().forEach(diagnosis::examine);
         return diagnosis.findings;
@@ -134,19 +135,14 @@ final class PosixDiagnosis {
 
     private void trial(String topic, Path path, Path nearest, boolean useDirectIo) {
         try (TrialDirectory directory = TrialDirectory.in(nearest);
-                StorageBackend backend =
-                        PosixBackendProvider.open(movedTo(directory, useDirectIo), new NativeChunkFormat(), context)) {
+                StorageBackend backend = PosixBackendProvider.open(
+                        settings.forTrialIn(directory.path(), useDirectIo), new NativeChunkFormat(), context)) {
             findings.add(Finding.ok(topic, path + ": " + StorageTrial.run(backend, new HostMemory())));
         } catch (LmcacheException e) {
             findings.add(Finding.problem(topic, path + ": " + Reason.of(e), REMEDY));
         } catch (IOException e) {
             findings.add(Finding.failure(topic, path + ": " + Reason.of(e), REMEDY));
         }
-    }
-
-    private PosixSettings movedTo(TrialDirectory directory, boolean useDirectIo) {
-        return new PosixSettings(
-                directory.settings(settings.directory()), settings.ioThreads(), useDirectIo, settings.stagingBytes());
     }
 
     private static final class HostMemory implements StorageTrial.Memory {

@@ -5,6 +5,7 @@ import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.chunkfiles.PayloadSource.Payload;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.WholeTransfer;
 import io.lmcache.chunkfiles.io.OpenChunkFile;
 import io.lmcache.chunkfiles.io.PayloadChannels;
 import io.lmcache.chunkfiles.io.PieceTransfer;
@@ -45,7 +46,7 @@ final class WholeRead implements OpenChunkFile.Beginning, AutoCloseable {
             lease = allocator.tryAllocate(payloadBytes).orElse(null);
         }
         if (lease == null) {
-            PayloadChannels.readFully(channel, header, 0);
+            WholeTransfer.read(channel, header, 0);
         } else {
             readFully(channel, header, bytes(lease));
         }

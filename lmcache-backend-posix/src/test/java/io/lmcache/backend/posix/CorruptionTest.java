@@ -12,6 +12,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
@@ -55,11 +56,11 @@ class CorruptionTest {
         store(backend, KEY);
         Path file = file(root, KEY);
         Files.write(file, damage.apply(Files.readAllBytes(file)));
-        long corrupt = count(backend, "corrupt");
+        long corrupt = count(backend, BackendCounter.CORRUPT);
 
         assertThat(holds(backend, KEY)).as(what).isFalse();
 
-        assertThat(count(backend, "corrupt")).as(what).isEqualTo(corrupt + 1);
+        assertThat(count(backend, BackendCounter.CORRUPT)).as(what).isEqualTo(corrupt + 1);
         assertThat(file).as(what).doesNotExist();
         assertThat(quarantined(root)).as(what).hasSize(1);
         Files.delete(quarantined(root).getFirst());

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;
@@ -48,7 +49,7 @@ class CrashTest {
                         .as("seed %d, round %d", seed, round)
                         .allMatch(text -> holds(observer, ChunkKey.parse(text)));
             }
-            assertThat(TestBackends.count(observer, "corrupt")).isZero();
+            assertThat(TestBackends.count(observer, BackendCounter.CORRUPT)).isZero();
         }
         assertEveryVisibleFileIsWhole();
         assertNothingIsLeftOfTheDead();

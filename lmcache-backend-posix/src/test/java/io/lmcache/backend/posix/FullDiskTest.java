@@ -9,6 +9,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
@@ -72,7 +73,7 @@ class FullDiskTest {
                 TestBackends.store(backend, key);
                 assertThat(holds(backend, key)).isTrue();
             }
-            assertThat(TestBackends.count(backend, "evicted")).isPositive();
+            assertThat(TestBackends.count(backend, BackendCounter.EVICTED)).isPositive();
         }
         assertThat(regularFiles(mount)).noneMatch(file -> file.toString().endsWith(".tmp"));
     }
@@ -111,8 +112,8 @@ class FullDiskTest {
                 TestChunks.keys(16).forEach(key -> holds(backend, key));
                 backend.clear();
             }
-            assertThat(TestBackends.count(backend, "corrupt")).isZero();
-            assertThat(TestBackends.count(backend, "io_errors")).isZero();
+            assertThat(TestBackends.count(backend, BackendCounter.CORRUPT)).isZero();
+            assertThat(TestBackends.count(backend, BackendCounter.IO_ERRORS)).isZero();
         }
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
@@ -111,7 +112,7 @@ class GoldenDirectoryTest {
         try (StorageBackend backend = open(golden, format, "use_direct_io", useDirectIo)) {
             assertThat(await(backend.containsPrefix(List.of(chunk.key())))).isOne();
             assertThat(bytes(backend, chunk)).hasValue(chunk.chunk().payload());
-            assertThat(count(backend, "hits")).isOne();
+            assertThat(count(backend, BackendCounter.HITS)).isOne();
         }
     }
 

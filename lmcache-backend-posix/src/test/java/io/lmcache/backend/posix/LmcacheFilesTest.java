@@ -14,6 +14,8 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
@@ -23,7 +25,6 @@ import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkName;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings;
-import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
@@ -104,8 +105,8 @@ class LmcacheFilesTest {
                         assertThat(declined.reason()).isEqualTo(DeclineReason.UNSUPPORTED);
                         assertThat(declined.message()).contains(reason);
                     });
-            assertThat(count(backend, "inexpressible")).isOne();
-            assertThat(count(backend, "declined")).isOne();
+            assertThat(count(backend, BackendCounter.INEXPRESSIBLE)).isOne();
+            assertThat(count(backend, BackendCounter.DECLINED)).isOne();
             assertThat(holds(backend, key)).isFalse();
             assertThat(await(backend.containsPrefix(List.of(key)))).isZero();
             assertThat(await(backend.tryInvalidate(key))).isFalse();
@@ -123,7 +124,7 @@ class LmcacheFilesTest {
             for (int number = 0; number < 3; number++) {
                 put(backend, TestChunks.key(KeyScope.of("my_model", TestChunks.LAYOUT), number), TestChunks.META);
             }
-            assertThat(count(backend, "inexpressible")).isEqualTo(3);
+            assertThat(count(backend, BackendCounter.INEXPRESSIBLE)).isEqualTo(3);
         } finally {
             System.setErr(before);
         }
@@ -169,7 +170,7 @@ class LmcacheFilesTest {
                 Files.write(file, flip(Files.readAllBytes(file), 5000));
 
                 assertThat(holds(backend, KEY)).isFalse();
-                assertThat(count(backend, "corrupt")).isOne();
+                assertThat(count(backend, BackendCounter.CORRUPT)).isOne();
                 assertThat(file).doesNotExist();
                 assertThat(metadata(file)).doesNotExist();
                 assertThat(quarantined(root)).singleElement().satisfies(Files::delete);
@@ -238,8 +239,8 @@ class LmcacheFilesTest {
             assertThat(file(FileFormat.LMCACHE_0_3_2, other)).exists();
 
             assertThat(holds(backend, other)).isFalse();
-            assertThat(count(backend, "other")).isOne();
-            assertThat(count(backend, "corrupt")).isZero();
+            assertThat(count(backend, BackendCounter.OTHER)).isOne();
+            assertThat(count(backend, BackendCounter.CORRUPT)).isZero();
             assertThat(holds(backend, KEY)).isTrue();
         }
     }
@@ -256,7 +257,7 @@ class LmcacheFilesTest {
                     StandardCharsets.ISO_8859_1);
 
             assertThat(holds(backend, KEY)).isFalse();
-            assertThat(count(backend, "other")).isOne();
+            assertThat(count(backend, BackendCounter.OTHER)).isOne();
             assertThat(file).exists();
             assertThat(metadata(file)).exists();
         }
@@ -324,15 +325,40 @@ class LmcacheFilesTest {
                     metadata(file), FileTime.from(Instant.now().minus(Duration.ofMinutes(2))));
         }
         // A limit makes a sweep look at the chunks.
-        DirectorySettings settings =
-                new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ofHours(1), 0);
+        DirectorySettings settings = DirectorySettings.from(
+                BackendSettings.of("posix", Map.of("gds_ttl_secs", "3600")), Sharding.BY_HASH, List.of(root));
         try (ChunkDirectory directory = ChunkDirectory.open(
-                settings, FileFormat.LMCACHE_0_5.create(true, true), new Counters(), Clock.systemUTC())) {
+                settings, FileFormat.LMCACHE_0_5.create(true, true), Counters.ofFiles(), Clock.systemUTC())) {
             directory.clean().get(10, TimeUnit.SECONDS);
         }
         assertThat(metadata(old)).doesNotExist();
         assertThat(metadata(fresh)).exists();
         assertThat(metadata(whole)).exists();
+    }
+
+    /** By the files' names, so also where the file is one layer of a chunk, or its header is damaged. */
+    @ParameterizedTest
+    @EnumSource(names = "LMCACHE.*", mode = EnumSource.Mode.MATCH_ALL)
+    void clearOfOneModelKnowsItByTheFilesNames(FileFormat format) throws IOException {
+        ChunkKey other = TestChunks.key(KeyScope.of("test/model-2", TestChunks.LAYOUT), 1);
+        try (StorageBackend backend = open(format)) {
+            store(backend, KEY);
+            store(backend, other);
+            Path file = file(format, KEY);
+            Path layer = file.resolveSibling(
+                    switch (format) {
+                        case LMCACHE_0_3_2 -> file.getFileName().toString().replace(".kvcache", "@0.kvcache");
+                        case LMCACHE_0_5 -> file.getFileName().toString().replace(".kvcache", "%400.kvcache");
+                        case NATIVE -> throw new AssertionError(format);
+                    });
+            Files.copy(file, layer);
+            Files.write(file, new byte[10]);
+            backend.clear("test/model");
+            assertThat(file).doesNotExist();
+            assertThat(metadata(file)).doesNotExist();
+            assertThat(layer).doesNotExist();
+            assertThat(holds(backend, other)).isTrue();
+        }
     }
 
     // Bounds
@@ -350,7 +376,7 @@ class LmcacheFilesTest {
                         .sum();
                 assertThat(bytes).isLessThanOrEqualTo(limit);
             }
-            assertThat(count(backend, "evicted")).isPositive();
+            assertThat(count(backend, BackendCounter.EVICTED)).isPositive();
             assertThat(holds(backend, TestChunks.key(11))).isTrue();
         }
     }

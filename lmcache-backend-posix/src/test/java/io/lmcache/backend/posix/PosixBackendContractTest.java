@@ -4,8 +4,10 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkName;
+import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
 import io.lmcache.testkit.StorageBackendContract;
@@ -43,7 +45,9 @@ class PosixBackendContractTest extends StorageBackendContract {
                 "staging_bytes", "16777216",
                 "use_direct_io", useDirectIo());
         return PosixBackendProvider.open(
-                PosixSettings.from(BackendSettings.of("posix", values)), format, TestBackends.CONTEXT);
+                FileTierSettings.from(BackendSettings.of("posix", values), Sharding.BY_HASH),
+                format,
+                TestBackends.CONTEXT);
     }
 
     @Override

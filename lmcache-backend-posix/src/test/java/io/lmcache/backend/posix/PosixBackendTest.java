@@ -20,6 +20,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.DeviceBuffer;
 import io.lmcache.api.memory.SlabAllocator;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
@@ -209,7 +210,7 @@ class PosixBackendTest {
                         .hasCauseInstanceOf(IOException.class);
             }
             assertThat(root).doesNotExist();
-            assertThat(count(backend, "io_errors")).isEqualTo(1);
+            assertThat(count(backend, BackendCounter.IO_ERRORS)).isEqualTo(1);
             Files.move(aside, root);
             assertThat(holds(backend, KEY)).isTrue();
         }

@@ -12,6 +12,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
@@ -139,7 +140,8 @@ class SharingTest {
             long hits = workers.stream().mapToLong(TestBackends::await).sum();
 
             assertThat(hits).as("seed %d", seed).isPositive();
-            assertThat(TestBackends.count(one, "corrupt") + TestBackends.count(other, "corrupt"))
+            assertThat(TestBackends.count(one, BackendCounter.CORRUPT)
+                            + TestBackends.count(other, BackendCounter.CORRUPT))
                     .as("seed %d", seed)
                     .isZero();
         }

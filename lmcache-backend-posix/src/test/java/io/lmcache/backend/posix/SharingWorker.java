@@ -5,6 +5,7 @@ import static io.lmcache.backend.posix.TestBackends.await;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.chunkfiles.format.FileFormat;
@@ -86,7 +87,8 @@ final class SharingWorker {
                 TestBackends.open(Path.of(arguments[0]), "use_direct_io", arguments[1], "file_format", format)) {
             SharingWorker self = new SharingWorker(backend, random);
             self.workAtRandom(nanos);
-            System.out.println("worked " + self.results + " corrupt=" + TestBackends.count(backend, "corrupt"));
+            System.out.println(
+                    "worked " + self.results + " corrupt=" + TestBackends.count(backend, BackendCounter.CORRUPT));
             lasting(worker).forEach(self::storeForGood);
             System.out.println("stored");
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII)).readLine();

@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
@@ -94,7 +95,7 @@ class StorageFaultTest {
     void chunkThatCannotBeWrittenFailsItsPutAndLeavesNothing(Call call) throws IOException {
         files.fail(call, StorageFaultTest::isTemporary, EIO, 1);
         assertPutFails(EIO);
-        assertThat(count(backend, "io_errors")).isEqualTo(1);
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isEqualTo(1);
         store(backend, KEY);
         assertThat(holds(backend, KEY)).isTrue();
     }
@@ -179,7 +180,7 @@ class StorageFaultTest {
             assertThat(declined.reason()).isEqualTo(DeclineReason.FULL);
             assertThat(declined.message()).contains("quota");
         });
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
         store(backend, KEY);
     }
 
@@ -191,7 +192,7 @@ class StorageFaultTest {
                 .isInstanceOfSatisfying(
                         PutOutcome.Declined.class,
                         declined -> assertThat(declined.reason()).isEqualTo(DeclineReason.FULL));
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
         store(backend, KEY);
     }
 
@@ -294,8 +295,8 @@ class StorageFaultTest {
                 .havingRootCause()
                 .withMessage(EIO);
         assertThat(backend.allocator().usedBytes()).isZero();
-        assertThat(count(backend, "io_errors")).isEqualTo(1);
-        assertThat(count(backend, "corrupt")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isEqualTo(1);
+        assertThat(count(backend, BackendCounter.CORRUPT)).isZero();
         assertThat(holds(backend, KEY)).isTrue();
     }
 
@@ -316,7 +317,7 @@ class StorageFaultTest {
         reopen();
         files.fail(call, StorageFaultTest::isChunk, ESTALE, 1);
         assertThat(holds(backend, KEY)).isTrue();
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
     }
 
     @ParameterizedTest
@@ -344,7 +345,7 @@ class StorageFaultTest {
         files.fail(Call.READ, StorageFaultTest::isChunk, ESTALE, 1);
         files.beforeNext(Call.READ, StorageFaultTest::isChunk, this::removeChunk);
         assertThat(holds(backend, KEY)).isFalse();
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
     }
 
     @ParameterizedTest
@@ -356,7 +357,7 @@ class StorageFaultTest {
         reopen("use_direct_io", "true");
         files.fail(Call.DIRECT_SETUP, StorageFaultTest::isChunk, reason, 1);
         assertThat(holds(backend, KEY)).isTrue();
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
     }
 
     @Test
@@ -381,7 +382,7 @@ class StorageFaultTest {
         assertThat(await(backend.containsPrefix(List.of(KEY)))).isEqualTo(1);
         files.beforeNext(Call.OPEN, StorageFaultTest::isChunk, this::removeChunk);
         assertThat(holds(backend, KEY)).isFalse();
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
         assertThat(await(backend.containsPrefix(List.of(KEY)))).isZero();
     }
 
@@ -391,7 +392,7 @@ class StorageFaultTest {
         reopen();
         files.beforeNext(Call.OPEN, StorageFaultTest::isChunk, this::removeChunk);
         assertThat(holds(backend, KEY)).isFalse();
-        assertThat(count(backend, "io_errors")).isZero();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
     }
 
     private void removeChunk() {

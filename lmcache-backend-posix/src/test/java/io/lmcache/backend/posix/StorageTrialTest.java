@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.chunkfiles.diagnosis.StorageTrial;
@@ -56,7 +57,7 @@ class StorageTrialTest {
         assertThat(speeds.bytes()).isEqualTo(64 * MIB);
         assertThat(speeds.writeNanos()).isPositive();
         assertThat(speeds.readNanos()).isPositive();
-        assertThat(backend.stats().counters()).containsEntry("bytes_read", 3 * 64 * MIB);
+        assertThat(backend.stats().count(BackendCounter.BYTES_READ)).isEqualTo(3 * 64 * MIB);
         try (Stream<Path> files = Files.walk(root)) {
             assertThat(files).noneMatch(file -> file.toString().endsWith(".safetensors"));
         }

@@ -5,14 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.directory.ChunkName;
-import io.lmcache.chunkfiles.directory.DirectorySettings;
+import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
@@ -48,20 +51,11 @@ final class TestBackends {
 
     /** The same, through a layer over the file system. */
     static StorageBackend open(InjectedFiles files, Path root, String... settings) {
-        PosixSettings plain = PosixSettings.from(settings(root, settings));
-        DirectorySettings directory = plain.directory();
-        DirectorySettings injected = new DirectorySettings(
-                directory.paths().stream().map(files::path).toList(),
-                directory.sharding(),
-                directory.device(),
-                directory.fsync(),
-                directory.maxBytes(),
-                directory.timeToLive(),
-                directory.minFreeBytes());
+        BackendSettings given = settings(root, settings);
+        List<Path> injected =
+                given.required(SharedOptions.GDS_PATH).stream().map(files::path).toList();
         return PosixBackendProvider.open(
-                new PosixSettings(injected, plain.ioThreads(), plain.useDirectIo(), plain.stagingBytes()),
-                new NativeChunkFormat(),
-                CONTEXT);
+                FileTierSettings.from(given, Sharding.BY_HASH, injected), new NativeChunkFormat(), CONTEXT);
     }
 
     private static BackendSettings settings(Path root, String... settings) {
@@ -117,8 +111,8 @@ final class TestBackends {
         return holds(backend, key, backend.allocator());
     }
 
-    static long count(StorageBackend backend, String counter) {
-        return Objects.requireNonNull(backend.stats().counters().get(counter), counter);
+    static long count(StorageBackend backend, BackendCounter counter) {
+        return Objects.requireNonNull(backend.stats().counters().get(counter), counter.text());
     }
 
     static Path file(Path root, ChunkKey key) {

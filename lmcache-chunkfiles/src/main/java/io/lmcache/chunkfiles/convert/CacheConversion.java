@@ -8,16 +8,13 @@ import io.lmcache.chunkfiles.directory.ChunkName;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
-import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -241,9 +238,8 @@ public final class CacheConversion {
 
     private ChunkDirectory openTarget(boolean signedHashes) {
         // A source may be removed after it, and files without a checksum do not show what a power cut took from them.
-        DirectorySettings settings = new DirectorySettings(
-                List.of(request.target()), Sharding.BY_HASH, 0, FsyncMode.DATA, 0, Duration.ZERO, 0);
+        DirectorySettings settings = DirectorySettings.withoutLimits(request.target(), FsyncMode.DATA);
         return ChunkDirectory.open(
-                settings, request.to().create(request.checksum(), signedHashes), new Counters(), Clock.systemUTC());
+                settings, request.to().create(request.checksum(), signedHashes), Counters.ofFiles(), Clock.systemUTC());
     }
 }

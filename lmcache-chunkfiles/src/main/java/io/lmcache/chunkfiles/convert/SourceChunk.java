@@ -55,8 +55,7 @@ record SourceChunk(Path path, FoundChunk found, HeaderCheck.Valid header, FileCh
         if (bytes < ChunkFileFormat.HEADER_BYTES) {
             throw new SourceException("has only " + bytes + " bytes");
         }
-        byte[] header = new byte[ChunkFileFormat.HEADER_BYTES];
-        PayloadChannels.readFully(channel, ByteBuffer.wrap(header), 0);
+        byte[] header = FoundChunk.headerIn(channel);
         FoundChunk found = find(file, header, kvHeads);
         return switch (found.format().check(ByteBuffer.wrap(header), bytes, found.key())) {
             case HeaderCheck.Valid valid -> new SourceChunk(file.path(), found, valid, channel);

@@ -1,11 +1,9 @@
 package io.lmcache.chunkfiles.diagnosis;
 
-import io.lmcache.chunkfiles.directory.DirectorySettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -50,12 +48,6 @@ public final class TrialDirectory implements AutoCloseable {
     /** The directory. */
     public Path path() {
         return path;
-    }
-
-    /** The settings of a chunk directory that lies here instead, with the same durability and without limits. */
-    public DirectorySettings settings(DirectorySettings configured) {
-        return new DirectorySettings(
-                List.of(path), configured.sharding(), configured.device(), configured.fsync(), 0, Duration.ZERO, 0);
     }
 
     /** What cannot be deleted is named in the log. */

@@ -2,10 +2,10 @@ package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.posix.Errno;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.RateLimitedLog;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -221,7 +221,7 @@ public final class ChunkDirectory implements AutoCloseable {
      * @param reason what tells, as the predicate of a sentence about the file
      */
     public void noteOther(Path file, String reason) {
-        counters.increment(Event.OTHER);
+        counters.increment(BackendCounter.OTHER);
         otherLog.warn("Chunk file " + file + " " + reason + "; it stays, and the chunk is computed again");
     }
 
@@ -249,7 +249,7 @@ public final class ChunkDirectory implements AutoCloseable {
                 case FAULTY -> takeAway(root, file, identity.get(), reason);
             }
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             LOG.debug("Chunk file {} can neither be moved nor removed; every read of it will be a miss", file, e);
         }
     }
@@ -275,14 +275,14 @@ public final class ChunkDirectory implements AutoCloseable {
     }
 
     private void noteMisread(Path file, String reason) {
-        counters.increment(Event.MISREAD);
+        counters.increment(BackendCounter.MISREAD);
         quarantineLog.warn(
                 "Chunk file " + file + " " + reason + ", but passes at a second look: a writer has replaced it,"
                         + " or it was read wrongly; if this goes on, check the drive and the memory");
     }
 
     private void takeAway(ChunkRoot root, Path file, Object identity, String reason) throws IOException {
-        counters.increment(Event.CORRUPT);
+        counters.increment(BackendCounter.CORRUPT);
         quarantineLog.warn(
                 "Chunk file " + file + " " + reason + "; it goes to quarantine, and the chunk is computed again");
         root.quarantine(file, identity, clock.millis());
@@ -366,9 +366,16 @@ public final class ChunkDirectory implements AutoCloseable {
         return removed;
     }
 
-    /** Removes every chunk that this instance has not pinned, whoever stored it. */
-    public void clear() throws IOException {
-        janitor.clear();
+    /** Tells of a chunk's file whether it is meant. */
+    @FunctionalInterface
+    public interface FileTest {
+        /** Whether the file is meant; false when it is gone. */
+        boolean isMeant(Path file) throws IOException;
+    }
+
+    /** Removes every such chunk that this instance has not pinned, whoever stored it. */
+    public void clear(FileTest which) throws IOException {
+        janitor.clear(which);
     }
 
     /** Looks over all files in the background: what is stale goes, and what is too much. Completes afterwards. */

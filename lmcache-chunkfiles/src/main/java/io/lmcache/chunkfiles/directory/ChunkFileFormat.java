@@ -1,13 +1,14 @@
 package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.ChunkHeader;
 import io.lmcache.api.spi.ChunkMeta;
 import java.nio.ByteBuffer;
 
 /** How a chunk becomes a file: its name, and a header of fixed length before the payload. Thread-safe. */
 public interface ChunkFileFormat {
     /** The length of the header, and so the offset of the payload, in bytes: one page, so that the payload is aligned. */
-    int HEADER_BYTES = 4096;
+    int HEADER_BYTES = ChunkHeader.BYTES;
 
     /**
      * The name of the key's file. Different for different keys that the format can express, of bounded length, one that

@@ -104,16 +104,10 @@ public record DirectorySettings(
     }
 
     /**
-     * What a backend's settings say.
+     * What a backend's settings say of these directories.
      *
      * @param usualSharding which root a new chunk goes to unless the settings say it
-     * @throws io.lmcache.api.LmcacheException when they name no root
      */
-    public static DirectorySettings from(BackendSettings settings, Sharding usualSharding) {
-        return from(settings, usualSharding, settings.required(SharedOptions.GDS_PATH));
-    }
-
-    /** What a backend's settings say of directories at other places. */
     public static DirectorySettings from(BackendSettings settings, Sharding usualSharding, List<Path> paths) {
         return new DirectorySettings(
                 paths,
@@ -123,6 +117,11 @@ public record DirectorySettings(
                 settings.value(MAX_GDS_SIZE).bytes(),
                 settings.value(GDS_TTL_SECS),
                 settings.value(GDS_MIN_FREE_SPACE).bytes());
+    }
+
+    /** A single root whose chunks stay as long as its file system has room. */
+    public static DirectorySettings withoutLimits(Path root, FsyncMode fsync) {
+        return new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, fsync, 0, Duration.ZERO, 0);
     }
 
     /** The same for a GPU of that number. */

@@ -1,7 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.RateLimitedLog;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.time.Clock;
@@ -164,7 +164,7 @@ final class Janitor implements AutoCloseable {
         try {
             return sweep(sweep, isForAll);
         } catch (IOException | RuntimeException e) {
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             log.warn(
                     "Chunk directory " + sweep.root()
                             + " could not be swept; its limits may not hold until that works again",
@@ -205,10 +205,10 @@ final class Janitor implements AutoCloseable {
         return right.orElse(null);
     }
 
-    /** Removes every chunk that is not pinned, on the calling thread. */
-    void clear() throws IOException {
+    /** Removes every such chunk that is not pinned, on the calling thread. */
+    void clear(ChunkDirectory.FileTest which) throws IOException {
         for (RootSweep sweep : sweeps) {
-            sweep.clear();
+            sweep.clear(which);
         }
     }
 

@@ -111,7 +111,7 @@ public final class NewChunkFile implements AutoCloseable {
      */
     public void publish(int payloadCrc) throws IOException {
         byte[] header = directory.format().header(key, meta, payloadCrc);
-        writeHeader(header, channel);
+        WholeTransfer.write(channel, ByteBuffer.wrap(header), 0);
         long bytes = ChunkFileFormat.fileBytes(meta);
         if (channel.size() != bytes) {
             throw new IOException(path + " has " + channel.size() + " bytes instead of " + bytes
@@ -137,13 +137,6 @@ public final class NewChunkFile implements AutoCloseable {
         directory.published(root, name, meta);
     }
 
-    private static void writeHeader(byte[] bytes, FileChannel channel) throws IOException {
-        ByteBuffer header = ByteBuffer.wrap(bytes);
-        while (header.hasRemaining()) {
-            channel.write(header, header.position());
-        }
-    }
-
     private void moveWithMetadata(byte[] header, Path target, Path metadata) throws IOException {
         Path temporary = root.newTemporary(name);
         boolean moved = false;
@@ -164,7 +157,7 @@ public final class NewChunkFile implements AutoCloseable {
 
     private void writeMetadata(byte[] header, Path file) throws IOException {
         try (FileChannel metadata = open(file)) {
-            writeHeader(header, metadata);
+            WholeTransfer.write(metadata, ByteBuffer.wrap(header), 0);
             if (directory.fsync() != FsyncMode.NONE) {
                 metadata.force(true);
             }

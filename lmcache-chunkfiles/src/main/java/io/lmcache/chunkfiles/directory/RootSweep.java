@@ -1,12 +1,11 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.Evictions;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -19,7 +18,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
@@ -133,7 +131,7 @@ final class RootSweep {
             return WriterLock.isAlive(root.writers(), writer);
         } catch (IOException e) {
             // Without a proof of death its files stay.
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             return true;
         }
     }
@@ -146,7 +144,7 @@ final class RootSweep {
                 root.requireNoLinks(root.writers().resolve(writer));
                 WriterLock.forgetIfDead(root.writers(), writer);
             } catch (IOException e) {
-                counters.increment(Event.UNDELETABLE);
+                counters.increment(BackendCounter.UNDELETABLE);
             }
         }
     }
@@ -189,7 +187,7 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             if (entry.kind().isLimited()) {
                 bytes += entry.bytesOnDisk();
             }
@@ -210,7 +208,7 @@ final class RootSweep {
                 return;
             }
             isComplete = false;
-            counters.increment(Event.IO_ERRORS);
+            counters.increment(BackendCounter.IO_ERRORS);
             log.warn(
                     "Chunk directory " + root + ": '" + path
                             + "' cannot be seen; what lies there counts as it did before",
@@ -229,12 +227,13 @@ final class RootSweep {
         }
 
         @Override
-        public void visit(Entry entry) {
+        public void visit(Entry entry) throws IOException {
             boolean isRemoved = switch (entry.kind()) {
                 case CHUNK -> isExpired(entry);
-                case METADATA -> isOrphan(entry) && delete(entry, Event.STALE_METADATA);
-                case TEMPORARY -> isOfTheDead(entry) && delete(entry, Event.STALE_TEMPORARIES);
-                case EMPTY_DIRECTORY -> isOlderThan(EMPTY_TIME, entry) && delete(entry, Event.EMPTY_DIRECTORIES);
+                case METADATA -> isOrphan(entry) && delete(entry, BackendCounter.STALE_METADATA);
+                case TEMPORARY -> isOfTheDead(entry) && delete(entry, BackendCounter.STALE_TEMPORARIES);
+                case EMPTY_DIRECTORY ->
+                    isOlderThan(EMPTY_TIME, entry) && delete(entry, BackendCounter.EMPTY_DIRECTORIES);
                 case CONTROL, QUARANTINED, WRITER, FOREIGN -> false;
             };
             if (!isRemoved) {
@@ -248,7 +247,7 @@ final class RootSweep {
                 root.setLastUse(chunk.path(), now);
                 return false;
             }
-            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), Event.EXPIRED);
+            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), BackendCounter.EXPIRED);
         }
 
         private boolean isOrphan(Entry metadata) {
@@ -271,7 +270,7 @@ final class RootSweep {
         }
     }
 
-    private boolean delete(Entry entry, Event event) {
+    private boolean delete(Entry entry, BackendCounter event) {
         Path file = root.resolve(entry.path());
         try {
             root.requireNoLinks(file);
@@ -280,7 +279,7 @@ final class RootSweep {
             }
             return true;
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             return false;
         }
     }
@@ -299,7 +298,7 @@ final class RootSweep {
     }
 
     private void removeFromQuarantine(Entry file) {
-        if (delete(file, Event.QUARANTINE_REMOVED)) {
+        if (delete(file, BackendCounter.QUARANTINE_REMOVED)) {
             root.budget().remove(file.bytesOnDisk());
         }
     }
@@ -342,7 +341,7 @@ final class RootSweep {
         while (!isRoomy()) {
             Optional<Candidate> oldest = queue.poll();
             if (oldest.isPresent()) {
-                evict(oldest.get(), Event.EVICTED);
+                evict(oldest.get(), BackendCounter.EVICTED);
             } else if (!findCandidates()) {
                 return isRoomy();
             }
@@ -376,12 +375,12 @@ final class RootSweep {
     }
 
     /** Removes a chunk and counts it; says whether it is gone. */
-    private boolean evict(Candidate chunk, Event event) {
+    private boolean evict(Candidate chunk, BackendCounter event) {
         try {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
                     counters.increment(event);
-                    Evictions.record(root.path().toString(), event.name().toLowerCase(Locale.ROOT), chunk.bytes());
+                    Evictions.record(root.path().toString(), event.text(), chunk.bytes());
                     yield true;
                 }
                 case ABSENT -> {
@@ -397,33 +396,21 @@ final class RootSweep {
                 }
             };
         } catch (IOException e) {
-            counters.increment(Event.UNDELETABLE);
+            counters.increment(BackendCounter.UNDELETABLE);
             queue.passOver(chunk);
             return false;
         }
     }
 
-    /** Removes every chunk that is not pinned. */
-    void clear() throws IOException {
-        try {
-            walk().visitAll(new Look(clock.instant()) {
-                @Override
-                public void visit(Entry entry) {
-                    if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
-                        remove(entry.path());
-                    }
+    /** Removes every such chunk that is not pinned. */
+    void clear(ChunkDirectory.FileTest which) throws IOException {
+        walk().visitAll(new Look(clock.instant()) {
+            @Override
+            public void visit(Entry entry) throws IOException {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && which.isMeant(root.resolve(entry.path()))) {
+                    removal.remove(root, entry.path());
                 }
-            });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
-    }
-
-    private void remove(String name) {
-        try {
-            removal.remove(root, name);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+            }
+        });
     }
 }

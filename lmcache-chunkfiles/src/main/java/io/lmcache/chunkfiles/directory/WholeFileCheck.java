@@ -2,7 +2,6 @@ package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.ChunkMeta;
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -33,7 +32,7 @@ public final class WholeFileCheck {
                 return new HeaderCheck.Invalid("has only " + bytes + " bytes");
             }
             ByteBuffer header = ByteBuffer.allocate(ChunkFileFormat.HEADER_BYTES);
-            read(channel, header);
+            WholeTransfer.read(channel, header, 0);
             HeaderCheck check = format.check(header, bytes, key);
             return check instanceof HeaderCheck.Valid valid ? withPayload(valid, channel) : check;
         }
@@ -51,18 +50,11 @@ public final class WholeFileCheck {
         try (Arena arena = Arena.ofConfined()) {
             ByteBuffer step = arena.allocate(STEP).asByteBuffer();
             for (long left = meta.byteSize(); left > 0; left -= step.limit()) {
-                read(channel, step.clear().limit((int) Math.min(STEP, left)));
+                step.clear().limit((int) Math.min(STEP, left));
+                WholeTransfer.read(channel, step, ChunkFileFormat.fileBytes(meta) - left);
                 crc.update(step.flip());
             }
         }
         return (int) crc.getValue();
-    }
-
-    private static void read(FileChannel channel, ByteBuffer target) throws IOException {
-        while (target.hasRemaining()) {
-            if (channel.read(target) < 0) {
-                throw new EOFException("the file became shorter while it was read");
-            }
-        }
     }
 }

@@ -9,7 +9,14 @@ import io.lmcache.api.MemoryFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.ChunkName;
+import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -76,6 +83,42 @@ public record FoundChunk(
         } catch (LmcacheException | ArithmeticException e) {
             throw new IOException("describes no chunk: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * The model whose chunk, or layer of one, that file is; empty where it does not say, or is gone.
+     *
+     * @throws IOException when it cannot be read
+     */
+    public static Optional<String> modelOf(Path file) throws IOException {
+        String fileName = file.getFileName().toString();
+        Optional<FileFormat> kind = kindOf(fileName);
+        return kind.isEmpty()
+                ? Optional.empty()
+                : switch (kind.get()) {
+                    case NATIVE -> modelInHeader(file);
+                    case LMCACHE_0_3_2 ->
+                        new Lmcache032Names().parse(stem(fileName)).map(LmcacheName::model);
+                    case LMCACHE_0_5 ->
+                        new Lmcache05Names(true).parse(stem(fileName)).map(LmcacheName::model);
+                };
+    }
+
+    private static Optional<String> modelInHeader(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+            return channel.size() < ChunkFileFormat.HEADER_BYTES
+                    ? Optional.empty()
+                    : NativeChunkFormat.modelIn(headerIn(channel));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** The header at the start of a file that is long enough to have one. */
+    public static byte[] headerIn(FileChannel channel) throws IOException {
+        byte[] header = new byte[ChunkFileFormat.HEADER_BYTES];
+        WholeTransfer.read(channel, ByteBuffer.wrap(header), 0);
+        return header;
     }
 
     private static String objectionToName(FoundChunk chunk) {

@@ -9,9 +9,7 @@ import io.lmcache.chunkfiles.directory.HeaderCheck;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.inspect.DiskUse.Amount;
-import io.lmcache.chunkfiles.io.PayloadChannels;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -195,15 +193,13 @@ public final class CacheInspection {
 
     /** Which chunk the file is, by its name and header. */
     private FoundChunk find(String path) throws IOException {
-        byte[] header = new byte[ChunkFileFormat.HEADER_BYTES];
         try (FileChannel channel =
                 FileChannel.open(root.resolve(path), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
             long bytes = channel.size();
-            if (bytes < header.length) {
+            if (bytes < ChunkFileFormat.HEADER_BYTES) {
                 throw new IOException("has only " + bytes + " bytes");
             }
-            PayloadChannels.readFully(channel, ByteBuffer.wrap(header), 0);
+            return FoundChunk.in(path, FoundChunk.headerIn(channel), OptionalInt.empty());
         }
-        return FoundChunk.in(path, header, OptionalInt.empty());
     }
 }

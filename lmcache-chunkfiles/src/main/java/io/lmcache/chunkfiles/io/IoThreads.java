@@ -2,9 +2,6 @@ package io.lmcache.chunkfiles.io;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.PriorityBlockingQueue;
@@ -41,7 +38,6 @@ public final class IoThreads {
     }
 
     private final ThreadPoolExecutor pool;
-    private final String name;
     private final AtomicLong arrivals = new AtomicLong();
     private final LongAdder submitted = new LongAdder();
     private final LongAdder begun = new LongAdder();
@@ -54,7 +50,6 @@ public final class IoThreads {
      * @param name what they do, such as {@code read}
      */
     public IoThreads(String owner, String name, int threads) {
-        this.name = name;
         pool = new ThreadPoolExecutor(
                 threads,
                 threads,
@@ -102,20 +97,21 @@ public final class IoThreads {
         };
     }
 
-    /**
-     * How many tasks wait for a thread, how many have waited, and for how many nanoseconds in all, by names such as
-     * {@code queue.read.waiting}.
-     */
-    public SortedMap<String, Long> counters() {
+    /** The tasks that wait for a thread now. */
+    public long waiting() {
         // In this order: a task that begins in between must not make it negative.
         long before = begun.sum();
-        return new TreeMap<>(Map.of(
-                "queue." + name + ".waiting",
-                submitted.sum() - before,
-                "queue." + name + ".tasks",
-                before,
-                "queue." + name + ".wait_nanos",
-                waitNanos.sum()));
+        return submitted.sum() - before;
+    }
+
+    /** The tasks that have waited for a thread. */
+    public long waits() {
+        return begun.sum();
+    }
+
+    /** How long these waited, all together. */
+    public long waitNanos() {
+        return waitNanos.sum();
     }
 
     /** Makes a call when a thread is free; when the threads are closed before, the answer is the other value. */

@@ -5,6 +5,7 @@ import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -46,7 +47,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             ChunkDirectory directory, ChunkLocation chunk, boolean isDirect, ByteBuffer headerBuffer)
             throws IOException {
         return open(directory, chunk, isDirect, (channel, _) -> {
-            PayloadChannels.readFully(channel, headerBuffer.clear(), 0);
+            WholeTransfer.read(channel, headerBuffer.clear(), 0);
             return headerBuffer;
         });
     }

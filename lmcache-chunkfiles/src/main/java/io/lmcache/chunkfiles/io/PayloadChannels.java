@@ -1,7 +1,7 @@
 package io.lmcache.chunkfiles.io;
 
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
-import java.io.EOFException;
+import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -66,7 +66,7 @@ public record PayloadChannels(FileChannel body, FileChannel tail, int maxStep) {
         for (long done = 0; done < target.byteSize(); ) {
             int length = step(target.byteSize() - done);
             ByteBuffer step = target.asSlice(done, length).asByteBuffer();
-            readFully(channel(length), step, ChunkFileFormat.HEADER_BYTES + start + done);
+            WholeTransfer.read(channel(length), step, ChunkFileFormat.HEADER_BYTES + start + done);
             crc.update(step.flip());
             done += length;
         }
@@ -84,7 +84,7 @@ public record PayloadChannels(FileChannel body, FileChannel tail, int maxStep) {
             int length = step(source.byteSize() - done);
             ByteBuffer step = source.asSlice(done, length).asByteBuffer();
             crc.update(step);
-            writeFully(channel(length), step.flip(), ChunkFileFormat.HEADER_BYTES + start + done);
+            WholeTransfer.write(channel(length), step.flip(), ChunkFileFormat.HEADER_BYTES + start + done);
             done += length;
         }
     }
@@ -96,21 +96,5 @@ public record PayloadChannels(FileChannel body, FileChannel tail, int maxStep) {
 
     private FileChannel channel(int length) {
         return hasTail(length) ? tail : body;
-    }
-
-    public static void readFully(FileChannel channel, ByteBuffer target, long position) throws IOException {
-        long start = position - target.position();
-        while (target.hasRemaining()) {
-            if (channel.read(target, start + target.position()) < 0) {
-                throw new EOFException("the file ends at " + channel.size() + ", before the " + target.remaining()
-                        + " bytes that are missing yet");
-            }
-        }
-    }
-
-    private static void writeFully(FileChannel channel, ByteBuffer source, long position) throws IOException {
-        while (source.hasRemaining()) {
-            channel.write(source, position + source.position());
-        }
     }
 }

@@ -3,7 +3,8 @@ package io.lmcache.chunkfiles.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.ChunkKey;
-import io.lmcache.chunkfiles.directory.Counters.Event;
+import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
@@ -17,6 +18,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
@@ -26,14 +28,21 @@ final class DirectoryFixture implements AutoCloseable {
     static final long FILE_BYTES = ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize();
 
     final Path root;
-    final Counters counters = new Counters();
+    final Counters counters = Counters.ofFiles();
     final ChunkDirectory directory;
 
     DirectoryFixture(Path root, long maxBytes, Duration timeToLive, long minFreeBytes) {
         this.root = root;
         this.directory = ChunkDirectory.open(
-                new DirectorySettings(
-                        List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, maxBytes, timeToLive, minFreeBytes),
+                DirectorySettings.from(
+                        BackendSettings.of(
+                                "posix",
+                                Map.of(
+                                        "max_gds_size", maxBytes + " B",
+                                        "gds_ttl_secs", Long.toString(timeToLive.toSeconds()),
+                                        "gds_min_free_space", minFreeBytes + " B")),
+                        Sharding.BY_HASH,
+                        List.of(root)),
                 new NativeChunkFormat(),
                 counters,
                 Clock.systemUTC());
@@ -46,7 +55,7 @@ final class DirectoryFixture implements AutoCloseable {
 
     /** Settings without a limit. */
     static DirectorySettings settings(Path root) {
-        return new DirectorySettings(List.of(root), Sharding.BY_HASH, 0, FsyncMode.NONE, 0, Duration.ZERO, 0);
+        return DirectorySettings.withoutLimits(root, FsyncMode.NONE);
     }
 
     /** Whether the chunk could be stored; room is asked for once. */
@@ -102,7 +111,7 @@ final class DirectoryFixture implements AutoCloseable {
         directory.clean().get(10, TimeUnit.SECONDS);
     }
 
-    long count(Event event) {
+    long count(BackendCounter event) {
         return counters.count(event);
     }
 

@@ -4,8 +4,8 @@ import static io.lmcache.chunkfiles.directory.DirectoryFixture.FILE_BYTES;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkPin;
-import io.lmcache.chunkfiles.directory.Counters.Event;
 import io.lmcache.testkit.TestChunks;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -153,7 +153,7 @@ class JanitorTest {
                 }
                 assertThat(fixture.exists(0)).isTrue();
                 assertThat(fixture.exists(1)).isFalse();
-                assertThat(fixture.count(Event.UNDELETABLE)).isPositive();
+                assertThat(fixture.count(BackendCounter.UNDELETABLE)).isPositive();
             }
         }
     }
@@ -201,7 +201,7 @@ class JanitorTest {
         try (DirectoryFixture fixture = new DirectoryFixture(root, 0, Duration.ZERO, usable * 2)) {
             fixture.clean();
             assertThat(present(fixture, 0, 3)).isZero();
-            assertThat(fixture.count(Event.EVICTED)).isEqualTo(3);
+            assertThat(fixture.count(BackendCounter.EVICTED)).isEqualTo(3);
         }
     }
 
@@ -217,7 +217,7 @@ class JanitorTest {
             assertThat(fixture.exists(0)).isFalse();
             assertThat(fixture.exists(1)).isTrue();
             assertThat(fixture.exists(2)).isTrue();
-            assertThat(fixture.count(Event.EXPIRED)).isEqualTo(1);
+            assertThat(fixture.count(BackendCounter.EXPIRED)).isEqualTo(1);
             assertThat(fixture.directory.isKnown(fixture.at(TestChunks.key(0)))).isFalse();
         }
     }
@@ -260,7 +260,7 @@ class JanitorTest {
                     opened,
                     Duration.ZERO,
                     new ChunkRemoval(new Pins(() -> {}), new ChunkIndex(10)),
-                    new Counters(),
+                    Counters.ofFiles(),
                     Clock.systemUTC(),
                     new StopsAfter(3));
             stopped.tidy();
@@ -300,7 +300,7 @@ class JanitorTest {
             assertThat(dead).doesNotExist();
             assertThat(lock).doesNotExist();
             assertThat(own.path()).exists();
-            assertThat(fixture.count(Event.STALE_TEMPORARIES)).isEqualTo(1);
+            assertThat(fixture.count(BackendCounter.STALE_TEMPORARIES)).isEqualTo(1);
 
             DirectoryFixture.writeZeros(own);
             own.publish(0);
@@ -317,7 +317,7 @@ class JanitorTest {
             for (int number = 0; number < 3; number++) {
                 assertThat(fixture.store(TestChunks.key(number))).isTrue();
             }
-            fixture.directory.clear();
+            fixture.directory.clear(_ -> true);
             assertThat(notes).exists();
             assertThat(model).exists();
         }
@@ -335,7 +335,7 @@ class JanitorTest {
                     .toString()
                     .substring(0, 2);
             Files.createSymbolicLink(inside.resolve(level), outside.resolve(level));
-            fixture.directory.clear();
+            fixture.directory.clear(_ -> true);
             assertThat(other.exists(0)).isTrue();
         }
     }
@@ -355,7 +355,7 @@ class JanitorTest {
             assertThat(quarantine.resolve((now - 1000 + 69) + CHUNK_IN_QUARANTINE))
                     .exists();
             assertThat(quarantine.resolve((now - 1000) + CHUNK_IN_QUARANTINE)).doesNotExist();
-            assertThat(fixture.count(Event.QUARANTINE_REMOVED)).isEqualTo(7);
+            assertThat(fixture.count(BackendCounter.QUARANTINE_REMOVED)).isEqualTo(7);
         }
     }
 
@@ -401,7 +401,7 @@ class JanitorTest {
             Files.setLastModifiedTime(inner, old);
             Files.setLastModifiedTime(foreign, old);
             fillAgingFrom(fixture, 0, 1);
-            fixture.directory.clear();
+            fixture.directory.clear(_ -> true);
             Path leaf = fixture.file(TestChunks.key(0)).resolveSibling(".");
             Files.setLastModifiedTime(leaf, old);
             fixture.clean();
@@ -468,7 +468,7 @@ class JanitorTest {
             Files.createDirectories(inside.resolve("ab"));
             Files.createSymbolicLink(inside.resolve("ab/cd"), outside);
             fixture.directory.clean().get(10, TimeUnit.SECONDS);
-            fixture.directory.clear();
+            fixture.directory.clear(_ -> true);
         }
         assertThat(victim).exists();
         assertThat(lock).exists();

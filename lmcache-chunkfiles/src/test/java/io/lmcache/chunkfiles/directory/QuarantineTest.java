@@ -3,7 +3,7 @@ package io.lmcache.chunkfiles.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.ChunkKey;
-import io.lmcache.chunkfiles.directory.Counters.Event;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -36,8 +36,8 @@ class QuarantineTest {
 
             assertThat(file).exists();
             assertThat(WholeFileCheck.of(file, fixture.directory.format(), KEY)).isInstanceOf(HeaderCheck.Valid.class);
-            assertThat(fixture.count(Event.CORRUPT)).isOne();
-            assertThat(fixture.count(Event.MISREAD)).isOne();
+            assertThat(fixture.count(BackendCounter.CORRUPT)).isOne();
+            assertThat(fixture.count(BackendCounter.MISREAD)).isOne();
             assertThat(quarantined()).hasSize(1);
         }
     }
@@ -77,14 +77,7 @@ class QuarantineTest {
     }
 
     private DirectorySettings settings() {
-        return new DirectorySettings(
-                List.of(root),
-                DirectorySettings.Sharding.BY_HASH,
-                0,
-                DirectorySettings.FsyncMode.NONE,
-                0,
-                java.time.Duration.ZERO,
-                0);
+        return DirectorySettings.withoutLimits(root, DirectorySettings.FsyncMode.NONE);
     }
 
     @Test

@@ -47,13 +47,12 @@ class IoThreadsTest {
         occupyUntil(begin);
         occupyUntil(begin);
         submit("task");
-        assertThat(threads.counters()).containsEntry("queue.read.waiting", 1L);
+        assertThat(threads.waiting()).isEqualTo(1);
         begin.countDown();
         assertThat(done.poll(10, TimeUnit.SECONDS)).isEqualTo("task");
-        assertThat(threads.counters())
-                .containsEntry("queue.read.waiting", 0L)
-                .containsEntry("queue.read.tasks", 3L)
-                .hasEntrySatisfying("queue.read.wait_nanos", nanos -> assertThat(nanos).isPositive());
+        assertThat(threads.waiting()).isZero();
+        assertThat(threads.waits()).isEqualTo(3);
+        assertThat(threads.waitNanos()).isPositive();
     }
 
     @Test

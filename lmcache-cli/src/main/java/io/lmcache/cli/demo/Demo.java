@@ -3,6 +3,7 @@ package io.lmcache.cli.demo;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.cli.process.TemporaryDirectory;
 import io.lmcache.core.engine.LmcacheStack;
@@ -106,7 +107,7 @@ public final class Demo {
         SortedMap<String, BackendStats> tiers = stack.stats().tiers();
         for (String tier : stack.persistentTiers()) {
             BackendStats stats = tiers.get(tier);
-            if (stats != null && stats.counters().getOrDefault("tier_stored", 0L) == 0) {
+            if (stats != null && stats.count(BackendCounter.TIER_STORED) == 0) {
                 throw new LmcacheException(
                         ErrorCode.STORAGE,
                         "Tier '" + tier + "' takes no chunk, so there is nothing to show; the warning above says why:"

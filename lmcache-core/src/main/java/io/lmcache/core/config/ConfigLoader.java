@@ -5,16 +5,20 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
+import io.lmcache.api.option.OptionType;
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.storage.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.commons.configuration2.CompositeConfiguration;
 import org.apache.commons.configuration2.MapConfiguration;
@@ -129,31 +133,56 @@ public final class ConfigLoader {
         return settings;
     }
 
-    /** The names in {@code storage_plugins}: which names are known depends on them. */
-    private static List<String> plugins(List<List<Given>> sources) {
+    /** The backends whose settings are maps under their names: which names are known depends on them. */
+    private List<String> plugins(List<List<Given>> sources) {
+        List<String> plugins =
+                new ArrayList<>(given(ConfigOptions.STORAGE_PLUGINS, sources).orElse(List.of()));
+        given(SharedOptions.REMOTE_URL, sources)
+                .flatMap(Function.identity())
+                .flatMap(options::backendFor)
+                .ifPresent(plugins::add);
+        return plugins;
+    }
+
+    private static <T> Optional<T> given(Option<T> option, List<List<Given>> sources) {
         return sources.stream()
                 .flatMap(List::stream)
-                .filter(given -> given.name().equals(ConfigOptions.STORAGE_PLUGINS.name()))
+                .filter(given -> OptionTable.names(option).anyMatch(given.name()::equals))
                 .findFirst()
                 .flatMap(given -> SettingResolver.text(given.value()))
-                .flatMap(ConfigOptions.STORAGE_PLUGINS::parse)
-                .orElse(List.of());
+                .flatMap(option::parse);
     }
 
     private static void check(Option<?> option, @Nullable Setting setting, Findings findings) {
         if (setting != null) {
             option.problem(setting.text())
                     .ifPresent(problem -> findings.problem("%s is '%s' (%s), %s"
-                            .formatted(setting.writtenAs(), setting.text(), setting.origin(), problem)));
+                            .formatted(
+                                    setting.writtenAs(),
+                                    OptionType.withoutPassword(setting.text()),
+                                    setting.origin(),
+                                    problem)));
         }
     }
 
     private void checkPlugins(Map<String, Setting> settings) {
-        for (String plugin : value(ConfigOptions.STORAGE_PLUGINS, settings).orElse(List.of())) {
-            options.ofBackend(plugin)
-                    .orElse(List.of())
-                    .forEach(option -> check(option, settings.get(plugin + "." + option), findings));
-        }
+        value(ConfigOptions.STORAGE_PLUGINS, settings).orElse(List.of()).forEach(plugin -> checkOwn(plugin, settings));
+        value(SharedOptions.REMOTE_URL, settings).flatMap(Function.identity()).ifPresent(url -> {
+            options.backendFor(url).ifPresent(backend -> checkOwn(backend, settings));
+            RemoteStores.objectionTo(url, origin(SharedOptions.REMOTE_URL, settings), options)
+                    .ifPresent(findings::problem);
+        });
+    }
+
+    private void checkOwn(String backend, Map<String, Setting> settings) {
+        options.ofBackend(backend)
+                .orElse(List.of())
+                .forEach(option -> check(option, settings.get(backend + "." + option), findings));
+    }
+
+    private static ConfigOrigin origin(Option<?> option, Map<String, Setting> settings) {
+        Setting setting = settings.get(option.name());
+        return setting == null ? new ConfigOrigin.Default() : setting.origin();
     }
 
     /** A directory is shared with LMCache by those only who name chunks as it does. */

@@ -81,11 +81,12 @@ public final class ConfigOptions {
 
     /** Third-party backends. */
     public static final Option<List<String>> STORAGE_PLUGINS = Option.of(
-            "storage_plugins",
-            "",
-            BACKEND_NAMES_TYPE,
-            "Third-party backends, as tiers in this order after the built-in ones. A backend's own settings are a map"
-                    + " under its name, at the top level or in extra_config.");
+                    "storage_plugins",
+                    "",
+                    BACKEND_NAMES_TYPE,
+                    "Third-party backends, as tiers in this order after the built-in ones. A backend's own settings are a map"
+                            + " under its name, at the top level or in extra_config.")
+            .withAlias("remote_storage_plugins");
 
     /** Whether hits move up. */
     public static final Option<PromotionPolicy> PROMOTION = Option.of(
@@ -157,6 +158,8 @@ public final class ConfigOptions {
             LOCAL_CPU,
             SharedOptions.GDS_PATH,
             SharedOptions.USE_CUFILE,
+            SharedOptions.REMOTE_URL,
+            SharedOptions.REMOTE_SERDE,
             SharedOptions.MAX_ALLOC_ATTEMPTS,
             SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS,
             STORAGE_PLUGINS,

@@ -33,8 +33,6 @@ final class KnownNames {
             "local_disk",
             "lookup_url",
             "max_local_disk_size",
-            "remote_serde",
-            "remote_url",
             "save_decode_cache",
             "weka_path");
 

@@ -3,6 +3,7 @@ package io.lmcache.core.config;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.Option;
+import io.lmcache.api.option.SharedOptions;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -83,6 +84,18 @@ public final class LmcacheConfig {
     /** Where the value of the option of that name came from. */
     public ConfigOrigin origin(String name) {
         return Optional.ofNullable(settings.get(name)).map(Setting::origin).orElseGet(ConfigOrigin.Default::new);
+    }
+
+    /** The backend that serves {@code remote_url}; empty when that is not set. */
+    public Optional<String> remoteBackend() {
+        return value(SharedOptions.REMOTE_URL).flatMap(options::backendFor);
+    }
+
+    /** The settings of the backend that serves {@code remote_url}: its own, the URL and how chunks are written there. */
+    public Map<String, String> remoteSettings(String backend) {
+        Map<String, String> all = new TreeMap<>(pluginSettings(backend));
+        all.putAll(tierSettings(List.of(SharedOptions.REMOTE_URL, SharedOptions.REMOTE_SERDE)));
+        return all;
     }
 
     /** The own settings of a backend in {@code storage_plugins}, by name; empty when it has none. */

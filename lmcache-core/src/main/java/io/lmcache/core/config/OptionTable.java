@@ -2,6 +2,7 @@ package io.lmcache.core.config;
 
 import io.lmcache.api.option.Option;
 import io.lmcache.core.storage.BackendRegistry;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,6 +54,17 @@ public final class OptionTable {
     /** What a backend declares; empty when there is no backend of that name. */
     public Optional<List<Option<?>>> ofBackend(String backend) {
         return backends.options(backend);
+    }
+
+    /** The backend that keeps chunks at URLs like this; empty when there is none, or more than one. */
+    Optional<String> backendFor(URI url) {
+        List<String> names = backends.forScheme(url.getScheme());
+        return names.size() == 1 ? Optional.of(names.getFirst()) : Optional.empty();
+    }
+
+    /** The schemes of all URLs that there is a backend for, each with the names of those. */
+    Map<String, List<String>> schemes() {
+        return backends.schemes();
     }
 
     /** The name of the environment variable that sets an option of the top level. */

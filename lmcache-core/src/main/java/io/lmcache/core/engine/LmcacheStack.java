@@ -87,9 +87,27 @@ public final class LmcacheStack implements AutoCloseable {
         return chunker.saveUnfullChunk();
     }
 
-    /** Removes all chunks of all models from all tiers, a shared directory included, but those pinned or being read. */
+    /**
+     * Removes all chunks of all models from all tiers, but those pinned or being read. What other processes, and instances
+     * on other machines, have stored in a directory that they share with this one goes, too.
+     *
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#STORAGE} when a tier could not be
+     *     cleared; the others are
+     */
     public void clear() {
         storage.clear();
+    }
+
+    /**
+     * As {@link #clear()}, but only the chunks of that model: of all its ranks, layouts and tags. Takes a look at every chunk
+     * of a shared directory.
+     *
+     * @param model the name that the model's {@link #cache} has in its scope
+     * @throws io.lmcache.api.LmcacheException with {@link io.lmcache.api.ErrorCode#STORAGE} when a tier could not be
+     *     cleared; the others are
+     */
+    public void clear(String model) {
+        storage.clear(model);
     }
 
     /** What was asked for and found of each model that has had a {@link #cache}, and what each tier holds. */

@@ -10,6 +10,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -126,6 +127,22 @@ public final class BackendRegistry {
     public Optional<List<Option<?>>> options(String kind) {
         List<StorageBackendProvider> named = providers.getOrDefault(kind, List.of());
         return named.size() == 1 ? Optional.of(named.getFirst().options()) : Optional.empty();
+    }
+
+    /** The names of the backends that keep chunks at URLs of that scheme. */
+    public List<String> forScheme(String scheme) {
+        return schemes().getOrDefault(scheme.toLowerCase(Locale.ROOT), List.of());
+    }
+
+    /** The schemes of all URLs that there is a backend for, each with the names of those. */
+    public SortedMap<String, List<String>> schemes() {
+        SortedMap<String, List<String>> schemes = new TreeMap<>();
+        providers.forEach((name, named) -> named.stream()
+                .flatMap(provider -> provider.schemes().stream())
+                .distinct()
+                .forEach(scheme ->
+                        schemes.computeIfAbsent(scheme, _ -> new ArrayList<>()).add(name)));
+        return schemes;
     }
 
     /** Whether some provider has that name. */

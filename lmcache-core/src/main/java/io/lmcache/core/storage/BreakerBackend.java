@@ -4,6 +4,7 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
@@ -12,9 +13,8 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -111,15 +111,19 @@ final class BreakerBackend extends ForwardingBackend {
 
     @Override
     public BackendStats stats() {
-        BackendStats stats = super.stats();
-        SortedMap<String, Long> counters = new TreeMap<>(stats.counters());
-        count("read_breaker", reads, counters);
-        count("write_breaker", writes, counters);
-        return new BackendStats(stats.chunks(), stats.bytes(), stats.limitBytes(), counters);
+        return super.stats()
+                .with(Map.of(
+                        BackendCounter.READ_BREAKER_OPEN, isOpen(reads),
+                        BackendCounter.READ_BREAKER_REFUSALS, refusals(reads),
+                        BackendCounter.WRITE_BREAKER_OPEN, isOpen(writes),
+                        BackendCounter.WRITE_BREAKER_REFUSALS, refusals(writes)));
     }
 
-    private static void count(String name, CircuitBreaker breaker, SortedMap<String, Long> counters) {
-        counters.put(name + "_open", breaker.getState() == CircuitBreaker.State.CLOSED ? 0L : 1L);
-        counters.put(name + "_refusals", breaker.getMetrics().getNumberOfNotPermittedCalls());
+    private static long isOpen(CircuitBreaker breaker) {
+        return breaker.getState() == CircuitBreaker.State.CLOSED ? 0 : 1;
+    }
+
+    private static long refusals(CircuitBreaker breaker) {
+        return breaker.getMetrics().getNumberOfNotPermittedCalls();
     }
 }

@@ -116,10 +116,11 @@ final class ChunkStream implements AutoCloseable {
         moveTo(index + 1);
         for (int attempt = 1; ; attempt++) {
             long seen = activity.writesEnded();
+            boolean hadRoom = hasRoom(index);
             Optional<Arrival> arrival = fromAnyTier(index);
             if (arrival.isPresent()
                     || attempt == options.allocationAttempts()
-                    || hasRoom(index)
+                    || (hadRoom && hasRoom(index))
                     || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
                 return arrival;
             }
@@ -139,7 +140,10 @@ final class ChunkStream implements AutoCloseable {
         return Optional.empty();
     }
 
-    /** Whether memory was not what the chunk was missing; where it was, a write under way may give its buffer back. */
+    /**
+     * Whether there is memory for the chunk. Where there is some before and after a try that failed, memory was not what
+     * was missing; where there was none before, a write may have given its buffer back just after the try.
+     */
     private boolean hasRoom(int index) {
         Optional<BufferLease> room = Tiers.memoryOf(tiers.all().reversed(), accepted)
                 .tryAllocate(meta(index).byteSize());

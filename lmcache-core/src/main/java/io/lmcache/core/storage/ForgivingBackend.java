@@ -3,6 +3,7 @@ package io.lmcache.core.storage;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
@@ -13,9 +14,8 @@ import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeoutException;
@@ -115,13 +115,12 @@ final class ForgivingBackend extends ForwardingBackend {
 
     @Override
     public BackendStats stats() {
-        BackendStats stats = super.stats();
-        SortedMap<String, Long> counters = new TreeMap<>(stats.counters());
-        counters.put("tier_hits", hits.sum());
-        counters.put("tier_misses", misses.sum());
-        counters.put("tier_stored", stored.sum());
-        counters.put("tier_declined", declined.sum());
-        counters.put("tier_failures", failures.sum());
-        return new BackendStats(stats.chunks(), stats.bytes(), stats.limitBytes(), counters);
+        return super.stats()
+                .with(Map.of(
+                        BackendCounter.TIER_HITS, hits.sum(),
+                        BackendCounter.TIER_MISSES, misses.sum(),
+                        BackendCounter.TIER_STORED, stored.sum(),
+                        BackendCounter.TIER_DECLINED, declined.sum(),
+                        BackendCounter.TIER_FAILURES, failures.sum()));
     }
 }

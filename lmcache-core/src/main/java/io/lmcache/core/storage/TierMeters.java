@@ -2,6 +2,7 @@ package io.lmcache.core.storage;
 
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.StorageBackend;
@@ -86,87 +87,119 @@ final class TierMeters {
                 () -> tier.stats().limitBytes());
     }
 
-    /** Those of the stack, and whatever else the backend counts. */
     private void showCounters() {
-        for (String name : tier.stats().counters().keySet()) {
-            LongSupplier count = () -> count(name);
-            switch (name) {
-                case "tier_hits" -> outcome("lmcache.tier.read.chunks", "hit", count);
-                case "tier_misses" -> outcome("lmcache.tier.read.chunks", "miss", count);
-                case "tier_stored" ->
-                    meters.counter("lmcache.tier.stored.chunks", "Chunks that the tier took", tags, count);
-                case "tier_failures" ->
-                    meters.counter("lmcache.tier.failures", "Operations that failed, and were forgiven", tags, count);
-                case "evicted" ->
-                    meters.counter("lmcache.tier.evicted.chunks", "Chunks removed to make room", tags, count);
-                case "corrupt" ->
-                    meters.counter("lmcache.tier.corrupt.chunks", "Chunks that failed their check", tags, count);
-                case "read_breaker_open" -> breaker("read", count);
-                case "write_breaker_open" -> breaker("write", count);
-                case "tier_declined" -> {}
-                case "page_locked_bytes" ->
-                    meters.gauge(
-                            "lmcache.memory.page.locked.bytes",
-                            "Host memory that is page-locked for copies",
-                            Tags.of("owner", tier.name()),
-                            count::getAsLong);
-                case "staging_bytes" ->
-                    meters.gauge(
-                            "lmcache.memory.staging.bytes",
-                            "Page-locked memory between files and GPU memory",
-                            Tags.of("owner", tier.name()),
-                            count::getAsLong);
-                default -> other(name, count);
-            }
+        tier.stats().counters().keySet().forEach(this::show);
+    }
+
+    private void show(BackendCounter counter) {
+        switch (counter) {
+            case TIER_HITS -> asked("hit", counter);
+            case TIER_MISSES -> asked("miss", counter);
+            case TIER_STORED -> count("lmcache.tier.stored.chunks", "Chunks that the tier took", tags, counter);
+            case TIER_FAILURES ->
+                count("lmcache.tier.failures", "Operations that failed, and were forgiven", tags, counter);
+            case EVICTED -> count("lmcache.tier.evicted.chunks", "Chunks removed to make room", tags, counter);
+            case CORRUPT -> count("lmcache.tier.corrupt.chunks", "Chunks that failed their check", tags, counter);
+            case READ_BREAKER_OPEN -> breaker("read", counter);
+            case WRITE_BREAKER_OPEN -> breaker("write", counter);
+            case READ_BREAKER_REFUSALS -> refused("read", counter);
+            case WRITE_BREAKER_REFUSALS -> refused("write", counter);
+            case DIRECT_OPERATIONS -> path("direct", counter);
+            case DIRECT_BYTES -> pathBytes("direct", counter);
+            case COMPATIBLE_OPERATIONS -> path("compatible", counter);
+            case COMPATIBLE_BYTES -> pathBytes("compatible", counter);
+            case STAGED_OPERATIONS -> path("staged", counter);
+            case STAGED_BYTES -> pathBytes("staged", counter);
+            case HOST_OPERATIONS -> path("host", counter);
+            case HOST_BYTES -> pathBytes("host", counter);
+            case PAGE_LOCKED_BYTES ->
+                memory("lmcache.memory.page.locked.bytes", "Host memory that is page-locked for copies", counter);
+            case STAGING_BYTES ->
+                memory("lmcache.memory.staging.bytes", "Page-locked memory between files and GPU memory", counter);
+            case LOOKUPS_WAITING -> waiting("lookup", counter);
+            case READS_WAITING -> waiting("read", counter);
+            case WRITES_WAITING -> waiting("write", counter);
+            case LOOKUP_WAITS -> waits("lookup", counter, BackendCounter.LOOKUP_WAIT_NANOS);
+            case READ_WAITS -> waits("read", counter, BackendCounter.READ_WAIT_NANOS);
+            case WRITE_WAITS -> waits("write", counter, BackendCounter.WRITE_WAIT_NANOS);
+            // With what they belong to: the counts above, and the reasons of those that were declined.
+            case LOOKUP_WAIT_NANOS, READ_WAIT_NANOS, WRITE_WAIT_NANOS, TIER_DECLINED -> {}
+            case HITS,
+                    MISSES,
+                    STORED,
+                    ALREADY_PRESENT,
+                    DECLINED,
+                    INEXPRESSIBLE,
+                    OTHER,
+                    MISREAD,
+                    QUARANTINE_REMOVED,
+                    EXPIRED,
+                    UNDELETABLE,
+                    STALE_METADATA,
+                    STALE_TEMPORARIES,
+                    EMPTY_DIRECTORIES,
+                    IO_ERRORS,
+                    BYTES_READ,
+                    BYTES_WRITTEN ->
+                count("lmcache.tier.events", "What else the backend counts", tags.and("event", counter.text()), counter);
         }
     }
 
-    private long count(String name) {
-        return tier.stats().counters().getOrDefault(name, 0L);
+    private LongSupplier of(BackendCounter counter) {
+        return () -> tier.stats().count(counter);
     }
 
-    private void outcome(String name, String outcome, LongSupplier count) {
-        meters.counter(name, "Chunks that the tier was asked for", tags.and("outcome", outcome), count);
+    private void count(String name, String description, Tags tags, BackendCounter counter) {
+        meters.counter(name, description, tags, of(counter));
     }
 
-    private void breaker(String operation, LongSupplier isOpen) {
+    private void asked(String outcome, BackendCounter counter) {
+        count("lmcache.tier.read.chunks", "Chunks that the tier was asked for", tags.and("outcome", outcome), counter);
+    }
+
+    private void breaker(String operation, BackendCounter counter) {
         meters.gauge(
                 "lmcache.tier.breaker.open",
                 "1 while the tier is left alone after failures",
                 tags.and("operation", operation),
-                isOpen::getAsLong);
+                of(counter)::getAsLong);
     }
 
-    private void other(String name, LongSupplier count) {
-        String[] words = name.split("\\.", -1);
-        if (words.length == 3 && words[0].equals("queue")) {
-            queue(words[1], words[2], count);
-        } else if (words.length == 3 && words[0].equals("path")) {
-            meters.counter(
-                    "lmcache.tier.path." + words[2],
-                    "Operations, and their bytes, by the way between file and memory",
-                    tags.and("path", words[1]),
-                    count);
-        } else {
-            meters.counter("lmcache.tier.events", "What else the backend counts", tags.and("event", name), count);
-        }
+    private void refused(String operation, BackendCounter counter) {
+        count(
+                "lmcache.tier.breaker.refusals",
+                "Operations that were not tried while it was",
+                tags.and("operation", operation),
+                counter);
     }
 
-    private void queue(String queue, String word, LongSupplier count) {
-        Tags which = tags.and("queue", queue);
-        switch (word) {
-            case "waiting" ->
-                meters.gauge(
-                        "lmcache.tier.queue.size", "Tasks that wait for an I/O thread", which, count::getAsLong);
-            case "tasks" ->
-                meters.total(
-                        "lmcache.tier.queue.wait",
-                        "How long tasks waited for an I/O thread",
-                        which,
-                        count,
-                        () -> count("queue." + queue + ".wait_nanos"));
-            default -> {}
-        }
+    private void path(String path, BackendCounter counter) {
+        count("lmcache.tier.path.operations", "Transfers by the way they took", tags.and("path", path), counter);
+    }
+
+    private void pathBytes(String path, BackendCounter counter) {
+        count("lmcache.tier.path.bytes", "Bytes by the way they took", tags.and("path", path), counter);
+    }
+
+    private void memory(String name, String description, BackendCounter counter) {
+        meters.gauge(name, description, Tags.of("owner", tier.name()), of(counter)::getAsLong);
+    }
+
+    private void waiting(String operation, BackendCounter counter) {
+        meters.gauge(
+                "lmcache.tier.queue.size",
+                "Operations that wait for an I/O thread",
+                tags.and("operation", operation),
+                of(counter)::getAsLong);
+    }
+
+    private void waits(String operation, BackendCounter count, BackendCounter nanos) {
+        meters.total(
+                "lmcache.tier.queue.wait",
+                "How long operations waited for an I/O thread",
+                tags.and("operation", operation),
+                of(count),
+                of(nanos));
     }
 
     private void showMemory() {
@@ -188,15 +221,15 @@ final class TierMeters {
 
     /** A tier in memory is what LMCache calls local cache or L1; one that outlives the process, storage or L2. */
     private void showAsLmcacheDoes() {
-        LongSupplier evicted = () -> count("evicted");
+        LongSupplier evicted = of(BackendCounter.EVICTED);
         if (Tiers.keepsChunksInMemory(tier)) {
             meters.lmcache()
                     .gauge("lmcache:local_cache_usage", Tags.empty(), () -> tier.stats().bytes())
                     .gauge("lmcache:local_cpu_hot_cache_count", Tags.empty(), () -> tier.stats().chunks())
                     .counter("lmcache:local_cpu_evict_count", Tags.empty(), evicted)
                     .counter("lmcache:local_cpu_evict_keys_count", Tags.empty(), evicted)
-                    .counter("lmcache_mp.l1_read_chunks", Tags.empty(), () -> count("tier_hits"))
-                    .counter("lmcache_mp.l1_write_chunks", Tags.empty(), () -> count("tier_stored"))
+                    .counter("lmcache_mp.l1_read_chunks", Tags.empty(), of(BackendCounter.TIER_HITS))
+                    .counter("lmcache_mp.l1_write_chunks", Tags.empty(), of(BackendCounter.TIER_STORED))
                     .counter("lmcache_mp.l1_evicted_chunks", Tags.empty(), evicted)
                     .gauge("lmcache_mp.l1_memory_usage_bytes", Tags.empty(), () -> tier.allocator().usedBytes())
                     .gauge("lmcache_mp.l1_usage_ratio", Tags.empty(), () -> (double) tier.allocator().usedBytes()
@@ -207,8 +240,8 @@ final class TierMeters {
                     .gauge("lmcache:local_storage_usage", Tags.empty(), () -> tier.stats().bytes())
                     .gauge("lmcache_mp.l2_usage_bytes", name, () -> tier.stats().bytes())
                     .counter("lmcache_mp.l2_store_submitted_objects_chunks", name, writes::begun)
-                    .counter("lmcache_mp.l2_store_completed_objects_chunks", name, () -> count("tier_stored"))
-                    .counter("lmcache_mp.l2_prefetch_load_completed_chunks", name, () -> count("tier_hits"))
+                    .counter("lmcache_mp.l2_store_completed_objects_chunks", name, of(BackendCounter.TIER_STORED))
+                    .counter("lmcache_mp.l2_prefetch_load_completed_chunks", name, of(BackendCounter.TIER_HITS))
                     .counter("lmcache_mp.l2_evicted_objects_chunks", name, evicted)
                     .gauge("lmcache_mp.num_inflight_l2_stores", name, writes::underWay)
                     .gauge("lmcache_mp.num_inflight_l2_loads", name, reads::underWay);

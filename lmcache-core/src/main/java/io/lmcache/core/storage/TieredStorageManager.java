@@ -25,6 +25,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.ObjIntConsumer;
 import java.util.function.Predicate;
 
@@ -311,11 +312,24 @@ public final class TieredStorageManager implements AutoCloseable {
      * @throws LmcacheException with {@link ErrorCode#STORAGE} when a tier could not be cleared; the others are
      */
     public void clear() {
+        clearEach(StorageBackend::clear);
+    }
+
+    /**
+     * As {@link #clear()}, but only the chunks of that model.
+     *
+     * @throws LmcacheException with {@link ErrorCode#STORAGE} when a tier could not be cleared; the others are
+     */
+    public void clear(String model) {
+        clearEach(tier -> tier.clear(model));
+    }
+
+    private void clearEach(Consumer<StorageBackend> clear) {
         try (Activity.Call _ = activity.enter()) {
             List<RuntimeException> failures = new ArrayList<>();
             for (StorageBackend tier : tiers.all()) {
                 try {
-                    tier.clear();
+                    clear.accept(tier);
                 } catch (RuntimeException e) {
                     failures.add(new LmcacheException(
                             ErrorCode.STORAGE,

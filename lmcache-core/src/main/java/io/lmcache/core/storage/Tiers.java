@@ -34,7 +34,7 @@ final class Tiers {
         if (names.isEmpty()) {
             throw new LmcacheException(
                     ErrorCode.INVALID_CONFIGURATION,
-                    "The stack has no tier: set local_cpu: true, gds_path, or storage_plugins");
+                    "The stack has no tier: set local_cpu: true, gds_path, remote_url, or storage_plugins");
         }
         StorageBackend first = backends.getFirst();
         this.tiers = backends.stream()

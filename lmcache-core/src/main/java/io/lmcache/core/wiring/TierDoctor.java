@@ -57,6 +57,9 @@ public final class TierDoctor {
             backends.add(new BackendDiagnosis("cpu", true, findings("cpu", ofTier("cpu"))));
         }
         Finding fileTier = config.value(SharedOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
+        config.remoteBackend()
+                .ifPresent(remote -> backends.add(
+                        new BackendDiagnosis(remote, true, findings(remote, config.remoteSettings(remote)))));
         for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
             backends.add(new BackendDiagnosis(plugin, true, findings(plugin, config.pluginSettings(plugin))));
         }

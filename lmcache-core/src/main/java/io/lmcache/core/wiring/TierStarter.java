@@ -45,6 +45,8 @@ final class TierStarter {
             if (!config.value(SharedOptions.GDS_PATH).isEmpty()) {
                 started.add(fileTier(started));
             }
+            config.remoteBackend()
+                    .ifPresent(remote -> started.add(create(remote, config.remoteSettings(remote), started)));
             for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
                 started.add(create(plugin, config.pluginSettings(plugin), started));
             }

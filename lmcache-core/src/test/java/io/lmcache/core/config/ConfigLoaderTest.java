@@ -437,12 +437,12 @@ class ConfigLoaderTest {
                 blend_special_str: " # # "
                 use_layerwise: true
                 extra_config: {nixl_pool_size: 64}
-                """, Map.of("LMCACHE_REMOTE_URL", "redis://host"));
+                """, Map.of("LMCACHE_LOOKUP_URL", "redis://host"));
         assertThat(config.warnings())
                 .singleElement()
                 .asString()
                 .startsWith("Accepted because LMCache knows them, without effect here: ")
-                .contains("remote_url (environment variable LMCACHE_REMOTE_URL)")
+                .contains("lookup_url (environment variable LMCACHE_LOOKUP_URL)")
                 .contains("local_disk (file " + file() + ")")
                 .contains("blend_special_str", "extra_config.nixl_pool_size", "use_layerwise");
     }

@@ -8,16 +8,19 @@ import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
+import io.lmcache.api.option.SharedOptions.RemoteSerde;
 import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.PromotionPolicy;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,6 +67,13 @@ class ConfigOptionsTest {
                         List.of(Path.of("/a"), Path.of("b c")),
                         "with\0zero"),
                 new Row(SharedOptions.USE_CUFILE, CufileUse.AUTO, "false", CufileUse.FALSE, "sometimes"),
+                new Row(
+                        SharedOptions.REMOTE_URL,
+                        Optional.empty(),
+                        "shelf://a,b:1/c",
+                        Optional.of(URI.create("shelf://a,b:1/c")),
+                        "host:6379"),
+                new Row(SharedOptions.REMOTE_SERDE, RemoteSerde.NAIVE, "Naive", RemoteSerde.NAIVE, "cachegen"),
                 new Row(SharedOptions.MAX_ALLOC_ATTEMPTS, 10, "3", 3, "1.5"),
                 new Row(
                         SharedOptions.ALLOCATION_ATTEMPT_DELAY_SECS,

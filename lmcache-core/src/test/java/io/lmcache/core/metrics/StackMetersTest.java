@@ -93,7 +93,7 @@ class StackMetersTest {
             assertThat(value("lmcache.tier.operations.active", "operation", "write", "tier", "posix"))
                     .isZero();
             assertThat(registry.get("lmcache.tier.queue.wait")
-                            .tags("queue", "write", "tier", "posix")
+                            .tags("operation", "write", "tier", "posix")
                             .functionTimer()
                             .count())
                     .isGreaterThanOrEqualTo(4);

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -133,8 +132,15 @@ final class MemoryTier implements StorageBackend {
     }
 
     @Override
+    public void clear(String model) {
+        List.copyOf(chunks.keySet()).stream()
+                .filter(key -> key.scope().model().equals(model))
+                .forEach(key -> tryInvalidate(key).join());
+    }
+
+    @Override
     public BackendStats stats() {
-        return new BackendStats(chunks.size(), slab.usedBytes(), slab.limitBytes(), new TreeMap<>());
+        return new BackendStats(chunks.size(), slab.usedBytes(), slab.limitBytes(), Map.of());
     }
 
     @Override

@@ -18,6 +18,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.ForwardingBackend;
@@ -200,23 +201,9 @@ class StackTest {
 
         @Test
         void waitsForAWriteToGiveTheMemoryBackThatAChunkNeeds() throws Exception {
-            KvCache cache = stack(
-                            null,
-                            slow,
-                            new StackOptions(
-                                    Duration.ofSeconds(10),
-                                    Duration.ofSeconds(10),
-                                    64 * CHUNK_BYTES,
-                                    PromotionPolicy.ALWAYS,
-                                    100,
-                                    SHORT,
-                                    5,
-                                    SHORT))
-                    .cache(SCOPE);
+            KvCache cache = stack(null, slow, patientOptions()).cache(SCOPE);
             store(cache, prompt(2 * CHUNK_TOKENS));
-            slow.on(Operation.PUT).hang(4);
-            int[] other = IntStream.range(5000, 5000 + 4 * CHUNK_TOKENS).toArray();
-            StoreResult storing = cache.store(other, StackTest::fill);
+            StoreResult storing = storeThatHoldsAllMemory(cache);
             CompletableFuture<List<TokenRange>> delivered =
                     CompletableFuture.supplyAsync(() -> retrieve(cache, prompt(2 * CHUNK_TOKENS)));
             await(() -> slow.on(Operation.GET).calls() > 2);
@@ -224,6 +211,45 @@ class StackTest {
             slow.on(Operation.PUT).release();
             assertThat(delivered.get(10, TimeUnit.SECONDS)).isEqualTo(ranges(0, 2 * CHUNK_TOKENS));
             assertThat(storing.published().get(10, TimeUnit.SECONDS)).containsEntry("slow", 4 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void triesAgainWhenAWriteGivesItsMemoryBackJustAfterATryThatFoundNone() {
+            AtomicInteger gets = new AtomicInteger();
+            StorageBackend releasing = new ForwardingBackend(slow) {
+                @Override
+                public CompletableFuture<Optional<StoredChunk>> get(ChunkKey key, BufferAllocator allocator) {
+                    CompletableFuture<Optional<StoredChunk>> answer = super.get(key, allocator);
+                    // The first two are those requested ahead, the third is the first one tried alone.
+                    if (gets.incrementAndGet() == 3) {
+                        assertThat(answer).isCompletedWithValue(Optional.empty());
+                        slow.on(Operation.PUT).release();
+                    }
+                    return answer;
+                }
+            };
+            KvCache cache = stack(null, releasing, patientOptions()).cache(SCOPE);
+            store(cache, prompt(2 * CHUNK_TOKENS));
+            storeThatHoldsAllMemory(cache);
+            assertThat(retrieve(cache, prompt(2 * CHUNK_TOKENS))).isEqualTo(ranges(0, 2 * CHUNK_TOKENS));
+        }
+
+        private StackOptions patientOptions() {
+            return new StackOptions(
+                    Duration.ofSeconds(10),
+                    Duration.ofSeconds(10),
+                    64 * CHUNK_BYTES,
+                    PromotionPolicy.ALWAYS,
+                    100,
+                    SHORT,
+                    5,
+                    SHORT);
+        }
+
+        private StoreResult storeThatHoldsAllMemory(KvCache cache) {
+            slow.on(Operation.PUT).hang(4);
+            int[] other = IntStream.range(5000, 5000 + 4 * CHUNK_TOKENS).toArray();
+            return cache.store(other, StackTest::fill);
         }
 
         @Test
@@ -465,7 +491,9 @@ class StackTest {
             retrieve(stack.cache(SCOPE), prompt(CHUNK_TOKENS));
             assertThat(stack.stats().tiers())
                     .hasEntrySatisfying(
-                            "slow", stats -> assertThat(stats.counters()).containsEntry("tier_failures", 2L));
+                            "slow",
+                            stats -> assertThat(stats.count(BackendCounter.TIER_FAILURES))
+                                    .isEqualTo(2));
         }
     }
 
@@ -780,6 +808,22 @@ class StackTest {
             store(stack.cache(SCOPE), prompt(100));
             stack.clear();
             assertThat(stack.cache(SCOPE).lookup(prompt(100))).isZero();
+        }
+
+        @Test
+        void clearOfAModelEmptiesEveryTierOfItAlone() {
+            LmcacheStack stack = stack(StackOptions.DEFAULTS);
+            KeyScope other = KeyScope.of("other", LAYOUT);
+            store(stack.cache(SCOPE), prompt(100));
+            store(stack.cache(SCOPE.withTags(Map.of("salt", "x"))), prompt(100));
+            store(stack.cache(other), prompt(100));
+            stack.clear(SCOPE.model());
+            assertThat(stack.cache(SCOPE).lookup(prompt(100))).isZero();
+            for (MemoryTier tier : List.of(fastTier, slowTier)) {
+                assertThat(tier.chunks.keySet())
+                        .hasSize(7)
+                        .allSatisfy(key -> assertThat(key.scope()).isEqualTo(other));
+            }
         }
 
         @Test

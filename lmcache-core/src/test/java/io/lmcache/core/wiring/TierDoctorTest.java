@@ -151,6 +151,15 @@ class TierDoctorTest {
     }
 
     @Test
+    void theBackendOfTheRemoteUrlIsAskedWithTheUrl() {
+        backends.put("shelf", settings -> List.of(Finding.ok("shelf", settings.toString())));
+        StackDiagnosis diagnosis = diagnose(Map.of("remote_url", "shelf://cellar", "shelf", Map.of("boards", "2")));
+        assertThat(used(diagnosis)).containsExactly("cpu", "shelf");
+        assertThat(diagnosis.backends().getLast().findings().getFirst().text())
+                .isEqualTo("shelf{boards=2, remote_url=shelf://cellar}");
+    }
+
+    @Test
     void backendsGetTheSettingsThatTheyWouldStartWith() {
         Map<String, BackendSettings> seen = new HashMap<>();
         for (String name : List.of("cpu", "gds", "posix")) {

@@ -7,6 +7,7 @@ import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.backend.gds.cufile.CufileException;
 import io.lmcache.backend.gds.cufile.CufileFile;
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
@@ -34,7 +35,7 @@ public final class IoPaths {
     private final Optional<CufileIo> cufile;
     private final boolean isDirectIo;
     private final Map<Path, IoPath> pathOfRoot;
-    private final PathCounters counters;
+    private final Counters counters;
 
     /**
      * Paths as they were found at the start.
@@ -51,7 +52,7 @@ public final class IoPaths {
             Optional<CufileIo> cufile,
             boolean isDirectIo,
             Map<Path, IoPath> pathOfRoot,
-            PathCounters counters) {
+            Counters counters) {
         this.device = device;
         this.stagings = stagings;
         this.cufile = cufile;

@@ -1,5 +1,6 @@
 package io.lmcache.backend.gds.io;
 
+import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.Closeable;
@@ -12,8 +13,7 @@ import java.io.IOException;
  * @param movers what moves the payload
  * @param resources what was opened for this operation alone
  */
-record Route(IoPath path, PieceTransfer.Movers movers, Closeable resources, PathCounters counters)
-        implements PayloadRoute {
+record Route(IoPath path, PieceTransfer.Movers movers, Closeable resources, Counters counters) implements PayloadRoute {
     @Override
     public PieceTransfer.Mover open() throws IOException {
         return movers.open();
@@ -21,7 +21,8 @@ record Route(IoPath path, PieceTransfer.Movers movers, Closeable resources, Path
 
     @Override
     public void noteMoved(long bytes) {
-        counters.count(path, bytes);
+        counters.increment(path.operations());
+        counters.add(path.bytes(), bytes);
     }
 
     @Override

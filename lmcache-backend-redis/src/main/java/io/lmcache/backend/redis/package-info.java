@@ -1,0 +1,3 @@
+/** The backend {@code redis}. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.backend.redis;
