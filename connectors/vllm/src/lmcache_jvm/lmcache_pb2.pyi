@@ -152,12 +152,14 @@ class Region(_message.Message):
     def __init__(self, shared_memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., cuda_ipc: _Optional[_Union[CudaIpc, _Mapping]] = ...) -> None: ...
 
 class SharedMemory(_message.Message):
-    __slots__ = ("name", "size")
+    __slots__ = ("name", "size", "inode")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    INODE_FIELD_NUMBER: _ClassVar[int]
     name: str
     size: int
-    def __init__(self, name: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
+    inode: int
+    def __init__(self, name: _Optional[str] = ..., size: _Optional[int] = ..., inode: _Optional[int] = ...) -> None: ...
 
 class CudaIpc(_message.Message):
     __slots__ = ("handle", "size", "device_uuid")
@@ -361,6 +363,81 @@ class PrefetchRequest(_message.Message):
 class PrefetchResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class RegisterRowsRequest(_message.Message):
+    __slots__ = ("session_id", "model", "tags", "shared_memory", "row_bytes", "rows")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    ROW_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    session_id: bytes
+    model: str
+    tags: _containers.ScalarMap[str, str]
+    shared_memory: SharedMemory
+    row_bytes: int
+    rows: int
+    def __init__(self, session_id: _Optional[bytes] = ..., model: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., shared_memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., row_bytes: _Optional[int] = ..., rows: _Optional[int] = ...) -> None: ...
+
+class RegisterRowsResponse(_message.Message):
+    __slots__ = ("rows_id",)
+    ROWS_ID_FIELD_NUMBER: _ClassVar[int]
+    rows_id: int
+    def __init__(self, rows_id: _Optional[int] = ...) -> None: ...
+
+class FindRowsRequest(_message.Message):
+    __slots__ = ("session_id", "rows_id", "names")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ROWS_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    session_id: bytes
+    rows_id: int
+    names: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, session_id: _Optional[bytes] = ..., rows_id: _Optional[int] = ..., names: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class FindRowsResponse(_message.Message):
+    __slots__ = ("found",)
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    found: _containers.RepeatedScalarFieldContainer[bool]
+    def __init__(self, found: _Optional[_Iterable[bool]] = ...) -> None: ...
+
+class RowsRequest(_message.Message):
+    __slots__ = ("session_id", "rows_id", "names", "row_ids", "deadline")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ROWS_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    ROW_IDS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    session_id: bytes
+    rows_id: int
+    names: _containers.RepeatedScalarFieldContainer[bytes]
+    row_ids: bytes
+    deadline: int
+    def __init__(self, session_id: _Optional[bytes] = ..., rows_id: _Optional[int] = ..., names: _Optional[_Iterable[bytes]] = ..., row_ids: _Optional[bytes] = ..., deadline: _Optional[int] = ...) -> None: ...
+
+class LoadRowsResponse(_message.Message):
+    __slots__ = ("loaded",)
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    loaded: _containers.RepeatedScalarFieldContainer[bool]
+    def __init__(self, loaded: _Optional[_Iterable[bool]] = ...) -> None: ...
+
+class StoreRowsResponse(_message.Message):
+    __slots__ = ("stored", "present", "declined")
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    PRESENT_FIELD_NUMBER: _ClassVar[int]
+    DECLINED_FIELD_NUMBER: _ClassVar[int]
+    stored: int
+    present: int
+    declined: int
+    def __init__(self, stored: _Optional[int] = ..., present: _Optional[int] = ..., declined: _Optional[int] = ...) -> None: ...
 
 class ClearRequest(_message.Message):
     __slots__ = ("session_id",)

@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
  */
 public record KvLayout(KvDtype dtype, int layers, int kvHeads, int headSize, MemoryFormat format) {
     private static final Pattern FINGERPRINT =
-            Pattern.compile("(KV_2LTD|KV_MLA_FMT)-([1-9][0-9]{0,8})x([1-9][0-9]{0,8})x([1-9][0-9]{0,8})");
+            Pattern.compile("(KV_2LTD|KV_MLA_FMT|OPAQUE)-([1-9][0-9]{0,8})x([1-9][0-9]{0,8})x([1-9][0-9]{0,8})");
 
     /** One token has fewer bytes; keeps the size of a chunk within a {@code long}, and hiddenSize within an int. */
     private static final long BYTES_PER_TOKEN_BOUND = 1L << 32;
@@ -40,6 +40,12 @@ public record KvLayout(KvDtype dtype, int layers, int kvHeads, int headSize, Mem
                     "KV layout: KV_MLA_FMT has one vector a token and layer, but kvHeads is " + kvHeads
                             + "; pass kvHeads = 1 and the vector's length as headSize");
         }
+        if (format == MemoryFormat.OPAQUE && (dtype != KvDtype.UINT8 || layers != 1 || kvHeads != 1)) {
+            throw new LmcacheException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    "KV layout: OPAQUE is a row of bytes, of 1 layer and 1 head of uint8, not " + layers + " x "
+                            + kvHeads + " of " + dtype.text());
+        }
         double bytesPerToken = (double) format.planes() * layers * kvHeads * headSize * dtype.bytes();
         if (bytesPerToken >= BYTES_PER_TOKEN_BOUND) {
             throw new LmcacheException(
@@ -57,6 +63,11 @@ public record KvLayout(KvDtype dtype, int layers, int kvHeads, int headSize, Mem
     /** A layout of multi-head latent attention, {@link MemoryFormat#KV_MLA_FMT}, {@code dim} elements a token and layer. */
     public static KvLayout mla(KvDtype dtype, int layers, int dim) {
         return new KvLayout(dtype, layers, 1, dim, MemoryFormat.KV_MLA_FMT);
+    }
+
+    /** A layout of rows that only their engine understands: chunks of one "token" that has so many bytes. */
+    public static KvLayout opaque(int bytes) {
+        return new KvLayout(KvDtype.UINT8, 1, 1, bytes, MemoryFormat.OPAQUE);
     }
 
     /** The elements of one token in one plane of one layer. */

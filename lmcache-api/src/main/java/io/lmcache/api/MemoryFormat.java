@@ -5,7 +5,9 @@ public enum MemoryFormat {
     /** {@code [2, layers, tokens, kvHeads * headSize]}: all keys, then all values. */
     KV_2LTD(2),
     /** {@code [1, layers, tokens, headSize]}: one latent vector for each token, as in multi-head latent attention. */
-    KV_MLA_FMT(1);
+    KV_MLA_FMT(1),
+    /** {@code [1, 1, 1, bytes]}: a row that only the engine understands that it is of; see {@link KvLayout#opaque}. */
+    OPAQUE(1);
 
     private final int planes;
 

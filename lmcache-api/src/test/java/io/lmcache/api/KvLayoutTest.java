@@ -28,6 +28,18 @@ class KvLayoutTest {
         assertThat(layout.fingerprint()).isEqualTo("KV_MLA_FMT-61x1x576");
     }
 
+    @Test
+    void opaqueRowsAreBytes() {
+        KvLayout layout = KvLayout.opaque(12_345);
+
+        assertThat(layout.chunkBytes(1)).isEqualTo(12_345);
+        assertThat(layout.shape(1)).containsExactly(1, 1, 1, 12_345);
+        assertThat(layout.fingerprint()).isEqualTo("OPAQUE-1x1x12345");
+        assertThat(KvLayout.ofFingerprint(KvDtype.UINT8, "OPAQUE-1x1x12345")).contains(layout);
+        assertThat(KvLayout.ofFingerprint(KvDtype.INT8, "OPAQUE-1x1x12345")).isEmpty();
+        assertThat(KvLayout.ofFingerprint(KvDtype.UINT8, "OPAQUE-2x1x12345")).isEmpty();
+    }
+
     @ParameterizedTest
     @EnumSource(KvDtype.class)
     void fingerprintAndDtypeNameTheLayout(KvDtype dtype) {

@@ -9,7 +9,6 @@ import io.lmcache.cuda.paged.HostPagedKv;
 import io.lmcache.cuda.paged.PagedKvCache;
 import io.lmcache.cuda.paged.PagedLayer;
 import io.lmcache.server.protocol.Layer;
-import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.Region;
 import io.lmcache.server.protocol.RegisterKvCacheRequest;
 import java.io.IOException;
@@ -64,12 +63,12 @@ final class HostMemory implements EngineMemory {
         return new RequestKv() {
             @Override
             public KvSource source() {
-                return (range, chunk) -> guarded(() -> kv.fill(range, chunk));
+                return (range, chunk) -> SharedMemoryFile.guarded(regions, () -> kv.fill(range, chunk));
             }
 
             @Override
             public KvSink sink() {
-                return (range, chunk) -> guarded(() -> kv.accept(range, chunk));
+                return (range, chunk) -> SharedMemoryFile.guarded(regions, () -> kv.accept(range, chunk));
             }
 
             @Override
@@ -83,20 +82,6 @@ final class HostMemory implements EngineMemory {
     @Override
     public Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
         return Optional.empty();
-    }
-
-    /** A copy beyond the end of a file that became shorter is an error of the JVM's, at some time after the copy. */
-    private void guarded(Runnable copy) {
-        try {
-            copy.run();
-        } catch (InternalError e) {
-            regions.forEach(SharedMemoryFile::requireWhole);
-            throw new Refusal(
-                    Reason.BAD_REGION,
-                    "There was no memory behind the engine's shared memory: /dev/shm is full; make it larger, or remove"
-                            + " what dead processes left there (" + e + ")");
-        }
-        regions.forEach(SharedMemoryFile::requireWhole);
     }
 
     @Override

@@ -13,9 +13,12 @@ import io.lmcache.core.engine.ModelStats;
 import io.lmcache.core.engine.StackStats;
 import io.lmcache.server.protocol.ClearRequest;
 import io.lmcache.server.protocol.ClearResponse;
+import io.lmcache.server.protocol.FindRowsRequest;
+import io.lmcache.server.protocol.FindRowsResponse;
 import io.lmcache.server.protocol.HealthRequest;
 import io.lmcache.server.protocol.HealthResponse;
 import io.lmcache.server.protocol.KvCacheServiceGrpc.KvCacheServiceImplBase;
+import io.lmcache.server.protocol.LoadRowsResponse;
 import io.lmcache.server.protocol.LookupAllRequest;
 import io.lmcache.server.protocol.LookupAllResponse;
 import io.lmcache.server.protocol.LookupRequest;
@@ -26,10 +29,13 @@ import io.lmcache.server.protocol.PrefetchResponse;
 import io.lmcache.server.protocol.Reason;
 import io.lmcache.server.protocol.RegisterKvCacheRequest;
 import io.lmcache.server.protocol.RegisterKvCacheResponse;
+import io.lmcache.server.protocol.RegisterRowsRequest;
+import io.lmcache.server.protocol.RegisterRowsResponse;
 import io.lmcache.server.protocol.ReleasePinsRequest;
 import io.lmcache.server.protocol.ReleasePinsResponse;
 import io.lmcache.server.protocol.RetrieveRequest;
 import io.lmcache.server.protocol.RetrieveResponse;
+import io.lmcache.server.protocol.RowsRequest;
 import io.lmcache.server.protocol.SessionEvent;
 import io.lmcache.server.protocol.StatsRequest;
 import io.lmcache.server.protocol.StatsResponse;
@@ -37,6 +43,7 @@ import io.lmcache.server.protocol.StopRequest;
 import io.lmcache.server.protocol.StopResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
+import io.lmcache.server.protocol.StoreRowsResponse;
 import io.lmcache.server.protocol.TierStats;
 import io.lmcache.server.protocol.UnregisterKvCacheRequest;
 import io.lmcache.server.protocol.UnregisterKvCacheResponse;
@@ -75,6 +82,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private final ServerMeters meters;
     private final HealthCheck healthCheck;
     private final Runnable stop;
+    private final RowTransfers rowTransfers;
     private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
 
     /**
@@ -101,6 +109,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         this.meters = meters;
         this.healthCheck = healthCheck;
         this.stop = stop;
+        this.rowTransfers = new RowTransfers(stack);
     }
 
     @Override
@@ -288,6 +297,36 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     }
 
     @Override
+    public void registerRows(RegisterRowsRequest request, StreamObserver<RegisterRowsResponse> observer) {
+        answer(observer, () -> {
+            Session session = sessions.session(request.getSessionId());
+            RegisteredRows rows = RegisteredRows.map(request);
+            long id = session.add(rows);
+            LOG.info("{} registered {}", session, rows);
+            return RegisterRowsResponse.newBuilder().setRowsId(id).build();
+        });
+    }
+
+    @Override
+    public void findRows(FindRowsRequest request, StreamObserver<FindRowsResponse> observer) {
+        answer(observer, () -> rowTransfers.find(rows(request.getSessionId(), request.getRowsId()), request));
+    }
+
+    @Override
+    public void loadRows(RowsRequest request, StreamObserver<LoadRowsResponse> observer) {
+        answer(observer, () -> rowTransfers.load(rows(request.getSessionId(), request.getRowsId()), request));
+    }
+
+    @Override
+    public void storeRows(RowsRequest request, StreamObserver<StoreRowsResponse> observer) {
+        answer(observer, () -> rowTransfers.store(rows(request.getSessionId(), request.getRowsId()), request));
+    }
+
+    private RegisteredRows rows(ByteString sessionId, long rowsId) {
+        return sessions.session(sessionId).rows(rowsId);
+    }
+
+    @Override
     public void clear(ClearRequest request, StreamObserver<ClearResponse> observer) {
         answer(observer, () -> {
             LOG.info("{} clears the cache", sessions.session(request.getSessionId()));
@@ -326,9 +365,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             response.setSessions(response.getSessions() + 1);
             response.setPins(response.getPins() + session.pins().count());
         }
-        for (RegisteredCache cache : sessions.caches()) {
+        for (Registration registration : sessions.registrations()) {
             response.setKvCaches(response.getKvCaches() + 1);
-            response.setMappedBytes(response.getMappedBytes() + cache.mappedBytes());
+            response.setMappedBytes(response.getMappedBytes() + registration.mappedBytes());
         }
         return response.build();
     }

@@ -2,32 +2,22 @@ package io.lmcache.server;
 
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.engine.TokenRange;
-import io.lmcache.server.protocol.Reason;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A rank's share of an engine's KV cache, from its registration until its session lets it go and the last transfer is
  * done with it. Thread-safe.
  */
-final class RegisteredCache {
-    private static final Logger LOG = LoggerFactory.getLogger(RegisteredCache.class);
-
+final class RegisteredCache extends Registration {
     private final String engineId;
     private final int worldSize;
     private final int rank;
     private final KeyScope scope;
     private final int blockSize;
     private final EngineMemory memory;
-    private final CompletableFuture<Void> unmapped = new CompletableFuture<>();
-    // The fields below are guarded by this.
-    private int uses;
-    private boolean retired;
 
     /**
      * A registration, which owns the memory from here on.
@@ -67,12 +57,18 @@ final class RegisteredCache {
         return memory.concurrentRequests();
     }
 
+    @Override
     long mappedBytes() {
         return memory.mappedBytes();
     }
 
     long deviceBytes() {
         return memory.deviceBytes();
+    }
+
+    @Override
+    void close() {
+        memory.close();
     }
 
     /** The scope of a request with tags of its own. */
@@ -83,58 +79,6 @@ final class RegisteredCache {
         Map<String, String> tags = new TreeMap<>(scope.tags());
         tags.putAll(requestTags);
         return scope.withTags(tags);
-    }
-
-    /** Keeps the memory mapped until {@link #endUse()}. */
-    synchronized void beginUse() {
-        if (retired) {
-            throw new Refusal(Reason.UNKNOWN_KV_CACHE, "The KV cache was unregistered just now");
-        }
-        uses++;
-    }
-
-    void endUse() {
-        boolean last;
-        synchronized (this) {
-            uses--;
-            last = retired && uses == 0;
-        }
-        if (last) {
-            unmap();
-        }
-    }
-
-    /** Whether it was let go; transfers under way had better end. */
-    synchronized boolean isRetired() {
-        return retired;
-    }
-
-    /**
-     * Refuses new transfers. Idempotent.
-     *
-     * @return completes when the last transfer is done and the memory is unmapped
-     */
-    CompletableFuture<Void> retire() {
-        boolean idle;
-        synchronized (this) {
-            idle = !retired && uses == 0;
-            retired = true;
-        }
-        if (idle) {
-            unmap();
-        }
-        return unmapped;
-    }
-
-    private void unmap() {
-        try {
-            memory.close();
-            unmapped.complete(null);
-        } catch (RuntimeException e) {
-            // Often nobody waits: the client is gone.
-            LOG.warn("Memory of {} was not let go", this, e);
-            unmapped.completeExceptionally(e);
-        }
     }
 
     /** The KV of one request. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */

@@ -15,11 +15,14 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** A client, and what it holds: registered KV caches and pins. Thread-safe. */
 final class Session {
+    /** A rank has one, and a bound for a client that maps without end. */
+    private static final int MAX_REGISTRATIONS = 64;
+
     private final ByteString id;
     private final String client;
     private final StreamObserver<SessionEvent> events;
-    private final AtomicLong lastCacheId = new AtomicLong();
-    private final ConcurrentMap<Long, RegisteredCache> caches = new ConcurrentHashMap<>();
+    private final AtomicLong lastId = new AtomicLong();
+    private final ConcurrentMap<Long, Registration> registrations = new ConcurrentHashMap<>();
     private final Pins pins = new Pins();
     private volatile boolean closed;
 
@@ -37,43 +40,53 @@ final class Session {
         return pins;
     }
 
-    Collection<RegisteredCache> caches() {
-        return List.copyOf(caches.values());
+    Collection<Registration> registrations() {
+        return List.copyOf(registrations.values());
     }
 
     /** Takes over the registration; its id. */
-    long add(RegisteredCache cache) {
-        long cacheId = lastCacheId.incrementAndGet();
-        caches.put(cacheId, cache);
+    long add(Registration registration) {
+        if (registrations.size() >= MAX_REGISTRATIONS) {
+            var _ = registration.retire();
+            throw new Refusal(Reason.BUSY, "This session has " + MAX_REGISTRATIONS + " registrations; unregister some");
+        }
+        long id = lastId.incrementAndGet();
+        registrations.put(id, registration);
         // After the put: a close that missed it is seen here, and one that comes later finds it.
         if (closed) {
             retireAll();
             throw Sessions.unknown();
         }
-        return cacheId;
+        return id;
     }
 
-    RegisteredCache cache(long cacheId) {
-        RegisteredCache cache = caches.get(cacheId);
-        if (cache == null) {
-            throw unknownCache(cacheId);
+    RegisteredCache cache(long id) {
+        if (registrations.get(id) instanceof RegisteredCache cache) {
+            return cache;
         }
-        return cache;
+        throw unknown("KV cache", id);
+    }
+
+    RegisteredRows rows(long id) {
+        if (registrations.get(id) instanceof RegisteredRows rows) {
+            return rows;
+        }
+        throw unknown("rows", id);
     }
 
     /** Lets a registration go; completes when its memory is unmapped. */
-    CompletableFuture<Void> remove(long cacheId) {
-        RegisteredCache cache = caches.remove(cacheId);
-        if (cache == null) {
-            throw unknownCache(cacheId);
+    CompletableFuture<Void> remove(long id) {
+        Registration registration = registrations.remove(id);
+        if (registration == null) {
+            throw unknown("registration", id);
         }
-        return cache.retire();
+        return registration.retire();
     }
 
-    private static Refusal unknownCache(long cacheId) {
+    private static Refusal unknown(String kind, long id) {
         return new Refusal(
                 Reason.UNKNOWN_KV_CACHE,
-                "This session has no KV cache " + Long.toUnsignedString(cacheId) + "; register it first");
+                "This session has no " + kind + " " + Long.toUnsignedString(id) + "; register first");
     }
 
     /** Makes the session known and welcomes the client, whose calls may come at once. No other event is the first. */
@@ -109,10 +122,10 @@ final class Session {
     }
 
     private void retireAll() {
-        for (Long cacheId : List.copyOf(caches.keySet())) {
-            RegisteredCache cache = caches.remove(cacheId);
-            if (cache != null) {
-                var _ = cache.retire();
+        for (Long id : List.copyOf(registrations.keySet())) {
+            Registration registration = registrations.remove(id);
+            if (registration != null) {
+                var _ = registration.retire();
             }
         }
     }

@@ -65,9 +65,20 @@ final class Sessions {
     }
 
     /** Every registration of every session. */
+    List<Registration> registrations() {
+        return sessions.values().stream()
+                .flatMap(session -> session.registrations().stream())
+                .toList();
+    }
+
+    /** Those of paged KV caches. */
     List<RegisteredCache> caches() {
         List<RegisteredCache> caches = new ArrayList<>();
-        sessions.values().forEach(session -> caches.addAll(session.caches()));
+        for (Registration registration : registrations()) {
+            if (registration instanceof RegisteredCache cache) {
+                caches.add(cache);
+            }
+        }
         return caches;
     }
 }

@@ -14,6 +14,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Collection;
 import java.util.Map;
 import java.util.Objects;
 
@@ -39,7 +40,7 @@ final class SharedMemoryFile implements Closeable {
                     file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
             boolean mapped = false;
             try {
-                requireOwnFile(file);
+                requireOwnFile(file, memory.getInode());
                 requireSize(file, memory.getSize(), channel.size());
                 MemorySegment segment = channel.map(MapMode.READ_WRITE, 0, memory.getSize(), arena);
                 mapped = true;
@@ -66,9 +67,9 @@ final class SharedMemoryFile implements Closeable {
         return DIRECTORY.resolve(plain);
     }
 
-    private static void requireOwnFile(Path file) throws IOException {
+    private static void requireOwnFile(Path file, long inode) throws IOException {
         Map<String, Object> attributes =
-                Files.readAttributes(file, "unix:isRegularFile,uid", LinkOption.NOFOLLOW_LINKS);
+                Files.readAttributes(file, "unix:isRegularFile,uid,ino", LinkOption.NOFOLLOW_LINKS);
         if (!Boolean.TRUE.equals(attributes.get("isRegularFile"))) {
             throw refused(file, "is not a plain file");
         }
@@ -77,6 +78,9 @@ final class SharedMemoryFile implements Closeable {
                     file,
                     "belongs to user " + attributes.get("uid") + ", this server runs as user " + LocalUser.id()
                             + "; run both as one user");
+        }
+        if (inode != 0 && !Objects.equals(attributes.get("ino"), inode)) {
+            throw refused(file, "was replaced by another file after the engine had mapped it");
         }
     }
 
@@ -92,6 +96,23 @@ final class SharedMemoryFile implements Closeable {
 
     MemorySegment segment() {
         return segment;
+    }
+
+    /**
+     * Copies from or to such files. A copy beyond the end of one that became shorter is an error of the JVM's, at some time
+     * after the copy; what it copied counts for nothing then.
+     */
+    static void guarded(Collection<SharedMemoryFile> files, Runnable copy) {
+        try {
+            copy.run();
+        } catch (InternalError e) {
+            files.forEach(SharedMemoryFile::requireWhole);
+            throw new Refusal(
+                    Reason.BAD_REGION,
+                    "There was no memory behind the engine's shared memory: /dev/shm is full; make it larger, or remove"
+                            + " what dead processes left there (" + e + ")");
+        }
+        files.forEach(SharedMemoryFile::requireWhole);
     }
 
     /** Refuses memory that its owner made shorter: what was copied from beyond its end is not what the engine had. */

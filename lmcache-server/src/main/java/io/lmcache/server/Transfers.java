@@ -1,7 +1,6 @@
 package io.lmcache.server;
 
 import com.google.protobuf.ByteString;
-import io.grpc.Context;
 import io.lmcache.api.engine.RetrieveResult;
 import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.engine.TokenRange;
@@ -13,7 +12,6 @@ import io.lmcache.server.protocol.RetrieveResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -29,8 +27,6 @@ final class Transfers {
     private static final Logger LOG = LoggerFactory.getLogger(Transfers.class);
     /** Of each kind; more do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
-    /** Twice the longest that the connector can be told to wait. */
-    private static final Duration LONGEST = Duration.ofDays(2);
 
     private final LmcacheStack stack;
     private final Semaphore retrieves = new Semaphore(MAX_UNDER_WAY);
@@ -95,7 +91,7 @@ final class Transfers {
             return;
         }
         int[] blocks = blocks(cache, request.getBlockIds(), 0, tokens.length);
-        BooleanSupplier isOver = requireTime(cache, request.getDeadline());
+        BooleanSupplier isOver = Deadlines.require(cache, request.getDeadline());
         if (!stores.tryAcquire()) {
             answer.accept(response(0, 0, tokens.length));
             return;
@@ -193,7 +189,7 @@ final class Transfers {
             int event,
             long deadline,
             Function<Transfer, R> work) {
-        BooleanSupplier isOver = requireTime(cache, deadline);
+        BooleanSupplier isOver = Deadlines.require(cache, deadline);
         if (!retrieves.tryAcquire()) {
             throw new Refusal(
                     Reason.BUSY, MAX_UNDER_WAY + " retrieves are under way; go on without the cache, or try again");
@@ -220,32 +216,5 @@ final class Transfers {
         } finally {
             retrieves.release();
         }
-    }
-
-    private static BooleanSupplier requireTime(RegisteredCache cache, long deadline) {
-        requireTime(deadline);
-        BooleanSupplier isOver = isOver(cache, deadline);
-        if (isOver.getAsBoolean()) {
-            throw new Refusal(Reason.DEADLINE, "The deadline was over when the call arrived");
-        }
-        return isOver;
-    }
-
-    /** A time that no client can mean is one of another clock, by which the server would go on for ever, or never begin. */
-    private static void requireTime(long deadline) {
-        long ahead = deadline - System.nanoTime();
-        if (deadline < 0 || ahead > LONGEST.toNanos()) {
-            throw Refusal.badArgument(
-                    "deadline is %d, which is no time of this host's CLOCK_MONOTONIC within the next %d hours; pass one,"
-                            + " in nanoseconds, or 0 for never",
-                    deadline, LONGEST.toHours());
-        }
-    }
-
-    /** Whether the client has given up: its time is over, its call was cancelled, or its session has ended. */
-    private static BooleanSupplier isOver(RegisteredCache cache, long deadline) {
-        Context call = Context.current();
-        // The JVM's nanoTime is the host's CLOCK_MONOTONIC, and may be compared by difference only.
-        return () -> (deadline != 0 && System.nanoTime() - deadline >= 0) || call.isCancelled() || cache.isRetired();
     }
 }

@@ -179,21 +179,12 @@ public record FoundChunk(
         }
         int layers = Math.toIntExact(header.shape().get(1));
         int hidden = Math.toIntExact(header.shape().get(3));
-        return switch (format(header)) {
-            case KV_MLA_FMT -> KvLayout.mla(dtype, layers, hidden);
-            case KV_2LTD -> KvLayout.kv(dtype, layers, kvHeads.orElse(1), headSize(hidden, kvHeads.orElse(1)));
-        };
-    }
-
-    private static MemoryFormat format(LmcacheHeader header) throws IOException {
-        for (MemoryFormat format : MemoryFormat.values()) {
-            int fmt = LmcacheHeader.fmtOf(format);
-            if (header.shape().getFirst() == format.planes() && header.fmt().orElse(fmt) == fmt) {
-                return format;
-            }
-        }
-        throw new IOException("holds a tensor " + header.shape() + " in LMCache's format "
-                + header.fmt().orElse(0) + ", which is not known");
+        MemoryFormat format = header.format()
+                .orElseThrow(() -> new IOException("holds a tensor " + header.shape() + " in LMCache's format "
+                        + header.fmt().orElse(0) + ", which is not known"));
+        return format == MemoryFormat.KV_MLA_FMT
+                ? KvLayout.mla(dtype, layers, hidden)
+                : KvLayout.kv(dtype, layers, kvHeads.orElse(1), headSize(hidden, kvHeads.orElse(1)));
     }
 
     private static int headSize(int hidden, int kvHeads) throws IOException {

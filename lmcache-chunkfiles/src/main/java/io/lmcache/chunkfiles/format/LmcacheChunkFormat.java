@@ -84,7 +84,7 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
     }
 
     private Scope scope(KeyScope scope) {
-        Optional<String> objection = names.objectionTo(scope).or(() -> objectionToDtype(scope.layout()));
+        Optional<String> objection = names.objectionTo(scope).or(() -> objectionTo(scope.layout()));
         if (objection.isPresent()) {
             return new Scope.Unnamed(new ChunkName.Inexpressible(objection.get()));
         }
@@ -96,7 +96,11 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
                                 + " without zero characters in the model's name"));
     }
 
-    private static Optional<String> objectionToDtype(KvLayout layout) {
+    private static Optional<String> objectionTo(KvLayout layout) {
+        if (LmcacheHeader.fmtOf(layout.format()).isEmpty()) {
+            return Optional.of(
+                    "LMCache's headers have no number for the format " + layout.format() + "; use file_format native");
+        }
         return LmcacheHeader.nameOf(layout.dtype()).isPresent()
                 ? Optional.empty()
                 : Optional.of("LMCache's headers have no name for elements of type "
@@ -137,7 +141,7 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
                 shape(meta),
                 0,
                 meta.byteSize(),
-                writesFmt ? OptionalInt.of(LmcacheHeader.fmtOf(layout.format())) : OptionalInt.empty(),
+                writesFmt ? LmcacheHeader.fmtOf(layout.format()) : OptionalInt.empty(),
                 LmcacheHeader.VERSION,
                 crc);
     }
@@ -221,7 +225,7 @@ final class LmcacheChunkFormat implements ChunkFileFormat {
     /** The chunk that the header describes; empty when it is none of that layout. */
     private static Optional<ChunkMeta> meta(LmcacheHeader header, KvLayout layout) {
         boolean isOfDtype = LmcacheHeader.nameOf(layout.dtype()).equals(Optional.of(header.dtype()));
-        boolean isOfFormat = header.fmt().isEmpty() || header.fmt().getAsInt() == LmcacheHeader.fmtOf(layout.format());
+        boolean isOfFormat = header.fmt().isEmpty() || header.fmt().equals(LmcacheHeader.fmtOf(layout.format()));
         if (!isOfDtype || !isOfFormat || header.shape().size() != 4) {
             return Optional.empty();
         }

@@ -78,12 +78,22 @@ record LmcacheHeader(
                 .findFirst();
     }
 
-    /** LMCache's number for the order of dimensions. */
-    static int fmtOf(MemoryFormat format) {
+    /** LMCache's number for the order of dimensions; empty when it has none. */
+    static OptionalInt fmtOf(MemoryFormat format) {
         return switch (format) {
-            case KV_2LTD -> 1;
-            case KV_MLA_FMT -> 6;
+            case KV_2LTD -> OptionalInt.of(1);
+            case KV_MLA_FMT -> OptionalInt.of(6);
+            case OPAQUE -> OptionalInt.empty();
         };
+    }
+
+    /** The order of dimensions of the tensor; empty when it is none that is known. */
+    Optional<MemoryFormat> format() {
+        return Arrays.stream(MemoryFormat.values())
+                .filter(format -> fmtOf(format).isPresent()
+                        && shape.getFirst() == format.planes()
+                        && (fmt.isEmpty() || fmt.equals(fmtOf(format))))
+                .findFirst();
     }
 
     /** The header as bytes. */
@@ -113,11 +123,7 @@ record LmcacheHeader(
             return false;
         }
         long elements = shape.stream().reduce(1L, Math::multiplyExact);
-        return begin == 0
-                && end == Math.multiplyExact(elements, type.get().bytes())
-                && Arrays.stream(MemoryFormat.values())
-                        .anyMatch(format ->
-                                shape.getFirst() == format.planes() && fmt.orElse(fmtOf(format)) == fmtOf(format));
+        return begin == 0 && end == Math.multiplyExact(elements, type.get().bytes()) && format().isPresent();
     }
 
     /** Whether the header is one of 0.5 for several tensors in one file. */

@@ -10,6 +10,7 @@ import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
+import io.lmcache.chunkfiles.directory.ChunkName;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -53,6 +54,22 @@ class LmcacheChunkFormatTest {
                 ByteBuffer.wrap(FileFormat.LMCACHE_0_3_2.create(false, true).header(KEY, META, CRC)), KEY);
         assertThat(check).isEqualTo(new HeaderCheck.Valid(META, OptionalInt.empty()));
         assertThat(((HeaderCheck.Valid) check).admits(7)).isTrue();
+    }
+
+    @Test
+    void rowsThatOnlyTheirEngineUnderstandsHaveNoName() {
+        KvLayout row = KvLayout.opaque(4096);
+        ChunkKey key = new ChunkKey(KeyScope.of("model", row), KEY.hash());
+        for (FileFormat each : List.of(FileFormat.LMCACHE_0_3_2, FileFormat.LMCACHE_0_5)) {
+            assertThat(each.create(true, true).name(key))
+                    .isInstanceOfSatisfying(
+                            ChunkName.Inexpressible.class,
+                            name -> assertThat(name.reason()).contains("file_format native"));
+        }
+        ChunkFileFormat own = FileFormat.NATIVE.create(true, true);
+        ChunkMeta meta = new ChunkMeta(row, 1);
+        assertThat(own.check(ByteBuffer.wrap(own.header(key, meta, CRC)), key))
+                .isEqualTo(HeaderCheck.Valid.of(meta, CRC));
     }
 
     @Test

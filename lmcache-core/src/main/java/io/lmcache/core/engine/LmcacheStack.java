@@ -58,6 +58,15 @@ public final class LmcacheStack implements AutoCloseable {
         return new KvCache(scope, chunker, storage, counters(scope.model()), minRetrieveTokens);
     }
 
+    /**
+     * The cache of rows that an engine names itself.
+     *
+     * @param scope whose they are, with a layout of {@link io.lmcache.api.KvLayout#opaque}
+     */
+    public RowCache rows(KeyScope scope) {
+        return new RowCache(scope, storage);
+    }
+
     private ModelCounters counters(String model) {
         return counters.computeIfAbsent(model, _ -> new ModelCounters(model, tiers, meters));
     }

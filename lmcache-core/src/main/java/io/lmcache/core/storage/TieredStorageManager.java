@@ -20,6 +20,7 @@ import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.metrics.StackMeters;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -96,6 +97,20 @@ public final class TieredStorageManager implements AutoCloseable {
                 int tokens = chunks.tokensIn(Math.min(run.end(), count)) - chunks.tokensIn(run.start());
                 foundIn.accept(tiers.at(run.tier()).name(), tokens);
             }
+        }
+    }
+
+    /** Which chunks are in some tier, each for itself, whatever is missing before it. A hint. */
+    public BitSet find(List<ChunkKey> keys) {
+        try (Activity.Call _ = activity.enter()) {
+            return tiers.holding(keys);
+        }
+    }
+
+    /** Which chunks need no store, since the last tier has them, each for itself. A hint. */
+    public BitSet stored(List<ChunkKey> keys) {
+        try (Activity.Call _ = activity.enter()) {
+            return tiers.holdingLast(keys);
         }
     }
 

@@ -12,10 +12,14 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.metrics.StackMeters;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** The tiers of a stack, fastest first, each in its decorators: none of their futures fails or stays open for ever. */
@@ -134,6 +138,36 @@ final class Tiers {
             }
         }
         return runs;
+    }
+
+    /** Which chunks some tier has, each for itself: the fastest tier is asked for all, the next for what it has not. */
+    BitSet holding(List<ChunkKey> keys) {
+        BitSet found = new BitSet(keys.size());
+        for (StorageBackend tier : tiers) {
+            found.or(holding(keys, found, key -> tier.containsPrefix(List.of(key))));
+        }
+        return found;
+    }
+
+    /** Which chunks the last tier has, by what is there and not by what it remembers. */
+    BitSet holdingLast(List<ChunkKey> keys) {
+        return holding(keys, new BitSet(), key -> tiers.getLast().confirmPrefix(List.of(key)));
+    }
+
+    /** All are asked for at once, but those that need no answer. */
+    private static BitSet holding(
+            List<ChunkKey> keys, BitSet known, Function<ChunkKey, CompletableFuture<Integer>> ask) {
+        int[] asked = IntStream.range(0, keys.size())
+                .filter(index -> !known.get(index))
+                .toArray();
+        List<CompletableFuture<Integer>> answers = Arrays.stream(asked)
+                .mapToObj(index -> ask.apply(keys.get(index)))
+                .toList();
+        BitSet holding = new BitSet(keys.size());
+        for (int i = 0; i < asked.length; i++) {
+            holding.set(asked[i], answers.get(i).join() > 0);
+        }
+        return holding;
     }
 
     /** The end of the last run: the number of chunks that were found. */
