@@ -96,6 +96,15 @@ public final class OptionType<T> {
         return new OptionType<>(name, allowed, reader, printer, _ -> Optional.empty());
     }
 
+    /**
+     * This type with more to say of some texts that are not allowed.
+     *
+     * @param sentence what to add about a text, without a full stop; empty for nothing
+     */
+    public OptionType<T> withRemark(Function<String, Optional<String>> sentence) {
+        return new OptionType<>(name, allowed, reader, printer, sentence);
+    }
+
     /** Whole numbers within bounds. Leading zeros are refused: YAML 1.1 takes them for an octal number, people do not. */
     public static OptionType<Integer> wholeNumber(int min, int max) {
         return of(

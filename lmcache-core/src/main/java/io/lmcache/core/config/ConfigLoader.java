@@ -6,20 +6,14 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
-import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.storage.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.apache.commons.configuration2.CompositeConfiguration;
 import org.apache.commons.configuration2.MapConfiguration;
 import org.jspecify.annotations.Nullable;
@@ -80,27 +74,27 @@ public final class ConfigLoader {
         OptionTable options = new OptionTable(backends);
         Given given = new Given(backend, settings, new ConfigOrigin.Code());
         Findings findings = new Findings();
-        Map<String, Setting> resolved =
-                new SettingResolver(List.of(backend), options, findings).resolve(List.of(given));
+        PluginTiers tiers = PluginTiers.of(backend);
+        Map<String, Setting> resolved = new SettingResolver(tiers, options, findings).resolve(List.of(given));
         options.ofBackend(backend)
                 .orElse(List.of())
                 .forEach(option -> check(option, resolved.get(backend + "." + option), findings));
         findings.throwProblems();
-        return BackendSettings.of(backend, new LmcacheConfig(resolved, options, List.of()).pluginSettings(backend));
+        return BackendSettings.of(
+                backend, new LmcacheConfig(resolved, options, tiers, List.of()).pluginSettings(backend));
     }
 
     private LmcacheConfig load() {
-        Map<String, Setting> settings = layered(sources());
-        chooseHash(settings);
+        List<List<Given>> sources = sources();
+        PluginTiers plugins = PluginTiers.in(sources, options);
+        Map<String, Setting> settings = layered(sources, plugins);
+        StackChecks checks = new StackChecks(settings, options, plugins, machineMemory, findings);
+        checks.chooseDefaults();
         options.all().forEach(option -> check(option, settings.get(option.name()), findings));
-        checkPlugins(settings);
-        checkMemory(settings);
-        checkLayerwise(settings);
-        checkHash(settings);
-        checkHashSeed(settings);
-        checkChecksum(settings);
+        plugins.names().forEach(tier -> checkOwn(tier, plugins.kind(tier), settings));
+        checks.run();
         findings.throwProblems();
-        return new LmcacheConfig(settings, options, findings.warnings());
+        return new LmcacheConfig(settings, options, plugins, findings.warnings());
     }
 
     /** The settings of all sources, strongest first. */
@@ -124,33 +118,13 @@ public final class ConfigLoader {
         }
     }
 
-    private Map<String, Setting> layered(List<List<Given>> sources) {
-        SettingResolver resolver = new SettingResolver(plugins(sources), options, findings);
+    private Map<String, Setting> layered(List<List<Given>> sources, PluginTiers plugins) {
+        SettingResolver resolver = new SettingResolver(plugins, options, findings);
         CompositeConfiguration layers = new CompositeConfiguration();
         sources.forEach(source -> layers.addConfiguration(new MapConfiguration(resolver.resolve(source))));
         Map<String, Setting> settings = new HashMap<>();
         layers.getKeys().forEachRemaining(name -> settings.put(name, (Setting) layers.getProperty(name)));
         return settings;
-    }
-
-    /** The backends whose settings are maps under their names: which names are known depends on them. */
-    private List<String> plugins(List<List<Given>> sources) {
-        List<String> plugins =
-                new ArrayList<>(given(ConfigOptions.STORAGE_PLUGINS, sources).orElse(List.of()));
-        given(SharedOptions.REMOTE_URL, sources)
-                .flatMap(Function.identity())
-                .flatMap(options::backendFor)
-                .ifPresent(plugins::add);
-        return plugins;
-    }
-
-    private static <T> Optional<T> given(Option<T> option, List<List<Given>> sources) {
-        return sources.stream()
-                .flatMap(List::stream)
-                .filter(given -> OptionTable.names(option).anyMatch(given.name()::equals))
-                .findFirst()
-                .flatMap(given -> SettingResolver.text(given.value()))
-                .flatMap(option::parse);
     }
 
     private static void check(Option<?> option, @Nullable Setting setting, Findings findings) {
@@ -165,127 +139,10 @@ public final class ConfigLoader {
         }
     }
 
-    private void checkPlugins(Map<String, Setting> settings) {
-        value(ConfigOptions.STORAGE_PLUGINS, settings).orElse(List.of()).forEach(plugin -> checkOwn(plugin, settings));
-        value(SharedOptions.REMOTE_URL, settings).flatMap(Function.identity()).ifPresent(url -> {
-            options.backendFor(url).ifPresent(backend -> checkOwn(backend, settings));
-            RemoteStores.objectionTo(url, origin(SharedOptions.REMOTE_URL, settings), options)
-                    .ifPresent(findings::problem);
-        });
-    }
-
-    private void checkOwn(String backend, Map<String, Setting> settings) {
+    private void checkOwn(String tier, String backend, Map<String, Setting> settings) {
         options.ofBackend(backend)
                 .orElse(List.of())
-                .forEach(option -> check(option, settings.get(backend + "." + option), findings));
-    }
-
-    private static ConfigOrigin origin(Option<?> option, Map<String, Setting> settings) {
-        Setting setting = settings.get(option.name());
-        return setting == null ? new ConfigOrigin.Default() : setting.origin();
-    }
-
-    /** A directory is shared with LMCache by those only who name chunks as it does. */
-    private void chooseHash(Map<String, Setting> settings) {
-        Option<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
-        text(TierOptions.FILE_FORMAT, settings)
-                .map(format -> HashAlgorithm.thatName(format).getFirst())
-                .ifPresent(usual -> setDefault(option.name(), option.print(usual), settings));
-        value(option, settings)
-                .filter(algorithm -> algorithm != HashAlgorithm.BUILTIN)
-                .ifPresent(_ -> setDefault(TierOptions.SIGNED_HASHES, "false", settings));
-    }
-
-    private static void setDefault(String name, String text, Map<String, Setting> settings) {
-        settings.putIfAbsent(name, new Setting(text, name, new ConfigOrigin.Default()));
-    }
-
-    private void checkHash(Map<String, Setting> settings) {
-        Option<HashAlgorithm> option = ConfigOptions.PRE_CACHING_HASH_ALGORITHM;
-        Optional<HashAlgorithm> algorithm = value(option, settings);
-        Optional<String> format = text(TierOptions.FILE_FORMAT, settings);
-        if (algorithm.isEmpty()
-                || format.isEmpty()
-                || HashAlgorithm.thatName(format.get()).contains(algorithm.get())) {
-            return;
-        }
-        String hashes =
-                HashAlgorithm.thatName(format.get()).stream().map(option::print).collect(Collectors.joining(" or "));
-        findings.warning("%s is %s, but %s is %s: no LMCache names the files of that format so, and neither side finds"
-                        .formatted(TierOptions.FILE_FORMAT, format.get(), option, option.print(algorithm.get()))
-                + " what the other stores; set " + option + " to " + hashes);
-    }
-
-    private void checkMemory(Map<String, Setting> settings) {
-        if (value(ConfigOptions.LOCAL_CPU, settings).orElse(true)) {
-            options.named(TierOptions.MAX_LOCAL_CPU_SIZE).ifPresent(option -> checkFits(option, settings));
-        }
-        checkFits(ConfigOptions.MAX_BYTES_IN_FLIGHT, settings);
-    }
-
-    private void checkFits(Option<?> option, Map<String, Setting> settings) {
-        Setting setting = settings.get(option.name());
-        if (setting != null
-                && option.parse(setting.text()).orElse(null) instanceof ByteSize asked
-                && asked.compareTo(machineMemory) > 0) {
-            findings.problem("%s is %s (%s), but this machine has %s of memory; lower it"
-                    .formatted(setting.writtenAs(), asked, setting.origin(), machineMemory));
-        }
-    }
-
-    private void checkLayerwise(Map<String, Setting> settings) {
-        Setting setting = settings.get(ConfigOptions.USE_LAYERWISE.name());
-        if (setting != null && value(ConfigOptions.USE_LAYERWISE, settings).orElse(false)) {
-            findings.withoutEffect(setting.writtenAs(), setting.origin());
-        }
-    }
-
-    private void checkChecksum(Map<String, Setting> settings) {
-        boolean isUnchecked = text(TierOptions.FILE_CHECKSUM, settings)
-                        .orElse("true")
-                        .equals("false")
-                && !text(TierOptions.FILE_FORMAT, settings).orElse("native").equals("native");
-        if (isUnchecked && text(TierOptions.FSYNC, settings).orElse("none").equals("none")) {
-            findings.warning(
-                    "%s is false and %s is none: after a power cut a file can have wrong bytes that nobody notices;"
-                                    .formatted(TierOptions.FILE_CHECKSUM, TierOptions.FSYNC)
-                            + " set one of them to another value");
-        }
-    }
-
-    private void checkHashSeed(Map<String, Setting> settings) {
-        Optional<HashSeed> seed = value(ConfigOptions.HASH_SEED, settings);
-        Optional<HashAlgorithm> algorithm = value(ConfigOptions.PRE_CACHING_HASH_ALGORITHM, settings);
-        if (algorithm.isEmpty() || seed.isEmpty()) {
-            return;
-        }
-        String choice = ConfigOptions.PRE_CACHING_HASH_ALGORITHM + " is "
-                + ConfigOptions.PRE_CACHING_HASH_ALGORITHM.print(algorithm.get());
-        Setting setting = settings.get(ConfigOptions.HASH_SEED.name());
-        if (algorithm.get().isSeeded()) {
-            if (seed.get() instanceof HashSeed.Random) {
-                findings.warning(choice + " and its seed is random: no other process, and no later one, finds what this"
-                        + " one stores; set hash_seed, or PYTHONHASHSEED, to one number for all");
-            }
-        } else if (setting != null && !EnvironmentVariables.isPythons(setting.origin())) {
-            findings.warning(ConfigOptions.HASH_SEED + " (" + setting.origin() + ") has no effect: " + choice
-                    + ", which has no seed");
-        }
-    }
-
-    /** The normal text of the value of a tier's option; empty when no tier has it, or when the value is not allowed. */
-    private Optional<String> text(String name, Map<String, Setting> settings) {
-        return options.named(name).flatMap(option -> text(option, settings));
-    }
-
-    private static <T> Optional<String> text(Option<T> option, Map<String, Setting> settings) {
-        return value(option, settings).map(option::print);
-    }
-
-    /** The value of an option; empty when it is not allowed. */
-    private static <T> Optional<T> value(Option<T> option, Map<String, Setting> settings) {
-        Setting setting = settings.get(option.name());
-        return setting == null ? Optional.of(option.defaultValue()) : option.parse(setting.text());
+                .forEach(option -> check(option, settings.get(tier + "." + option), findings));
     }
 
     /** What the JVM may use: of a container its limit, not the host's memory. */

@@ -13,6 +13,7 @@ import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.metrics.MetricNames;
 import io.lmcache.core.storage.PromotionPolicy;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -34,10 +35,11 @@ public final class ConfigOptions {
             HashSeed::toString);
 
     private static final OptionType<List<String>> BACKEND_NAMES_TYPE = OptionType.of(
-            "names",
-            "different names of lower case letters, digits and '-', comma separated or as a list",
-            ConfigOptions::backendNamesOf,
-            OptionType::joined);
+                    "names",
+                    "different names of lower case letters, digits and '-', comma separated or as a list",
+                    ConfigOptions::backendNamesOf,
+                    OptionType::joined)
+            .withRemark(ConfigOptions::nameThereTwice);
 
     /** Tokens per chunk. */
     public static final Option<Integer> CHUNK_SIZE = Option.of(
@@ -79,14 +81,22 @@ public final class ConfigOptions {
     public static final Option<Boolean> LOCAL_CPU =
             Option.of("local_cpu", "true", OptionType.BOOLEAN, "Whether there is a tier in host memory.");
 
-    /** Third-party backends. */
+    /** Further tiers. */
     public static final Option<List<String>> STORAGE_PLUGINS = Option.of(
                     "storage_plugins",
                     "",
                     BACKEND_NAMES_TYPE,
-                    "Third-party backends, as tiers in this order after the built-in ones. A backend's own settings are a map"
-                            + " under its name, at the top level or in extra_config.")
+                    "Further tiers, in this order below the built-in ones: backends by their names, or tiers by names of their own,"
+                            + " each with the backend's name as its kind. A tier's settings are a map under its name, at the top"
+                            + " level or in extra_config.")
             .withAlias("remote_storage_plugins");
+
+    /** The backend of a tier in {@link #STORAGE_PLUGINS} that has a name of its own; among that tier's settings. */
+    public static final Option<String> KIND = Option.of(
+            "kind",
+            "",
+            OptionType.TEXT,
+            "The backend of a tier in storage_plugins whose name is its own: a stack may have several of one kind.");
 
     /** Whether hits move up. */
     public static final Option<PromotionPolicy> PROMOTION = Option.of(
@@ -191,6 +201,15 @@ public final class ConfigOptions {
                         .filter(number -> number <= HashSeed.MAX_NUMBER)
                         .map(HashSeed.Fixed::new);
         };
+    }
+
+    private static Optional<String> nameThereTwice(String text) {
+        List<String> names = OptionType.entries(text);
+        return names.stream()
+                .filter(name -> Collections.frequency(names, name) > 1)
+                .findFirst()
+                .map(name -> "'" + name
+                        + "' is there twice: give each tier a name of its own, and name its backend as its" + " kind");
     }
 
     private static Optional<List<String>> backendNamesOf(String text) {

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.commons.text.similarity.LevenshteinDistance;
 
@@ -53,10 +54,14 @@ final class KnownNames {
     }
 
     /** The name at the top level that was probably meant; empty when none is near. */
-    static Optional<String> nearest(String unknown, OptionTable options) {
-        Stream<String> known = Stream.concat(
-                options.all().stream().flatMap(OptionTable::names).filter(name -> !name.startsWith(Given.EXTRA_PREFIX)),
-                WITHOUT_EFFECT.stream());
+    static Optional<String> nearest(String unknown, OptionTable options, Set<String> plugins) {
+        Stream<String> known = Stream.of(
+                        options.all().stream()
+                                .flatMap(OptionTable::names)
+                                .filter(name -> !name.startsWith(Given.EXTRA_PREFIX)),
+                        WITHOUT_EFFECT.stream(),
+                        plugins.stream())
+                .flatMap(Function.identity());
         return nearest(withoutExtraPrefix(unknown), known);
     }
 
@@ -68,7 +73,8 @@ final class KnownNames {
                         .findFirst());
     }
 
-    private static Optional<String> nearest(String unknown, Stream<String> known) {
+    /** The known name that was probably meant; empty when none is near. */
+    static Optional<String> nearest(String unknown, Stream<String> known) {
         String wanted = unknown.toLowerCase(Locale.ROOT);
         int slips = Math.clamp(wanted.length() / CHARACTERS_PER_SLIP, 1, MAX_SLIPS);
         LevenshteinDistance distance = new LevenshteinDistance(slips);

@@ -13,9 +13,11 @@ import java.util.TreeMap;
 public final class LmcacheConfig {
     private final Map<String, Setting> settings;
     private final OptionTable options;
+    private final PluginTiers plugins;
     private final List<String> warnings;
 
-    LmcacheConfig(Map<String, Setting> settings, OptionTable options, List<String> warnings) {
+    LmcacheConfig(Map<String, Setting> settings, OptionTable options, PluginTiers plugins, List<String> warnings) {
+        this.plugins = plugins;
         this.settings = Map.copyOf(settings);
         this.options = options;
         this.warnings = List.copyOf(warnings);
@@ -86,6 +88,11 @@ public final class LmcacheConfig {
         return Optional.ofNullable(settings.get(name)).map(Setting::origin).orElseGet(ConfigOrigin.Default::new);
     }
 
+    /** The name of the backend of a tier in {@code storage_plugins}: its {@code kind}, else the tier's name. */
+    public String pluginKind(String tier) {
+        return plugins.kind(tier);
+    }
+
     /** The backend that serves {@code remote_url}; empty when that is not set. */
     public Optional<String> remoteBackend() {
         return value(SharedOptions.REMOTE_URL).flatMap(options::backendFor);
@@ -98,12 +105,12 @@ public final class LmcacheConfig {
         return all;
     }
 
-    /** The own settings of a backend in {@code storage_plugins}, by name; empty when it has none. */
-    public Map<String, String> pluginSettings(String backend) {
-        String prefix = backend + ".";
+    /** The own settings of a tier in {@code storage_plugins}, by name, without its kind; empty when it has none. */
+    public Map<String, String> pluginSettings(String tier) {
+        String prefix = tier + ".";
         Map<String, String> own = new TreeMap<>();
         settings.forEach((name, setting) -> {
-            if (name.startsWith(prefix)) {
+            if (name.startsWith(prefix) && !plugins.isKind(tier, name.substring(prefix.length()))) {
                 own.put(name.substring(prefix.length()), setting.text());
             }
         });
@@ -111,16 +118,16 @@ public final class LmcacheConfig {
     }
 
     /**
-     * Where a backend's own setting came from.
+     * Where a tier's own setting came from.
      *
-     * @param setting a name in {@link #pluginSettings}
-     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when the backend has no such setting
+     * @param setting a name in {@link #pluginSettings}, or {@code kind}
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when the tier has no such setting
      */
-    public ConfigOrigin pluginOrigin(String backend, String setting) {
-        Setting found = settings.get(backend + "." + setting);
+    public ConfigOrigin pluginOrigin(String tier, String setting) {
+        Setting found = settings.get(tier + "." + setting);
         if (found == null) {
             throw new LmcacheException(
-                    ErrorCode.INVALID_ARGUMENT, "Backend '" + backend + "' has no setting '" + setting + "'");
+                    ErrorCode.INVALID_ARGUMENT, "Tier '" + tier + "' has no setting '" + setting + "'");
         }
         return found.origin();
     }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -54,6 +55,16 @@ public final class OptionTable {
     /** What a backend declares; empty when there is no backend of that name. */
     public Optional<List<Option<?>>> ofBackend(String backend) {
         return backends.options(backend);
+    }
+
+    /** The names of all backends. */
+    Set<String> backends() {
+        return backends.names();
+    }
+
+    /** Why there is no backend of that name to use; empty when there is one. */
+    Optional<String> objectionTo(String backend) {
+        return backends.objectionTo(backend);
     }
 
     /** The backend that keeps chunks at URLs like this; empty when there is none, or more than one. */

@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Collectors;
 
 /** Finds out what the names in one source mean: options, settings of plugins, or nothing. */
@@ -16,17 +15,17 @@ final class SettingResolver {
     /** YAML can build a map that holds itself; no honest one is this deep. */
     private static final int MAX_DEPTH = 8;
 
-    private final Set<String> plugins;
+    private final PluginTiers plugins;
     private final OptionTable options;
     private final Findings findings;
 
-    SettingResolver(Collection<String> plugins, OptionTable options, Findings findings) {
-        this.plugins = Set.copyOf(plugins);
+    SettingResolver(PluginTiers plugins, OptionTable options, Findings findings) {
+        this.plugins = plugins;
         this.options = options;
         this.findings = findings;
     }
 
-    /** The settings of one source: options by name, plugin settings by backend name, dot and setting name. */
+    /** The settings of one source: options by name, those of plugins by tier name, dot and setting name. */
     Map<String, Setting> resolve(List<Given> source) {
         Map<String, Setting> settings = new LinkedHashMap<>();
         source.forEach(given -> resolve(given, settings));
@@ -39,7 +38,7 @@ final class SettingResolver {
             addOption(option.get(), given, settings);
             return;
         }
-        Optional<String> pluginName = pluginName(given.name());
+        Optional<String> pluginName = plugins.settingName(given.name());
         if (pluginName.isPresent()) {
             addPluginSettings(pluginName.get(), given, settings, 0);
         } else if (KnownNames.isWithoutEffect(given.name())) {
@@ -59,16 +58,6 @@ final class SettingResolver {
         add(option.name(), text.get(), given, settings);
     }
 
-    /** The name with which a plugin's setting begins, in the spelling of {@code storage_plugins}. */
-    private Optional<String> pluginName(String name) {
-        String plain = name.startsWith(Given.EXTRA_PREFIX) ? name.substring(Given.EXTRA_PREFIX.length()) : name;
-        String[] parts = plain.split("\\.", 2);
-        String backend = parts[0].replace('_', '-');
-        return plugins.contains(backend)
-                ? Optional.of(parts.length == 1 ? backend : backend + "." + parts[1])
-                : Optional.empty();
-    }
-
     private void addPluginSettings(String name, Given given, Map<String, Setting> settings, int depth) {
         if (depth > MAX_DEPTH) {
             findings.problem(given.name() + " is nested deeper than " + MAX_DEPTH + " maps (" + given.origin() + ")");
@@ -77,9 +66,9 @@ final class SettingResolver {
                 String own = entry.name().substring(given.name().length());
                 addPluginSettings(name + own, entry, settings, depth + 1);
             }
-        } else if (plugins.contains(name)) {
+        } else if (plugins.names().contains(name)) {
             findings.problem(given.name() + " is no map (" + given.origin() + "), allowed is a map of the settings of"
-                    + " backend " + name);
+                    + " tier " + name);
         } else {
             addPluginSetting(name, given, settings);
         }
@@ -97,17 +86,18 @@ final class SettingResolver {
     }
 
     /** Without the backend on the class path there are no options to compare with; starting it will fail anyway. */
-    private void addOwn(String backend, String own, String text, Given given, Map<String, Setting> settings) {
+    private void addOwn(String tier, String own, String text, Given given, Map<String, Setting> settings) {
+        String backend = plugins.kind(tier);
         Optional<List<Option<?>>> declared = options.ofBackend(backend);
-        if (declared.isEmpty()) {
-            add(backend + "." + own, text, given, settings);
+        if (declared.isEmpty() || plugins.isKind(tier, own)) {
+            add(tier + "." + own, text, given, settings);
             return;
         }
         declared.get().stream()
                 .filter(option -> option.ownNames().contains(own))
                 .findFirst()
                 .ifPresentOrElse(
-                        option -> add(backend + "." + option, option.translated(own, text), given, settings),
+                        option -> add(tier + "." + option, option.translated(own, text), given, settings),
                         () -> findings.problem(given.name() + " (" + given.origin() + ") is no setting of backend '"
                                 + backend + "'; " + remedy(own, declared.get())));
     }
@@ -136,7 +126,7 @@ final class SettingResolver {
                     sentence + "; it is read from the environment only, as " + EnvironmentVariables.USE_EXPERIMENTAL);
             return;
         }
-        Optional<String> nearest = KnownNames.nearest(given.name(), options);
+        Optional<String> nearest = KnownNames.nearest(given.name(), options, plugins.names());
         if (nearest.isPresent()) {
             findings.warning(sentence + "; did you mean " + nearest.get() + "?");
         } else if (given.value() instanceof Map) {

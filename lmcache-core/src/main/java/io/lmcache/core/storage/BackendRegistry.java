@@ -9,9 +9,11 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -125,7 +127,7 @@ public final class BackendRegistry {
 
     /** What can be set for a backend of that name; empty when no provider has it, or more than one. */
     public Optional<List<Option<?>>> options(String kind) {
-        List<StorageBackendProvider> named = providers.getOrDefault(kind, List.of());
+        List<StorageBackendProvider> named = named(kind);
         return named.size() == 1 ? Optional.of(named.getFirst().options()) : Optional.empty();
     }
 
@@ -145,23 +147,40 @@ public final class BackendRegistry {
         return schemes;
     }
 
+    /** The names that providers have. */
+    public Set<String> names() {
+        return Collections.unmodifiableSet(providers.keySet());
+    }
+
     /** Whether some provider has that name. */
     public boolean has(String kind) {
         return providers.containsKey(kind);
     }
 
     private StorageBackendProvider provider(String kind) {
-        List<StorageBackendProvider> named = providers.getOrDefault(kind, List.of());
-        if (named.size() == 1) {
-            return named.getFirst();
+        Optional<String> objection = objectionTo(kind);
+        if (objection.isPresent()) {
+            throw new LmcacheException(ErrorCode.UNKNOWN_BACKEND, objection.get());
         }
-        throw new LmcacheException(ErrorCode.UNKNOWN_BACKEND, named.isEmpty() ? unknown(kind) : ambiguous(kind, named));
+        return named(kind).getFirst();
+    }
+
+    private List<StorageBackendProvider> named(String kind) {
+        return providers.getOrDefault(kind, List.of());
+    }
+
+    /** Why there is no backend of that name to use, and what to do about it; empty when there is one. */
+    public Optional<String> objectionTo(String kind) {
+        List<StorageBackendProvider> named = named(kind);
+        return named.size() == 1
+                ? Optional.empty()
+                : Optional.of(named.isEmpty() ? unknown(kind) : ambiguous(kind, named));
     }
 
     private String unknown(String kind) {
         String message = "No storage backend is called '" + kind + "'. Available: "
                 + (providers.isEmpty() ? "none" : String.join(", ", providers.keySet()))
-                + ". Put the jar of the backend on the class path, or correct the name in 'storage_plugins'";
+                + ". Put the jar of the backend on the class path, or correct the name in 'storage_plugins' or in the tier's 'kind'";
         return unusable.isEmpty() ? message : message + ". Found, but not usable: " + String.join("; ", unusable);
     }
 

@@ -61,7 +61,8 @@ public final class TierDoctor {
                 .ifPresent(remote -> backends.add(
                         new BackendDiagnosis(remote, true, findings(remote, config.remoteSettings(remote)))));
         for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-            backends.add(new BackendDiagnosis(plugin, true, findings(plugin, config.pluginSettings(plugin))));
+            backends.add(new BackendDiagnosis(
+                    plugin, true, findings(plugin, config.pluginKind(plugin), config.pluginSettings(plugin))));
         }
         return new StackDiagnosis(backends, fileTier);
     }
@@ -130,21 +131,25 @@ public final class TierDoctor {
     }
 
     private List<Finding> findings(String backend, Map<String, String> own) {
+        return findings(backend, backend, own);
+    }
+
+    private List<Finding> findings(String tier, String kind, Map<String, String> own) {
         FutureTask<List<Finding>> task =
-                new FutureTask<>(() -> registry.diagnose(backend, BackendSettings.of(backend, own), context));
-        Thread.ofPlatform().daemon().name("lmcache-diagnose-" + backend).start(task);
+                new FutureTask<>(() -> registry.diagnose(kind, BackendSettings.of(tier, own), context));
+        Thread.ofPlatform().daemon().name("lmcache-diagnose-" + tier).start(task);
         try {
             return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
             return List.of(Finding.failure(
                     "time",
-                    "backend '" + backend + "' was not done after " + limit.toSeconds() + " seconds",
+                    "tier '" + tier + "' was not done after " + limit.toSeconds() + " seconds",
                     "see whether its storage or its device hangs"));
         } catch (ExecutionException e) {
-            throw unwrapped(backend, e);
+            throw unwrapped(tier, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new LmcacheException(ErrorCode.TIMEOUT, "The diagnosis of '" + backend + "' was interrupted", e);
+            throw new LmcacheException(ErrorCode.TIMEOUT, "The diagnosis of '" + tier + "' was interrupted", e);
         }
     }
 

@@ -48,7 +48,7 @@ final class TierStarter {
             config.remoteBackend()
                     .ifPresent(remote -> started.add(create(remote, config.remoteSettings(remote), started)));
             for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
-                started.add(create(plugin, config.pluginSettings(plugin), started));
+                started.add(create(plugin, config.pluginKind(plugin), config.pluginSettings(plugin), started));
             }
             return started;
         } catch (RuntimeException e) {
@@ -80,6 +80,10 @@ final class TierStarter {
     }
 
     private StorageBackend create(String name, Map<String, String> own, List<StorageBackend> above) {
-        return registry.create(name, name, BackendSettings.of(name, own), HostMemory.below(above, context));
+        return create(name, name, own, above);
+    }
+
+    private StorageBackend create(String tier, String kind, Map<String, String> own, List<StorageBackend> above) {
+        return registry.create(tier, kind, BackendSettings.of(tier, own), HostMemory.below(above, context));
     }
 }

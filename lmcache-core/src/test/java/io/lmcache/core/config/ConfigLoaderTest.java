@@ -298,7 +298,7 @@ class ConfigLoaderTest {
         LmcacheConfig config = LmcacheConfig.of(Map.of("storage_plugins", "p"));
         assertThatThrownBy(() -> config.pluginOrigin("p", "path"))
                 .isInstanceOf(LmcacheException.class)
-                .hasMessage("Backend 'p' has no setting 'path'");
+                .hasMessage("Tier 'p' has no setting 'path'");
     }
 
     @Test
