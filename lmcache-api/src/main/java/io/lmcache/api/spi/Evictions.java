@@ -1,13 +1,5 @@
 package io.lmcache.api.spi;
 
-import jdk.jfr.Category;
-import jdk.jfr.DataAmount;
-import jdk.jfr.Description;
-import jdk.jfr.Event;
-import jdk.jfr.Label;
-import jdk.jfr.Name;
-import jdk.jfr.StackTrace;
-
 /** Writes evictions into a flight recording, where one is made. Stateless and thread-safe. */
 public final class Evictions {
     private Evictions() {}
@@ -27,23 +19,5 @@ public final class Evictions {
             event.bytes = bytes;
             event.commit();
         }
-    }
-
-    @Name("lmcache.Eviction")
-    @Label("Eviction")
-    @Category("LMCache")
-    @Description("A chunk was removed to make room")
-    @StackTrace(false)
-    private static final class EvictionEvent extends Event {
-        @Label("Place")
-        @Description("The name of the backend, or its directory")
-        String place = "";
-
-        @Label("Reason")
-        String reason = "";
-
-        @Label("Bytes")
-        @DataAmount
-        long bytes;
     }
 }
