@@ -4,7 +4,7 @@
  * <p>{@code io.lmcache.chunkfiles} is the backend, over a transport of payload; {@code io.lmcache.chunkfiles.directory} knows where chunk files lie and what becomes of them, and moves no payload;
  * {@code io.lmcache.chunkfiles.format} knows what they look like; {@code io.lmcache.chunkfiles.io} moves payload;
  * {@code io.lmcache.chunkfiles.convert} turns a directory of one format into another;
- * {@code io.lmcache.chunkfiles.inspect} looks at a directory that others use;
+ * {@code io.lmcache.chunkfiles.inspect} looks at, and after, a directory that others use;
  * {@code io.lmcache.chunkfiles.diagnosis} finds out what a directory's place is good for.
  */
 @org.jspecify.annotations.NullMarked
@@ -27,7 +27,8 @@ module io.lmcache.chunkfiles {
             io.lmcache.backend.posix;
     exports io.lmcache.chunkfiles.directory to
             io.lmcache.backend.gds,
-            io.lmcache.backend.posix;
+            io.lmcache.backend.posix,
+            io.lmcache.cli;
     exports io.lmcache.chunkfiles.format to
             io.lmcache.backend.gds,
             io.lmcache.backend.posix,

@@ -15,12 +15,12 @@ module io.lmcache.core {
     requires static org.jspecify;
 
     exports io.lmcache.core;
+    exports io.lmcache.core.backend;
     exports io.lmcache.core.config;
     exports io.lmcache.core.diagnosis;
     exports io.lmcache.core.engine;
     exports io.lmcache.core.hash;
     exports io.lmcache.core.metrics;
-    exports io.lmcache.core.storage;
 
     uses io.lmcache.api.spi.StorageBackendProvider;
 }

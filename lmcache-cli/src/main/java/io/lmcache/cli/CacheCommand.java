@@ -1,5 +1,6 @@
 package io.lmcache.cli;
 
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -9,13 +10,25 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "cache",
         description = "Works on a directory of chunk files.",
-        subcommands = {DiskUseCommand.class, VerifyCommand.class, ConvertCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 final class CacheCommand implements Runnable {
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private CommandSpec spec;
+
+    /** The command with those below it, which ask there before they remove something. */
+    static CommandLine commandLine(Confirmation confirmation) {
+        return new CommandLine(new CacheCommand())
+                .addSubcommand(new ListCommand())
+                .addSubcommand(new DiskUseCommand())
+                .addSubcommand(new StatisticsCommand())
+                .addSubcommand(new VerifyCommand())
+                .addSubcommand(new CollectCommand(confirmation))
+                .addSubcommand(new RepairCommand(confirmation))
+                .addSubcommand(new ClearCommand(confirmation))
+                .addSubcommand(new ConvertCommand());
+    }
 
     /** No command was named. */
     @Override

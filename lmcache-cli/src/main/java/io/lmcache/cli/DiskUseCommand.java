@@ -3,10 +3,10 @@ package io.lmcache.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lmcache.chunkfiles.inspect.CacheInspection;
 import io.lmcache.chunkfiles.inspect.DiskUse;
-import io.lmcache.chunkfiles.inspect.DiskUse.Amount;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -53,42 +53,33 @@ final class DiskUseCommand implements Callable<Integer> {
     private DiskUse look() throws IOException {
         try (InspectionNotes notes =
                 new InspectionNotes("du", spec.commandLine().getErr())) {
-            return new CacheInspection(root, notes).diskUse();
+            return new CacheInspection(root, notes, Clock.systemUTC()).diskUse();
         }
     }
 
-    private static void print(DiskUse use, PrintWriter out) {
-        out.printf("%10s %16s%n", "files", "bytes");
-        use.models().forEach((model, amount) -> print(amount, model, out));
-        print(use.unknown(), "(chunks of no known model)", out);
-        print(use.metadata(), "(metadata files)", out);
-        print(use.quarantine(), "(quarantine)", out);
-        print(use.total(), "total", out);
-        print(use.temporaries(), "(temporaries, not in the total)", out);
+    static void print(DiskUse use, PrintWriter out) {
+        out.println(AmountTable.HEADER);
+        use.models().forEach((model, amount) -> AmountTable.print(amount, model, out));
+        AmountTable.print(use.unknown(), "(chunks of no known model)", out);
+        AmountTable.print(use.metadata(), "(metadata files)", out);
+        AmountTable.print(use.quarantine(), "(quarantine)", out);
+        AmountTable.print(use.temporaries(), "(being written)", out);
+        AmountTable.print(use.total(), "total", out);
+        AmountTable.print(use.leftovers(), "(left over, not in the total)", out);
     }
 
-    private static void print(Amount amount, String what, PrintWriter out) {
-        out.printf("%10d %16d  %s%n", amount.files(), amount.bytes(), what);
-    }
-
-    private static Map<String, Object> fields(DiskUse use) {
+    static Map<String, Object> fields(DiskUse use) {
         Map<String, Object> models = new LinkedHashMap<>();
-        use.models().forEach((model, amount) -> models.put(model, fields(amount)));
+        use.models().forEach((model, amount) -> models.put(model, AmountTable.fields(amount)));
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put("models", models);
-        fields.put("unknown", fields(use.unknown()));
-        fields.put("metadata", fields(use.metadata()));
-        fields.put("quarantine", fields(use.quarantine()));
-        fields.put("total", fields(use.total()));
-        fields.put("temporaries", fields(use.temporaries()));
+        fields.put("unknown", AmountTable.fields(use.unknown()));
+        fields.put("metadata", AmountTable.fields(use.metadata()));
+        fields.put("quarantine", AmountTable.fields(use.quarantine()));
+        fields.put("temporaries", AmountTable.fields(use.temporaries()));
+        fields.put("total", AmountTable.fields(use.total()));
+        fields.put("leftovers", AmountTable.fields(use.leftovers()));
         fields.put("complete", use.isComplete());
-        return fields;
-    }
-
-    private static Map<String, Long> fields(Amount amount) {
-        Map<String, Long> fields = new LinkedHashMap<>();
-        fields.put("files", amount.files());
-        fields.put("bytes", amount.bytes());
         return fields;
     }
 }

@@ -1,6 +1,7 @@
 package io.lmcache.cli;
 
-import io.lmcache.chunkfiles.inspect.CacheInspection;
+import io.lmcache.chunkfiles.inspect.InspectionListener;
+import io.lmcache.chunkfiles.inspect.Removals;
 import java.io.PrintWriter;
 import java.util.Optional;
 
@@ -8,17 +9,24 @@ import java.util.Optional;
  * What an inspection says on standard error: a progress bar where somebody watches, every damaged file, and some of those
  * passed over. For one thread.
  */
-final class InspectionNotes implements CacheInspection.Listener, AutoCloseable {
+final class InspectionNotes implements InspectionListener, AutoCloseable {
     private static final int NAMED = 10;
     private static final long UNKNOWN = -1;
 
     private final PrintWriter err;
     private final Optional<ProgressDisplay> display;
+    private Optional<PrintWriter> list = Optional.empty();
     private long passedOver;
 
     InspectionNotes(String task, PrintWriter err) {
         this.err = err;
         this.display = ProgressDisplay.isWatched() ? Optional.of(new ProgressDisplay(task, UNKNOWN)) : Optional.empty();
+    }
+
+    /** Names what is removed there; returns this. */
+    InspectionNotes listing(PrintWriter out) {
+        list = Optional.of(out);
+        return this;
     }
 
     @Override
@@ -37,6 +45,11 @@ final class InspectionNotes implements CacheInspection.Listener, AutoCloseable {
     @Override
     public void damaged(String path, String reason) {
         err.println("lmcache: damaged: '" + path + "' " + reason);
+    }
+
+    @Override
+    public void removed(String path, Removals.Reason reason) {
+        list.ifPresent(out -> out.println(path + "  " + reason.text()));
     }
 
     /** Ends the bar, and says how many files were not named. */

@@ -45,7 +45,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new ServeCommand())
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())
-                .addSubcommand(new CacheCommand())
+                .addSubcommand(CacheCommand.commandLine(Confirmation.of(standardInput)))
                 .setParameterExceptionHandler((e, arguments) -> Failures.badArguments(e))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failures.report(e, command, main.verbose));
     }

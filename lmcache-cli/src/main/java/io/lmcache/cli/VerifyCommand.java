@@ -6,6 +6,7 @@ import io.lmcache.chunkfiles.inspect.Verification;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -53,7 +54,7 @@ final class VerifyCommand implements Callable<Integer> {
     private Verification verify() throws IOException {
         try (InspectionNotes notes =
                 new InspectionNotes("verify", spec.commandLine().getErr())) {
-            return new CacheInspection(root, notes).verify();
+            return new CacheInspection(root, notes, Clock.systemUTC()).verify();
         }
     }
 

@@ -10,6 +10,7 @@ import io.lmcache.core.engine.LmcacheStack;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
@@ -27,18 +28,21 @@ final class StoredPrompt {
 
     /** Stores the KV of the prompt in every tier. */
     static void store(LmcacheStack stack, int[] prompt) {
+        assertThat(storeWhatFits(stack, prompt).values()).containsOnly(prompt.length);
+    }
+
+    /** Stores the KV of the prompt where others may remove it; the answer is how many tokens each tier has taken. */
+    static Map<String, Integer> storeWhatFits(LmcacheStack stack, int[] prompt) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(bytes(prompt.length));
             for (long i = 0; i < memory.byteSize(); i++) {
                 memory.set(ValueLayout.JAVA_BYTE, i, patternAt(i));
             }
-            assertThat(stack.cache(SCOPE)
-                            .store(prompt, new HostKvTensor(LAYOUT, memory, prompt.length))
-                            .published()
-                            .orTimeout(30, TimeUnit.SECONDS)
-                            .join()
-                            .values())
-                    .containsOnly(prompt.length);
+            return stack.cache(SCOPE)
+                    .store(prompt, new HostKvTensor(LAYOUT, memory, prompt.length))
+                    .published()
+                    .orTimeout(30, TimeUnit.SECONDS)
+                    .join();
         }
     }
 

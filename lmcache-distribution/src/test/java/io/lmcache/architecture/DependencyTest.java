@@ -2,6 +2,7 @@ package io.lmcache.architecture;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
@@ -135,13 +136,22 @@ class DependencyTest {
     }
 
     @Test
-    void theWiringOfCoreIsItsOwn() {
+    void theWiringAndTheTiersOfCoreAreItsOwn() {
         noClasses()
                 .that()
                 .resideOutsideOfPackage("io.lmcache.core..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("io.lmcache.core.wiring..")
+                .resideInAnyPackage("io.lmcache.core.wiring..", "io.lmcache.core.storage..")
+                .check(PRODUCT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"api", "core", "chunkfiles", "cuda", "backend.gds", "server", "cli"})
+    void thePackagesOfAModuleHaveNoCircles(String module) {
+        slices().matching("io.lmcache." + module + ".(*)..")
+                .should()
+                .beFreeOfCycles()
                 .check(PRODUCT);
     }
 }

@@ -3,9 +3,9 @@ package io.lmcache.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.api.option.Option;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigLoader;
 import io.lmcache.core.config.OptionTable;
-import io.lmcache.core.storage.BackendRegistry;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

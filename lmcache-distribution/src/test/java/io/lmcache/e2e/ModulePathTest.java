@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.File;
 import java.lang.module.Configuration;
+import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleFinder;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,6 +32,25 @@ class ModulePathTest {
                         "io.lmcache.cuda",
                         "io.lmcache.server",
                         "io.lmcache.cli");
+    }
+
+    /** How a stack is made, and what surrounds its tiers, is its own business. */
+    @Test
+    void coreExportsWhatEmbeddersUse() throws Exception {
+        assertThat(configuration()
+                        .findModule(CORE)
+                        .orElseThrow()
+                        .reference()
+                        .descriptor()
+                        .exports())
+                .extracting(ModuleDescriptor.Exports::source)
+                .containsExactlyInAnyOrder(
+                        CORE,
+                        CORE + ".backend",
+                        CORE + ".config",
+                        CORE + ".diagnosis",
+                        CORE + ".engine",
+                        CORE + ".hash");
     }
 
     @Test

@@ -22,12 +22,14 @@ import io.lmcache.server.protocol.Region;
 import io.lmcache.server.protocol.RegisterKvCacheRequest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * A paged KV cache in GPU memory that its engine exported by CUDA IPC, with what a few requests at a time need beside it:
@@ -38,6 +40,8 @@ final class DeviceMemory implements EngineMemory {
     private static final int REQUESTS = 2;
     /** What stores may have on its way to the tiers, in tokens: as much as an engine computes in a step. */
     private static final int STAGED_TOKENS = 8192;
+    /** How long a store waits for the staging of others: a good part of a step, and more than the bus needs for it. */
+    private static final Duration STAGING_PATIENCE = Duration.ofMillis(200);
     /** Stores at a time that have something staged; each has its tables on the GPU. */
     private static final int STORES = 32;
 
@@ -52,26 +56,8 @@ final class DeviceMemory implements EngineMemory {
     private final PagedKvCache cache;
     private final long chunkBytes;
     private final BufferAllocator buffers;
-    private final BufferAllocator staging;
+    private final ChunkStaging staging;
     private final long mappedBytes;
-
-    /** Nothing, because too many stores are under way. */
-    private static final StagedKv NONE = new StagedKv() {
-        @Override
-        public int tokens() {
-            return 0;
-        }
-
-        @Override
-        public void fill(TokenRange range, KvBuffer destination) {
-            throw new NotStaged();
-        }
-
-        @Override
-        public void close() {
-            // Nothing to give back.
-        }
-    };
 
     private DeviceMemory(Gpus.Gpu gpu, KvLayout layout, int chunkTokens, RegisterKvCacheRequest request)
             throws IOException {
@@ -83,7 +69,7 @@ final class DeviceMemory implements EngineMemory {
             this.cache = describe(layout, gpu.device().ordinal(), regions, request);
             this.chunkBytes = layout.chunkBytes(chunkTokens);
             this.buffers = allocator(gpu, request, REQUESTS * requestBytes(request));
-            this.staging = staging(gpu, request, chunkTokens);
+            this.staging = new ChunkStaging(staging(gpu, request, chunkTokens));
             addStreams(gpu, REQUESTS, streams);
             addStreams(gpu, STORES, storeStreams);
             for (ByteString handle : request.getEventsList()) {
@@ -113,7 +99,10 @@ final class DeviceMemory implements EngineMemory {
             }
         }
         try {
-            return new DeviceMemory(gpus.gpu(first.getDeviceUuid()), layout, chunkTokens, request);
+            Gpus.Gpu gpu = gpus.gpu(first.getDeviceUuid());
+            DeviceMemory memory = new DeviceMemory(gpu, layout, chunkTokens, request);
+            gpus.lockHostMemory(gpu);
+            return memory;
         } catch (IOException e) {
             throw new Refusal(
                     Reason.BAD_REGION,
@@ -219,22 +208,51 @@ final class DeviceMemory implements EngineMemory {
     }
 
     @Override
-    public Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+    public Optional<StagedKv> stage(int[] blockIds, Supplier<List<TokenRange>> chunks, int event) {
         Optional<IpcEvent> awaited = event(event);
         KernelStream stream = storeStreams.poll();
         if (stream == null) {
-            return Optional.of(NONE);
+            return Optional.of(new Declined(tokens(chunks.get())));
         }
         boolean staged = false;
         try {
             StagedKv kv = DeviceStagedKv.gather(
-                    cache, blockIds, chunks, stream, staging, awaited, () -> storeStreams.add(stream));
+                    cache,
+                    blockIds,
+                    chunks,
+                    stream,
+                    staging,
+                    awaited,
+                    STAGING_PATIENCE,
+                    () -> storeStreams.add(stream));
             staged = true;
             return Optional.of(kv);
         } finally {
             if (!staged) {
                 storeStreams.add(stream);
             }
+        }
+    }
+
+    private static int tokens(List<TokenRange> chunks) {
+        return chunks.stream().mapToInt(TokenRange::length).sum();
+    }
+
+    /** Nothing, because too many stores are under way. */
+    private record Declined(int declinedTokens) implements StagedKv {
+        @Override
+        public int tokens() {
+            return 0;
+        }
+
+        @Override
+        public void fill(TokenRange range, KvBuffer destination) {
+            throw new NotStaged();
+        }
+
+        @Override
+        public void close() {
+            // Nothing to give back.
         }
     }
 
@@ -266,7 +284,7 @@ final class DeviceMemory implements EngineMemory {
 
     @Override
     public long deviceBytes() {
-        return buffers.limitBytes() + staging.limitBytes();
+        return buffers.limitBytes() + staging.memory().limitBytes();
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.lmcache.server;
 import io.lmcache.api.engine.TokenRange;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** An engine's paged KV cache as it is mapped into this process. Thread-safe. */
 interface EngineMemory extends AutoCloseable {
@@ -21,11 +22,12 @@ interface EngineMemory extends AutoCloseable {
      * engine's memory has been read. The caller closes the answer.
      *
      * @param blockIds the blocks that hold the request's tokens, from its first on
-     * @param chunks the chunks that are wanted, in order
+     * @param chunks tells which chunks are wanted, in order; it is asked when the event has come: the stores of earlier steps
+     *     of the same prompt may be done by then
      * @param event the number of the event that the engine's memory is not read before; 0 for none
      * @return as many of the chunks as there is room for, from the first; empty where a store reads the blocks itself
      */
-    Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event);
+    Optional<StagedKv> stage(int[] blockIds, Supplier<List<TokenRange>> chunks, int event);
 
     /** How many requests can be open at a time; one more waits a bounded time. */
     int concurrentRequests();

@@ -31,8 +31,7 @@ final class Gpus implements AutoCloseable {
     /**
      * None yet.
      *
-     * @param hostMemory where chunks come from and go to: page-locked from when the first engine has a GPU, in the
-     *     background
+     * @param hostMemory where chunks come from and go to
      */
     Gpus(List<HostBuffer> hostMemory) {
         this.hostMemory = hostMemory;
@@ -56,16 +55,22 @@ final class Gpus implements AutoCloseable {
         return gpu;
     }
 
+    /**
+     * Begins to page-lock the host memory, for all devices and in the background, unless that was begun before. To be called
+     * when an engine's memory is mapped: the driver does one thing at a time, and the engine had better not wait for this.
+     */
+    synchronized void lockHostMemory(Gpu gpu) {
+        if (locks == null) {
+            locks = resources.add(HostPageLocks.start(gpu.device(), hostMemory));
+        }
+    }
+
     private Gpu open(ByteString uuid) throws IOException {
         CudaDevice device = find(uuid);
         try {
             CudaKernels kernels = CudaKernels.load(device);
             resources.add(device);
             resources.add(kernels::close);
-            if (opened.isEmpty()) {
-                // For all devices.
-                locks = resources.add(HostPageLocks.start(device, hostMemory));
-            }
             return new Gpu(device, kernels);
         } catch (IOException | RuntimeException e) {
             device.close();

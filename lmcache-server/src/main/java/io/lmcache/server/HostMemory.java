@@ -18,6 +18,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** A paged KV cache in POSIX shared memory. */
 final class HostMemory implements EngineMemory {
@@ -80,7 +81,7 @@ final class HostMemory implements EngineMemory {
 
     /** Reading the blocks once is as fast as anything else on a host. */
     @Override
-    public Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+    public Optional<StagedKv> stage(int[] blockIds, Supplier<List<TokenRange>> chunks, int event) {
         return Optional.empty();
     }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /**
  * A rank's share of an engine's KV cache, from its registration until its session lets it go and the last transfer is
@@ -87,7 +88,7 @@ final class RegisteredCache extends Registration {
     }
 
     /** As {@link EngineMemory#stage}. Between {@link #beginUse()} and {@link #endUse()} only; the caller closes it. */
-    Optional<StagedKv> stage(int[] blockIds, List<TokenRange> chunks, int event) {
+    Optional<StagedKv> stage(int[] blockIds, Supplier<List<TokenRange>> chunks, int event) {
         return memory.stage(blockIds, chunks, event);
     }
 

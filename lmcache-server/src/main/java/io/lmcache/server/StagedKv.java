@@ -10,6 +10,9 @@ interface StagedKv extends KvSource, AutoCloseable {
     /** The tokens that are there. */
     int tokens();
 
+    /** The tokens that were wanted and that there was no room for. */
+    int declinedTokens();
+
     /** Gives up what was not read. Waits for copies under way. */
     @Override
     void close();

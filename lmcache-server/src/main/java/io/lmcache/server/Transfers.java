@@ -12,8 +12,8 @@ import io.lmcache.server.protocol.RetrieveResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
@@ -27,6 +27,8 @@ final class Transfers {
     private static final Logger LOG = LoggerFactory.getLogger(Transfers.class);
     /** Of each kind; more do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
+    /** While a staged store waits for slow tiers, what the engine computes meanwhile finds no staging. */
+    private static final Duration STAGED_PATIENCE = Duration.ofMillis(50);
 
     private final LmcacheStack stack;
     private final Semaphore retrieves = new Semaphore(MAX_UNDER_WAY);
@@ -100,10 +102,10 @@ final class Transfers {
             cache.beginUse();
             try {
                 KvCache kv = stack.cache(cache.scope(request.getTagsMap()));
-                List<TokenRange> missing = kv.missing(IntBuffer.wrap(tokens));
-                Optional<StagedKv> staged = cache.stage(blocks, missing, request.getEvent());
+                Optional<StagedKv> staged =
+                        cache.stage(blocks, () -> kv.missing(IntBuffer.wrap(tokens)), request.getEvent());
                 if (staged.isPresent()) {
-                    storeStaged(kv, tokens, missing, staged.get(), isOver, answer);
+                    storeStaged(kv, tokens, staged.get(), isOver, answer);
                 } else {
                     answer.accept(storeDirectly(cache, kv, tokens, blocks, request, isOver));
                 }
@@ -116,24 +118,25 @@ final class Transfers {
     }
 
     private static void storeStaged(
-            KvCache kv,
-            int[] tokens,
-            List<TokenRange> missing,
-            StagedKv staged,
-            BooleanSupplier isOver,
-            Consumer<StoreResponse> answer) {
+            KvCache kv, int[] tokens, StagedKv staged, BooleanSupplier isOver, Consumer<StoreResponse> answer) {
+        long began = System.nanoTime();
         try (staged) {
-            int missingTokens = missing.stream().mapToInt(TokenRange::length).sum();
-            int present = tokens.length - missingTokens;
+            int missing = staged.tokens() + staged.declinedTokens();
+            int present = tokens.length - missing;
             // After the copy: what it read was still the request's KV.
             if (isOver.getAsBoolean()) {
-                answer.accept(response(0, present, missingTokens));
+                answer.accept(response(0, present, missing));
                 return;
             }
-            answer.accept(response(staged.tokens(), present, missingTokens - staged.tokens()));
+            answer.accept(response(staged.tokens(), present, staged.declinedTokens()));
             if (staged.tokens() > 0) {
-                kv.store(tokens, staged);
+                kv.store(tokens, staged, STAGED_PATIENCE);
             }
+            LOG.debug(
+                    "Store of {} tokens, {} of them staged: {} us to hand on",
+                    tokens.length,
+                    staged.tokens(),
+                    (System.nanoTime() - began) / 1000);
         } catch (StagedKv.NotStaged e) {
             // The prompt ends here for the cache: what there was no room for was declined.
             LOG.debug("A store ended at a chunk that was not staged");

@@ -80,7 +80,7 @@ public final class ChunkFileNames {
     }
 
     /** The metadata file that belongs to a chunk; empty when its format has none. */
-    static Optional<Path> metadataOf(Path chunk) {
+    public static Optional<Path> metadataOf(Path chunk) {
         String name = chunk.getFileName().toString();
         return isLmcache(name) ? Optional.of(chunk.resolveSibling(name + METADATA_SUFFIX)) : Optional.empty();
     }

@@ -195,7 +195,7 @@ final class ChunkRoot implements AutoCloseable {
         }
     }
 
-    private static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
+    static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
         // Absence is an everyday answer here, so not by way of an exception.
         return Optional.ofNullable(file.getFileSystem()
                         .provider()

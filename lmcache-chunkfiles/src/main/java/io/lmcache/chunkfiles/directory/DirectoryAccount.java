@@ -84,6 +84,37 @@ final class DirectoryAccount {
         }
     }
 
+    /** What the account says that the writers on this machine keep now; empty when there is none. */
+    static Optional<RootAccount> look(Path control) {
+        try (FileChannel channel =
+                FileChannel.open(file(control), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(BYTES));
+            while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) > 0) {
+                // Until it is read or ends early.
+            }
+            return bytes.hasRemaining() ? Optional.empty() : Optional.of(read(MemorySegment.ofArray(bytes.array())));
+        } catch (IOException e) {
+            LOG.debug("The account in {} cannot be read", control, e);
+            return Optional.empty();
+        }
+    }
+
+    private static RootAccount read(MemorySegment page) {
+        long writers = 0;
+        long reserved = 0;
+        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
+            if (page.get(ValueLayout.JAVA_LONG_UNALIGNED, offset) != 0) {
+                writers++;
+                reserved += page.get(ValueLayout.JAVA_LONG_UNALIGNED, offset + RESERVED);
+            }
+        }
+        return new RootAccount(
+                page.get(ValueLayout.JAVA_LONG_UNALIGNED, MEASURED) != 0,
+                Math.max(0, page.get(ValueLayout.JAVA_LONG_UNALIGNED, STORED)),
+                Math.max(0, reserved),
+                writers);
+    }
+
     /** The account of a writer that counts for itself. */
     static DirectoryAccount ofOne(long owner) {
         return new DirectoryAccount(ownPage(), owner, Optional.empty());

@@ -8,9 +8,7 @@ import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,14 +30,8 @@ import org.slf4j.LoggerFactory;
  */
 final class RootSweep {
     private static final Logger LOG = LoggerFactory.getLogger(RootSweep.class);
-    private static final int QUARANTINE_FILES = 64;
-    private static final Duration QUARANTINE_TIME = Duration.ofDays(1);
-    // A chunk is there before its metadata file, so what has no chunk lost it; unless one comes back this very moment.
-    private static final Duration ORPHAN_TIME = Duration.ofMinutes(1);
-    // A writer that makes a directory uses it at once; ours makes it again if need be.
-    private static final Duration EMPTY_TIME = Duration.ofSeconds(10);
-    // The clocks of machines that share a directory may differ by so much.
-    private static final Duration CLOCK_SKEW = Duration.ofMinutes(1);
+    static final int QUARANTINE_FILES = 64;
+    static final Duration QUARANTINE_TIME = Duration.ofDays(1);
     // A directory that can never be seen must not keep everything else from being used.
     private static final int MAX_INCOMPLETE_SCANS = 3;
 
@@ -218,55 +210,33 @@ final class RootSweep {
 
     /** Removes what is stale as well. */
     private final class Tidying extends Look {
-        private final FileTime oldest;
+        private final Staleness staleness;
 
         private Tidying(Instant now) {
             super(now);
-            this.oldest =
-                    timeToLive.isZero() ? FileTime.fromMillis(Long.MIN_VALUE) : FileTime.from(now.minus(timeToLive));
+            this.staleness = Staleness.forJanitor(root.path(), timeToLive, now, RootSweep.this::isAlive);
         }
 
         @Override
         public void visit(Entry entry) throws IOException {
-            boolean isRemoved = switch (entry.kind()) {
-                case CHUNK -> isExpired(entry);
-                case METADATA -> isOrphan(entry) && delete(entry, BackendCounter.STALE_METADATA);
-                case TEMPORARY -> isOfTheDead(entry) && delete(entry, BackendCounter.STALE_TEMPORARIES);
-                case EMPTY_DIRECTORY ->
-                    isOlderThan(EMPTY_TIME, entry) && delete(entry, BackendCounter.EMPTY_DIRECTORIES);
-                case CONTROL, QUARANTINED, WRITER, FOREIGN -> false;
-            };
+            if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && staleness.isFromTheFuture(entry)) {
+                root.setLastUse(entry.path(), now);
+            }
+            boolean isRemoved =
+                    staleness.of(entry).filter(reason -> remove(entry, reason)).isPresent();
             if (!isRemoved) {
                 super.visit(entry);
             }
         }
 
-        private boolean isExpired(Entry chunk) {
-            if (chunk.lastUse().toInstant().isAfter(now.plus(CLOCK_SKEW))) {
-                // It would never expire, and never be the oldest.
-                root.setLastUse(chunk.path(), now);
-                return false;
-            }
-            return chunk.lastUse().compareTo(oldest) < 0 && evict(candidate(chunk), BackendCounter.EXPIRED);
-        }
-
-        private boolean isOrphan(Entry metadata) {
-            Path file = root.resolve(metadata.path());
-            return isOlderThan(ORPHAN_TIME, metadata)
-                    && ChunkFileNames.chunkOf(file)
-                            .filter(chunk -> Files.notExists(chunk, LinkOption.NOFOLLOW_LINKS))
-                            .isPresent();
-        }
-
-        private boolean isOfTheDead(Entry temporary) {
-            // Asked anew for each: one who was just about to lock its file when the scan began may be alive.
-            return ChunkFileNames.writerOf(temporary.fileName())
-                    .filter(writer -> !isAlive(writer))
-                    .isPresent();
-        }
-
-        private boolean isOlderThan(Duration age, Entry entry) {
-            return entry.lastUse().toInstant().isBefore(now.minus(age));
+        private boolean remove(Entry entry, Staleness.Reason reason) {
+            return switch (reason) {
+                case EXPIRED -> evict(candidate(entry), BackendCounter.EXPIRED);
+                case METADATA -> delete(entry, BackendCounter.STALE_METADATA);
+                case TEMPORARY -> delete(entry, BackendCounter.STALE_TEMPORARIES);
+                case EMPTY_DIRECTORY -> delete(entry, BackendCounter.EMPTY_DIRECTORIES);
+                case QUARANTINED -> delete(entry, BackendCounter.QUARANTINE_REMOVED);
+            };
         }
     }
 

@@ -1,24 +1,20 @@
 package io.lmcache.chunkfiles.inspect;
 
-import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
-import io.lmcache.chunkfiles.directory.ChunkFileFormat;
-import io.lmcache.chunkfiles.directory.HeaderCheck;
-import io.lmcache.chunkfiles.directory.WholeFileCheck;
+import io.lmcache.chunkfiles.directory.RootAccount;
+import io.lmcache.chunkfiles.directory.Staleness;
+import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.chunkfiles.format.FoundChunk;
-import io.lmcache.chunkfiles.inspect.DiskUse.Amount;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -27,36 +23,25 @@ import java.util.TreeMap;
  * memory does not grow with their number. For one thread.
  */
 public final class CacheInspection {
-    /** Told of what happens, in between. Paths are below the root, reasons the predicates of sentences about them. */
-    public interface Listener {
-        /** One more file was looked at. */
-        void seen();
-
-        /** Something there is not looked at. */
-        void passedOver(String path, String reason);
-
-        /** A chunk's file is not what was stored. */
-        void damaged(String path, String reason);
+    /** Takes the chunks that are found. */
+    public interface Visitor {
+        /** One more. */
+        void take(FoundFile chunk) throws IOException;
     }
 
-    private final Path root;
-    private final Listener listener;
-    private boolean isComplete = true;
+    private final ChunkFiles files;
+    private final InspectionListener listener;
+    private final Instant now;
 
     /**
      * An inspection of a directory.
      *
-     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when it is no directory
+     * @throws LmcacheException with {@link io.lmcache.api.ErrorCode#INVALID_ARGUMENT} when it is no directory
      */
-    public CacheInspection(Path root, Listener listener) {
-        if (!Files.isDirectory(root)) {
-            throw new LmcacheException(
-                    ErrorCode.INVALID_ARGUMENT,
-                    "'" + root + "' is no directory" + (Files.exists(root) ? "" : ": it does not exist")
-                            + "; name one that gds_path names");
-        }
-        this.root = root;
+    public CacheInspection(Path root, InspectionListener listener, Clock clock) {
+        this.files = new ChunkFiles(root);
         this.listener = listener;
+        this.now = clock.instant();
     }
 
     /**
@@ -65,70 +50,124 @@ public final class CacheInspection {
      * @throws IOException when the directory itself cannot be opened
      */
     public DiskUse diskUse() throws IOException {
-        Count count = new Count();
-        walk(count);
-        return new DiskUse(
-                count.models, count.unknown, count.metadata, count.quarantine, count.temporaries, isComplete);
+        Count count = new Count(Staleness.in(files.root(), Duration.ZERO, now));
+        return count.result(count.over(files.root()));
     }
 
     /**
-     * Reads all chunks and checks their name, header, length and, where they have one, checksum.
+     * Shows the chunks that are meant, in the order in which they are found; says whether all could be seen, but for what is
+     * another user's. What has a damaged header is passed over.
+     *
+     * @throws IOException when the directory itself cannot be opened, or the visitor throws it
+     */
+    public boolean list(ChunkChoice choice, Visitor visitor) throws IOException {
+        Look look = new Look(listener) {
+            @Override
+            void take(Entry entry) throws IOException {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
+                    Optional<FoundFile> chunk = found(entry);
+                    if (chunk.isPresent() && choice.includes(chunk.get(), now)) {
+                        visitor.take(chunk.get());
+                    }
+                }
+            }
+        };
+        return look.over(files.root());
+    }
+
+    private Optional<FoundFile> found(Entry entry) {
+        try {
+            return Optional.of(files.describe(entry));
+        } catch (NoSuchFileException e) {
+            // Evicted since it was found.
+            return Optional.empty();
+        } catch (IOException e) {
+            listener.passedOver(entry.path(), String.valueOf(e.getMessage()));
+            return Optional.empty();
+        }
+    }
+
+    /**
+     * Reads all chunks and checks their name, header, length and, where they have one, checksum; of LMCache's formats the
+     * metadata file, too.
      *
      * @throws IOException when the directory itself cannot be opened
      */
     public Verification verify() throws IOException {
         Check check = new Check();
-        walk(check);
+        boolean isComplete = check.over(files.root());
         return new Verification(check.sound, check.damaged, check.bytes, isComplete);
     }
 
-    private void walk(Look look) throws IOException {
-        isComplete = true;
-        new ChunkDirectoryWalk(root, () -> false).visitAll(look);
-    }
-
-    /** Names what is foreign or cannot be seen. */
-    private abstract class Look implements ChunkDirectoryWalk.Visitor {
-        @Override
-        public final void visit(Entry entry) throws IOException {
-            if (entry.kind() == ChunkDirectoryWalk.Kind.FOREIGN) {
-                listener.passedOver(entry.path(), "is nothing of the cache's");
-            } else {
-                take(entry);
-                listener.seen();
-            }
-        }
-
-        abstract void take(Entry entry) throws IOException;
-
-        @Override
-        public final void unreadable(String path, IOException cause) {
-            isComplete &= cause instanceof AccessDeniedException && !path.isEmpty();
-            listener.passedOver(path, "cannot be read: " + cause);
-        }
-    }
-
     private final class Count extends Look {
+        private final Staleness staleness;
         private final SortedMap<String, Amount> models = new TreeMap<>();
+        private final SortedMap<Age, Amount> ages = new TreeMap<>();
+        private final SortedMap<FileFormat, Amount> formats = new TreeMap<>();
         private Amount unknown = Amount.NONE;
         private Amount metadata = Amount.NONE;
         private Amount quarantine = Amount.NONE;
         private Amount temporaries = Amount.NONE;
+        private Amount leftovers = Amount.NONE;
+        private long writers;
+        private long deadWriters;
+
+        private Count(Staleness staleness) {
+            super(listener);
+            this.staleness = staleness;
+        }
+
+        private DiskUse result(boolean isComplete) {
+            return new DiskUse(
+                    models,
+                    ages,
+                    formats,
+                    unknown,
+                    metadata,
+                    quarantine,
+                    temporaries,
+                    leftovers,
+                    writers,
+                    deadWriters,
+                    RootAccount.of(files.root()),
+                    isComplete);
+        }
 
         @Override
         void take(Entry entry) {
             Amount amount = new Amount(1, entry.bytesOnDisk());
             switch (entry.kind()) {
-                case CHUNK -> takeChunk(entry.path(), amount);
-                case METADATA -> metadata = metadata.plus(amount);
+                case CHUNK -> takeChunk(entry, amount);
+                case METADATA -> {
+                    if (staleness.of(entry).isPresent()) {
+                        leftovers = leftovers.plus(amount);
+                    } else {
+                        metadata = metadata.plus(amount);
+                    }
+                }
                 case QUARANTINED -> quarantine = quarantine.plus(amount);
-                case TEMPORARY -> temporaries = temporaries.plus(amount);
-                case EMPTY_DIRECTORY, WRITER, CONTROL, FOREIGN -> {}
+                case TEMPORARY -> {
+                    if (staleness.of(entry).isPresent()) {
+                        leftovers = leftovers.plus(amount);
+                    } else {
+                        temporaries = temporaries.plus(amount);
+                    }
+                }
+                case WRITER -> {
+                    if (staleness.isDead(entry)) {
+                        deadWriters++;
+                    } else {
+                        writers++;
+                    }
+                }
+                case EMPTY_DIRECTORY, CONTROL, FOREIGN -> {}
             }
         }
 
-        private void takeChunk(String path, Amount amount) {
-            Optional<String> model = modelOf(path);
+        private void takeChunk(Entry entry, Amount amount) {
+            ages.merge(Age.of(Duration.between(entry.lastUse().toInstant(), now)), amount, Amount::plus);
+            FoundChunk.kindOf(entry.fileName()).ifPresent(kind -> formats.merge(kind, amount, Amount::plus));
+            Optional<String> model = modelOf(entry.path());
             if (model.isPresent()) {
                 models.merge(model.get(), amount, Amount::plus);
             } else {
@@ -138,7 +177,7 @@ public final class CacheInspection {
 
         private Optional<String> modelOf(String path) {
             try {
-                return Optional.of(find(path).key().scope().model());
+                return Optional.of(files.find(path).key().scope().model());
             } catch (IOException e) {
                 // It takes its room all the same; a verification tells what is wrong with it.
                 return Optional.empty();
@@ -151,8 +190,12 @@ public final class CacheInspection {
         private long damaged;
         private long bytes;
 
+        private Check() {
+            super(listener);
+        }
+
         @Override
-        void take(Entry entry) {
+        void take(Entry entry) throws IOException {
             if (entry.kind() != ChunkDirectoryWalk.Kind.CHUNK) {
                 return;
             }
@@ -161,12 +204,12 @@ public final class CacheInspection {
                 return;
             }
             try {
-                note(entry, objectionTo(entry.path()));
+                note(entry, files.objectionTo(entry.path()));
             } catch (NoSuchFileException e) {
                 // Evicted since it was found.
                 return;
-            } catch (IOException e) {
-                note(entry, Optional.of(String.valueOf(e.getMessage())));
+            } catch (AccessDeniedException e) {
+                listener.passedOver(entry.path(), "is not this user's to read");
             }
         }
 
@@ -178,28 +221,6 @@ public final class CacheInspection {
                 damaged++;
                 listener.damaged(entry.path(), objection.get());
             }
-        }
-    }
-
-    /** Why the file is not what was stored; empty when it is. */
-    private Optional<String> objectionTo(String path) throws IOException {
-        FoundChunk found = find(path);
-        return switch (WholeFileCheck.of(root.resolve(path), found.format(), found.key())) {
-            case HeaderCheck.Valid _ -> Optional.empty();
-            case HeaderCheck.Invalid invalid -> Optional.of(invalid.reason());
-            case HeaderCheck.Other other -> Optional.of(other.reason());
-        };
-    }
-
-    /** Which chunk the file is, by its name and header. */
-    private FoundChunk find(String path) throws IOException {
-        try (FileChannel channel =
-                FileChannel.open(root.resolve(path), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
-            long bytes = channel.size();
-            if (bytes < ChunkFileFormat.HEADER_BYTES) {
-                throw new IOException("has only " + bytes + " bytes");
-            }
-            return FoundChunk.in(path, FoundChunk.headerIn(channel), OptionalInt.empty());
         }
     }
 }

@@ -7,7 +7,7 @@ import io.lmcache.api.option.ByteSize;
 import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.lang.management.ManagementFactory;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;

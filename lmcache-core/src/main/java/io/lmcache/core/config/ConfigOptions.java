@@ -11,7 +11,6 @@ import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.metrics.MetricNames;
-import io.lmcache.core.storage.PromotionPolicy;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.HashSet;

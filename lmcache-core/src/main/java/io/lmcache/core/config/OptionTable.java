@@ -1,7 +1,7 @@
 package io.lmcache.core.config;
 
 import io.lmcache.api.option.Option;
-import io.lmcache.core.storage.BackendRegistry;
+import io.lmcache.core.backend.BackendRegistry;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -40,6 +40,11 @@ public final class OptionTable {
     private void add(Option<?> option, String user) {
         users.computeIfAbsent(option, _ -> new ArrayList<>()).add(user);
         names(option).forEach(name -> byName.put(name, option));
+    }
+
+    /** The backends whose options these are, those of the stack apart. */
+    public BackendRegistry registry() {
+        return backends;
     }
 
     /** The options at the top level of a configuration, in the order of their documentation. */

@@ -13,8 +13,10 @@ import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import jdk.jfr.Event;
 
 /**
@@ -132,9 +134,23 @@ public final class KvCache {
      *     read before stay stored
      */
     public StoreResult store(IntBuffer tokens, KvSource source) {
+        return stored(tokens, () -> storage.store(chunks(tokens), scope.layout(), source));
+    }
+
+    /**
+     * As {@link #store(IntBuffer, KvSource)}, for a source whose memory others wait for.
+     *
+     * @param patience how long the store may wait, in all, for memory and for tiers that have too much to write. What
+     *     such a tier has no room for by then is declined; faster tiers keep it
+     */
+    public StoreResult store(IntBuffer tokens, KvSource source, Duration patience) {
+        return stored(tokens, () -> storage.store(chunks(tokens), scope.layout(), source, patience));
+    }
+
+    private StoreResult stored(IntBuffer tokens, Supplier<StoreResult> store) {
         StoreEvent event = begun(new StoreEvent());
         long start = System.nanoTime();
-        StoreResult result = storage.store(chunks(tokens), scope.layout(), source);
+        StoreResult result = store.get();
         counters.stored(result.storedTokens(), result.declinedTokens(), System.nanoTime() - start);
         if (event.shouldCommit()) {
             event.model = scope.model();
@@ -149,6 +165,11 @@ public final class KvCache {
     /** {@link #store(IntBuffer, KvSource)} of all tokens of the array. */
     public StoreResult store(int[] tokens, KvSource source) {
         return store(IntBuffer.wrap(tokens), source);
+    }
+
+    /** {@link #store(IntBuffer, KvSource, Duration)} of all tokens of the array. */
+    public StoreResult store(int[] tokens, KvSource source, Duration patience) {
+        return store(IntBuffer.wrap(tokens), source, patience);
     }
 
     /**

@@ -4,16 +4,16 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.memory.HostBuffer;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigLoader;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
 import io.lmcache.core.metrics.MetricNames;
 import io.lmcache.core.metrics.StackMeters;
-import io.lmcache.core.storage.BackendRegistry;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
-import io.lmcache.core.storage.StackOptions;
 import io.lmcache.core.storage.TieredStorageManager;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
@@ -25,6 +25,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A KV cache over a stack of tiers, for any number of models.
@@ -154,6 +155,8 @@ public final class LmcacheStack implements AutoCloseable {
         private int minRetrieveTokens;
         private StackOptions options = StackOptions.DEFAULTS;
         private StackMeters meters = StackMeters.none();
+        // Searched for when a tier needs them: who gives objects only needs no search.
+        private @Nullable BackendRegistry backends;
 
         private Builder() {}
 
@@ -225,7 +228,7 @@ public final class LmcacheStack implements AutoCloseable {
          */
         public Builder tier(String name, String backend, Map<String, ?> settings) {
             tiers.add(above -> {
-                BackendRegistry backends = BackendRegistry.discover();
+                BackendRegistry backends = backends();
                 return backends.create(
                         name,
                         backend,
@@ -233,6 +236,15 @@ public final class LmcacheStack implements AutoCloseable {
                         HostMemory.below(above, new BackendContext(instanceId, Clock.systemUTC())));
             });
             return this;
+        }
+
+        private BackendRegistry backends() {
+            BackendRegistry known = backends;
+            if (known == null) {
+                known = BackendRegistry.discover();
+                backends = known;
+            }
+            return known;
         }
 
         /**

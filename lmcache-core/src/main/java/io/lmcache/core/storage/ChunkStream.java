@@ -8,6 +8,7 @@ import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import java.util.ArrayDeque;
 import java.util.Deque;

@@ -12,7 +12,9 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -49,8 +51,8 @@ final class ChunkWriter {
         this.activity = activity;
     }
 
-    StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source) {
-        return new Store(chunks, layout, source).run();
+    StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source, Duration patience) {
+        return new Store(chunks, layout, source, patience).run();
     }
 
     /**
@@ -69,6 +71,24 @@ final class ChunkWriter {
         return missing;
     }
 
+    /** How long a call may wait for others in all, from its beginning. */
+    private static final class Patience {
+        private final long end;
+
+        Patience(Duration patience) {
+            this.end = System.nanoTime() + patience.toNanos();
+        }
+
+        boolean isOver() {
+            return end - System.nanoTime() <= 0;
+        }
+
+        Duration atMost(Duration wait) {
+            long left = Math.max(0, end - System.nanoTime());
+            return wait.toNanos() <= left ? wait : Duration.ofNanos(left);
+        }
+    }
+
     /** One call. */
     private final class Store {
         private final PromptChunks chunks;
@@ -78,15 +98,17 @@ final class ChunkWriter {
         private final int[] present;
         private final Fillings fillings;
         private final List<CompletableFuture<List<Integer>>> holders = new ArrayList<>();
+        private final Patience patience;
         private int storedTokens;
         private int presentTokens;
         /** Whether waiting for a busy tier was in vain; then this call does not wait for it again. */
         private boolean isStuck;
 
-        Store(PromptChunks chunks, KvLayout layout, KvSource source) {
+        Store(PromptChunks chunks, KvLayout layout, KvSource source, Duration patience) {
             this.chunks = chunks;
             this.layout = layout;
             this.source = source;
+            this.patience = new Patience(patience);
             this.memories = Tiers.memoriesOf(tiers.all(), source::accepts);
             this.present = presentPrefixes(chunks.keys());
             this.fillings = new Fillings(ahead(layout.chunkBytes(chunks.chunkSize()), memories.getFirst()));
@@ -182,7 +204,7 @@ final class ChunkWriter {
             }
             // What has begun gives its memory back only once it is written.
             fillings.settleAll();
-            return awaitMemory(memories, bytes);
+            return awaitMemory(memories, bytes, patience);
         }
 
         private Fillings.Outcome outcome(int index, CompletableFuture<List<Integer>> done) {
@@ -227,8 +249,9 @@ final class ChunkWriter {
                 CompletableFuture<PutOutcome> outcome = tier.put(chunks.keys().get(index), meta(index), lease);
                 if (!isBusy(outcome)
                         || isStuck
+                        || patience.isOver()
                         || attempt == options.allocationAttempts()
-                        || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+                        || !activity.awaitWriteAfter(seen, patience.atMost(options.allocationDelay()))) {
                     isStuck = isBusy(outcome);
                     return outcome;
                 }
@@ -313,14 +336,16 @@ final class ChunkWriter {
     }
 
     /** As {@link #tryAllocate}, but waits for writes in flight to give theirs back, a bounded number of times. */
-    private @Nullable BufferLease awaitMemory(List<BufferAllocator> memories, long bytes) {
+    private @Nullable BufferLease awaitMemory(List<BufferAllocator> memories, long bytes, Patience patience) {
         for (int attempt = 1; ; attempt++) {
             long seen = activity.writesEnded();
             Optional<BufferLease> lease = tryAllocate(memories, bytes);
             if (lease.isPresent()) {
                 return lease.get();
             }
-            if (attempt == options.allocationAttempts() || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+            if (patience.isOver()
+                    || attempt == options.allocationAttempts()
+                    || !activity.awaitWriteAfter(seen, patience.atMost(options.allocationDelay()))) {
                 log.warn("A store ends early: no tier has " + bytes + " bytes of memory for the next chunk, "
                         + memories.stream()
                                 .map(memory -> "'" + memory.name() + "' has " + memory.usedBytes() + " of "

@@ -16,6 +16,8 @@ import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
 import io.lmcache.core.metrics.StackMeters;
 import java.time.Duration;
@@ -41,6 +43,8 @@ public final class TieredStorageManager implements AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
     private static final long BYTES_KEPT = 256L << 20;
     private static final long MOST_KEPT = 64;
+
+    private static final Duration LONGER_THAN_ANY_WAIT = Duration.ofDays(1);
 
     private final Tiers tiers;
     private final StackOptions options;
@@ -205,11 +209,20 @@ public final class TieredStorageManager implements AutoCloseable {
 
     /**
      * Stores the chunks that are not there yet. Returns when the engine's memory may be reused; the tiers may still be
-     * writing.
+     * writing. Waits as the options say.
      */
     public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source) {
+        return store(chunks, layout, source, LONGER_THAN_ANY_WAIT);
+    }
+
+    /**
+     * As {@link #store(PromptChunks, KvLayout, KvSource)}, for a source that others wait for.
+     *
+     * @param patience the longest wait, in all, for memory and for tiers that have too much to write
+     */
+    public StoreResult store(PromptChunks chunks, KvLayout layout, KvSource source, Duration patience) {
         try (Activity.Call _ = activity.enter()) {
-            return writer.store(chunks, layout, source);
+            return writer.store(chunks, layout, source, patience);
         }
     }
 

@@ -9,6 +9,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.metrics.StackMeters;
 import java.util.ArrayList;
 import java.util.Arrays;

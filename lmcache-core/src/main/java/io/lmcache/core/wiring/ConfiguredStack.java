@@ -2,8 +2,10 @@ package io.lmcache.core.wiring;
 
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
+import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.hash.Blake3ChunkHasher;
@@ -11,8 +13,6 @@ import io.lmcache.core.hash.BuiltinChunkHasher;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Sha256CborChunkHasher;
 import io.lmcache.core.hash.Sha256ChunkHasher;
-import io.lmcache.core.storage.BackendRegistry;
-import io.lmcache.core.storage.StackOptions;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
@@ -26,14 +26,10 @@ public final class ConfiguredStack {
     private final BackendRegistry registry;
     private final BackendContext context;
 
-    /** The stack of that configuration, of the backends that the class path offers. */
+    /** The stack of that configuration, of the backends that it was made for. */
     public ConfiguredStack(LmcacheConfig config) {
-        this(config, BackendRegistry.discover());
-    }
-
-    ConfiguredStack(LmcacheConfig config, BackendRegistry registry) {
         this.config = config;
-        this.registry = registry;
+        this.registry = config.options().registry();
         this.context = new BackendContext(config.value(ConfigOptions.LMCACHE_INSTANCE_ID), Clock.systemUTC());
     }
 

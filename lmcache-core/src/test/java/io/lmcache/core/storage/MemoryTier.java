@@ -26,7 +26,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * A tier for tests that keeps every chunk in a slab until it is full, as a memory tier (gets share the stored bytes) or,
  * when persistent, as a file tier does (gets copy into the caller's allocator). Never evicts.
  */
-final class MemoryTier implements StorageBackend {
+public final class MemoryTier implements StorageBackend {
     private final String name;
     private final boolean persistent;
     private final HostRegion region;
@@ -44,11 +44,11 @@ final class MemoryTier implements StorageBackend {
         this.staging = new SlabAllocator(name + "-staging", new HostBuffer(stagingRegion.segment()), _ -> {});
     }
 
-    static MemoryTier memory(long capacity) {
+    public static MemoryTier memory(long capacity) {
         return new MemoryTier("fast", false, capacity, 4096);
     }
 
-    static MemoryTier persistent(long capacity, long staging) {
+    public static MemoryTier persistent(long capacity, long staging) {
         return new MemoryTier("slow", true, capacity, staging);
     }
 

@@ -25,6 +25,8 @@ import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.core.config.PromotionPolicy;
+import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.engine.ModelStats;
@@ -707,6 +709,33 @@ class StackTest {
             slow.on(Operation.PUT).release();
             assertThat(result.get(10, TimeUnit.SECONDS).published().get(10, TimeUnit.SECONDS))
                     .containsEntry("slow", 60 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void aStoreWithoutPatienceLeavesOutATierThatHasTooMuchToWrite() throws Exception {
+            KvCache cache = stack(new StackOptions(
+                            LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 1000, SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(1000);
+            StoreResult result = cache.store(prompt(60 * CHUNK_TOKENS), StackTest::fill, Duration.ZERO);
+            assertThat(result.storedTokens()).isEqualTo(60 * CHUNK_TOKENS);
+            slow.on(Operation.PUT).release();
+            assertThat(result.published().get(10, TimeUnit.SECONDS))
+                    .isEqualTo(Map.of("fast", 60 * CHUNK_TOKENS, "slow", 32 * CHUNK_TOKENS));
+        }
+
+        @Test
+        void aStoreWithoutPatienceEndsWhereThereIsNoMemory() {
+            KvCache cache = stack(
+                            null,
+                            slow,
+                            new StackOptions(
+                                    LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.NEVER, 10, LONG, 1000, SHORT))
+                    .cache(SCOPE);
+            slow.on(Operation.PUT).hang(4);
+            StoreResult result = cache.store(prompt(10 * CHUNK_TOKENS), StackTest::fill, Duration.ZERO);
+            assertThat(result.declinedTokens()).isEqualTo(6 * CHUNK_TOKENS);
+            slow.on(Operation.PUT).release();
         }
 
         @Test

@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.config;
 
 /** Whether a hit in a slow tier is copied into the tiers above it. Immutable and thread-safe. */
 public enum PromotionPolicy {

@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -11,6 +11,7 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.core.storage.MemoryTier;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;

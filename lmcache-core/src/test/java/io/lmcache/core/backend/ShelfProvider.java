@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.backend;
 
 import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
@@ -8,6 +8,7 @@ import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
+import io.lmcache.core.storage.MemoryTier;
 import java.util.List;
 
 /** A backend for {@code shelf://} URLs, found as real ones are; keeps chunks in memory, and nothing at the URL. */

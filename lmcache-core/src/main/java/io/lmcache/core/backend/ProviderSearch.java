@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.backend;
 
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.io.BufferedReader;

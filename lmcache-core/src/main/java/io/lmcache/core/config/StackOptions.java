@@ -1,4 +1,4 @@
-package io.lmcache.core.storage;
+package io.lmcache.core.config;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
