@@ -193,6 +193,7 @@ class Engine:
         self.running: list[Request] = []
         self.waiting: list[Request] = []
         self._preempted: set[str] = set()
+        self._passes_requests = False
         self._aborted: dict[str, Request] = {}
         # Blocks of requests that are over, until all ranks have sent them; ranks that have.
         self._kept: dict[str, Request] = {}
@@ -415,7 +416,9 @@ class Engine:
         worker, cache = self.workers[rank], self.caches[rank]
         with cache.active():
             if output.preempted_req_ids:
-                worker.handle_preemptions(metadata)
+                # Up to 0.20 vLLM passes the requests.
+                self._passes_requests = not self._passes_requests
+                worker.handle_preemptions(output.preempted_req_ids if self._passes_requests else metadata)
             worker.bind_connector_metadata(metadata)
             self.model.forget(cache, output.taken_blocks)
             # All requests read what others computed earlier before any writes, as in a real forward pass.

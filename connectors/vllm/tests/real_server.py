@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -90,7 +91,7 @@ class RealServer:
     def mapped_shared_memory(self) -> list[str]:
         """Engines' memory that the process has mapped, by the kernel's account."""
         maps = Path(f"/proc/{self.pid}/maps").read_text()
-        return [line for line in maps.splitlines() if "/dev/shm/lmcache-vllm-test" in line]
+        return [line for line in maps.splitlines() if re.search("/dev/shm/(lmcache-vllm-test|vllm_offload_test)", line)]
 
     def await_files(self, chunks: int, seconds: float = 20) -> None:
         """Returns when the slowest tier has at least that many chunks."""

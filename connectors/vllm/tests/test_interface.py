@@ -1,4 +1,4 @@
-"""The connector against the connector interface of the newest vLLM, as its source has it."""
+"""The connector against the connector interface of several vLLMs, the newest among them, as their sources have it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ import ast
 from pathlib import Path
 
 import pytest
-from vllm_source import Source, Unreachable
+from vllm_source import NEWEST, VERSIONS, Source, Unreachable
 
 _HERE = Path(__file__).parent
+# Methods that not all versions call, with the first of the checked ones that does.
+_SINCE = {
+    "requires_kv_delivery": (0, 30, 0),
+    "restore_kv_caches": (0, 31, 0),
+    "unregister_kv_caches": (0, 31, 0),
+}
+# Where vLLM passes something else under another name, and the connector takes either.
+_RENAMED = {("handle_preemptions", (0, 18)), ("handle_preemptions", (0, 20))}
 _CONNECTORS = "vllm/distributed/kv_transfer/kv_connector"
 
 
-@pytest.fixture(scope="module")
-def vllm() -> Source:
+@pytest.fixture(scope="module", params=[*VERSIONS, NEWEST])
+def vllm(request: pytest.FixtureRequest) -> Source:
     try:
-        source = Source()
+        source = Source(request.param)
     except Unreachable as error:
         pytest.skip(f"vLLM's source package was not to be had: {error}")
     print(f"vLLM {source.version}")
@@ -59,16 +67,31 @@ def test_every_abstract_method_is_there(base: ast.ClassDef, connector: ast.Class
     assert abstract <= methods(connector).keys()
 
 
-def test_every_method_is_one_of_vllms_with_its_parameters(base: ast.ClassDef, connector: ast.ClassDef) -> None:
+def test_every_method_is_one_of_vllms_with_its_parameters(
+    vllm: Source, base: ast.ClassDef, connector: ast.ClassDef
+) -> None:
     theirs = methods(base)
     own = {name: method for name, method in methods(connector).items() if name == "__init__" or name[0] != "_"}
     for name, method in own.items():
-        assert name in theirs, f"vLLM no longer calls {name}"
-        assert parameters(method) == parameters(theirs[name]), name
+        if name not in theirs:
+            assert vllm.number() < _SINCE[name], f"vLLM no longer calls {name}"
+            continue
+        names, required, more = parameters(method)
+        their_names, _, their_more = parameters(theirs[name])
+        if (name, vllm.number()[:2]) not in _RENAMED:
+            assert names == their_names, name
+        # vLLM passes at least what its own method requires; the factory passes all three to __init__.
+        assert more == their_more and (name == "__init__" or required == parameters(theirs[name])[1]), name
         assert decorators(method) == decorators(theirs[name]) - {"abstractmethod"}, name
 
 
-def test_stand_in_is_true_to_vllm(base: ast.ClassDef) -> None:
+def test_the_factory_passes_all_that_the_connector_takes(vllm: Source) -> None:
+    assert "return connector_cls(config, role, kv_cache_config)" in vllm.text(f"{_CONNECTORS}/factory.py")
+
+
+def test_stand_in_is_true_to_vllm(vllm: Source, base: ast.ClassDef) -> None:
+    if vllm.number()[:2] < (0, 26):
+        pytest.skip("the stand-in is that of newer versions")
     stand_in = methods(local(_HERE / f"standin/{_CONNECTORS}/v1/base.py", "KVConnectorBase_V1"))
     for name, method in stand_in.items():
         assert parameters(method) == parameters(methods(base)[name]), name
@@ -108,7 +131,12 @@ def test_what_is_read_of_requests_and_steps_is_there(vllm: Source) -> None:
     for name, read in {
         "NewRequestData": {"req_id", "block_ids", "num_computed_tokens"},
         "CachedRequestData": {"req_ids", "resumed_req_ids", "new_block_ids", "num_computed_tokens"},
-        "SchedulerOutput": {"scheduled_new_reqs", "scheduled_cached_reqs", "num_scheduled_tokens"},
+        "SchedulerOutput": {
+            "scheduled_new_reqs",
+            "scheduled_cached_reqs",
+            "num_scheduled_tokens",
+            "preempted_req_ids",
+        },
     }.items():
         fields = {ast.unparse(part.target) for part in output[name].body if isinstance(part, ast.AnnAssign)}
         assert read <= fields, name

@@ -41,6 +41,10 @@ class Client:
         self.release_pins = self._call("ReleasePins", pb.ReleasePinsRequest, pb.ReleasePinsResponse)
         self.retrieve = self._call("Retrieve", pb.RetrieveRequest, pb.RetrieveResponse)
         self.store = self._call("Store", pb.StoreRequest, pb.StoreResponse)
+        self.register_rows = self._call("RegisterRows", pb.RegisterRowsRequest, pb.RegisterRowsResponse)
+        self.find_rows = self._call("FindRows", pb.FindRowsRequest, pb.FindRowsResponse)
+        self.load_rows = self._call("LoadRows", pb.RowsRequest, pb.LoadRowsResponse)
+        self.store_rows = self._call("StoreRows", pb.RowsRequest, pb.StoreRowsResponse)
         self.clear = self._call("Clear", pb.ClearRequest, pb.ClearResponse)
         self.stats = self._call("Stats", pb.StatsRequest, pb.StatsResponse)
 

@@ -36,14 +36,14 @@ def locate(pointer: int, device_type: str) -> Place:
 def _locate_shared(pointer: int) -> Place:
     for line in Path("/proc/self/maps").read_text().splitlines():
         # start-end permissions offset device inode path; a path may hold spaces.
-        addresses, permissions, offset, _, _, *path = line.split(None, 5)
+        addresses, permissions, offset, _, inode, *path = line.split(None, 5)
         start, end = (int(address, 16) for address in addresses.split("-"))
         if start <= pointer < end:
             name = path[0] if path else ""
             if permissions[3] != "s" or not name.startswith(_SHARED) or name.endswith(" (deleted)"):
                 break
             size = Path(name).stat().st_size
-            shared = pb.SharedMemory(name=name.removeprefix(_SHARED), size=size)
+            shared = pb.SharedMemory(name=name.removeprefix(_SHARED), size=size, inode=int(inode))
             return Place(pb.Region(shared_memory=shared), start - int(offset, 16), size)
     raise NotShareable(
         "the KV cache is neither in GPU memory nor in named POSIX shared memory, so the cache server cannot map it"

@@ -15,6 +15,10 @@ COUNTERS = {
     "stored_tokens": "tokens handed to the cache server, by each rank",
     "declined_tokens": "tokens that the cache server had no room or no time for, by each rank",
     "store_failures": "stores that failed or were not answered in time, by each rank",
+    "loaded_rows": "blocks that vLLM had offloaded and that were loaded from the cache server",
+    "failed_load_rows": "such blocks that were promised and did not arrive, computed instead",
+    "stored_rows": "such blocks handed to the cache server",
+    "declined_rows": "such blocks that the cache server had no room or no time for",
     "requests_without_server": "requests that were computed as without a cache because no server was there",
     "disconnections": "how often the connection to the cache server was lost",
 }

@@ -54,7 +54,47 @@ def read(request: Any, chunk_tokens: int) -> Prompt | None:
     """Reads a request of vLLM; None for one whose KV has no name: of embeddings that came with it, of media whose names
     mean something in this process alone, of an adapter whose files are not there.
     """
+    tags = _tags(request)
+    if tags is None:
+        return None
+    tokens = request.prompt_token_ids
+    if features := getattr(request, "mm_features", None):
+        tokens, tag = _name_images(tokens, features, chunk_tokens)
+        tags |= tag
+    # vLLM up to 0.30 leaves it to the connector: the logprobs of a prompt, say, need all of it computed.
+    skip_load = getattr(request, "skip_reading_prefix_cache", False) is True
+    return Prompt(pack(tokens), tags, skips_save(request), skip_load)
+
+
+def beyond_blocks(request: Any) -> bytes | None:
+    """What the hashes that vLLM gives blocks do not say of a request's KV: tags, the files of an adapter, media that
+    share placeholders; empty for most requests, None for one whose KV has no name.
+    """
+    tags = _tags(request)
+    if tags is None:
+        return None
+    features = getattr(request, "mm_features", None) or ()
+    spans = sorted((feature.mm_position.offset, feature.mm_position.length) for feature in features)
+    if any(start + length > following for (start, length), (following, _) in pairwise(spans)):
+        tags["vllm.images"] = _all_media(features)
+    return _digest(*(part for tag in sorted(tags.items()) for part in tag)) if tags else b""
+
+
+def block_name(key: bytes, beyond: bytes) -> bytes:
+    """The name of a block: vLLM's hash and the number of its group, and what that hash does not say."""
+    return hashlib.sha256(key + beyond).digest() + key[-4:] if beyond else bytes(key)
+
+
+def skips_save(request: Any) -> bool:
+    """Whether the request wants to leave nothing behind."""
+    return _is_true(getattr(request, "kv_transfer_params", None) or {}, _SKIP_SAVE)
+
+
+def _tags(request: Any) -> dict[str, str] | None:
+    """What a request's KV depends on besides its tokens and media; None when it has no name."""
     if request.prompt_token_ids is None or getattr(request, "prompt_embeds", None) is not None:
+        return None
+    if any(_is_counted(feature) for feature in getattr(request, "mm_features", None) or ()):
         return None
     parameters = getattr(request, "kv_transfer_params", None) or {}
     tags = {
@@ -67,15 +107,7 @@ def read(request: Any, chunk_tokens: int) -> Prompt | None:
         if adapter is None:
             return None
         tags["vllm.lora"] = adapter
-    tokens = request.prompt_token_ids
-    if features := getattr(request, "mm_features", None):
-        if any(_is_counted(feature) for feature in features):
-            return None
-        tokens, tag = _name_images(tokens, features, chunk_tokens)
-        tags |= tag
-    # vLLM up to 0.30 leaves it to the connector: the logprobs of a prompt, say, need all of it computed.
-    skip_load = getattr(request, "skip_reading_prefix_cache", False) is True
-    return Prompt(pack(tokens), tags, _is_true(parameters, _SKIP_SAVE), skip_load)
+    return tags
 
 
 def _is_counted(feature: Any) -> bool:
@@ -98,12 +130,17 @@ def _name_images(
         too_short |= min(end, chunk_end) - start < _ENOUGH_WORDS
     if not too_short:
         return named, {}
-    everything = [
-        part
-        for feature in features
-        for part in (feature.identifier, str(feature.mm_position.offset), str(feature.mm_position.length))
-    ]
-    return named, {"vllm.images": _digest(*everything).hex()}
+    return named, {"vllm.images": _all_media(features)}
+
+
+def _all_media(features: Sequence[Any]) -> str:
+    return _digest(
+        *(
+            part
+            for feature in features
+            for part in (feature.identifier, str(feature.mm_position.offset), str(feature.mm_position.length))
+        )
+    ).hex()
 
 
 def _segments(features: Sequence[Any]) -> Iterator[tuple[int, int, list[str]]]:

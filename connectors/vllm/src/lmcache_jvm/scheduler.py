@@ -131,13 +131,13 @@ class SchedulerSide:
                 saves += self._save(request_id, tracked, cached.num_computed_tokens[position], output)
         loads, self._loads = self._loads, []
         finished, self._finished = self._finished, []
-        preempted = getattr(output, "preempted_req_ids", None)
+        preempted = output.preempted_req_ids
         self._send_lookups()
         self._send_releases()
         self._patience = self._settings.lookup_wait_seconds
         self._saved.update(save.request_id for save in saves)
         lost = [request_id for request_id in preempted or () if request_id in self._saved]
-        return Step(loads, saves, lost, finished, wait=preempted is None and not hasattr(output, "preempted_req_ids"))
+        return Step(loads, saves, lost, finished)
 
     def received(self, request_ids: set[str]) -> None:
         """All ranks are done with the loads of these requests."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
@@ -33,6 +34,9 @@ _FORGOTTEN = {"UNKNOWN_SESSION", "UNKNOWN_KV_CACHE"}
 _STARTING = {"UNKNOWN_ENGINE", "RANKS_MISSING"}
 
 
+Registration = pb.RegisterKvCacheRequest | pb.RegisterRowsRequest
+
+
 @dataclass(frozen=True)
 class Link:
     """A session that is open: what calls need."""
@@ -40,7 +44,7 @@ class Link:
     client: Client
     session_id: bytes
     welcome: pb.Welcome
-    # The registration of this session, or 0.
+    # The registration of this session, a KV cache or rows, or 0.
     kv_cache_id: int
 
 
@@ -50,7 +54,7 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, name: str, metrics: Metrics, registration: pb.RegisterKvCacheRequest | None = None
+        self, settings: Settings, name: str, metrics: Metrics, registration: Registration | None = None
     ) -> None:
         self._settings = settings
         self._name = f"{name}, pid {os.getpid()}"
@@ -164,9 +168,10 @@ class Session:
     def _register(self, client: Client, session_id: bytes) -> int:
         if self._registration is None:
             return 0
-        request = pb.RegisterKvCacheRequest()
-        request.CopyFrom(self._registration)
+        request = copy.deepcopy(self._registration)
         request.session_id = session_id
+        if isinstance(request, pb.RegisterRowsRequest):
+            return client.register_rows(request, timeout=_HANDSHAKE_SECONDS).rows_id
         return client.register(request, timeout=_HANDSHAKE_SECONDS).kv_cache_id
 
     def _follow(self, link: Link, events: Iterator[pb.SessionEvent]) -> None:

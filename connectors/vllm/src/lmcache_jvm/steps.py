@@ -40,5 +40,3 @@ class Step:
     preempted: list[str] = field(default_factory=list)
     # Requests that are over and whose blocks are kept until their saves are, too.
     finished: list[str] = field(default_factory=list)
-    # Whether the step has to wait for its saves, because this vLLM does not tell which requests it preempts.
-    wait: bool = False

@@ -68,9 +68,13 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
     def restore_kv_caches(self) -> None:
         self._worker.restore()
 
-    def handle_preemptions(self, kv_connector_metadata: KVConnectorMetadata) -> None:
-        assert isinstance(kv_connector_metadata, StepMetadata)
-        self._worker.await_saved(kv_connector_metadata.step.preempted)
+    def handle_preemptions(self, kv_connector_metadata: KVConnectorMetadata | set[str]) -> None:
+        """The blocks of these requests are about to be written to. Up to 0.20 vLLM passes the requests themselves."""
+        if isinstance(kv_connector_metadata, StepMetadata):
+            self._worker.await_saved(kv_connector_metadata.step.preempted)
+        else:
+            assert isinstance(kv_connector_metadata, set)
+            self._worker.await_saved(list(kv_connector_metadata))
 
     def start_load_kv(self, forward_context: Any, **kwargs: Any) -> None:
         self._worker.begin(self._step())

@@ -1,8 +1,7 @@
 """The side of the connector that lives in each of vLLM's workers: has the server fill and read the rank's blocks.
 
 The engine waits for neither. The server's copies wait, on the GPU, for what the engine has queued there before; and
-blocks
-are given back only when the server cannot touch them any more.
+blocks are given back only when the server cannot touch them any more.
 """
 
 from __future__ import annotations
@@ -12,15 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, TypeVar
 
 import grpc
-from google.protobuf.message import Message
 
 from lmcache_jvm import lmcache_pb2 as pb
 from lmcache_jvm import log
-from lmcache_jvm.client import reason
-from lmcache_jvm.launcher import listens
 from lmcache_jvm.layout import CacheSpec, Tensor, describe
 from lmcache_jvm.memory import Events
 from lmcache_jvm.metrics import Metrics
@@ -28,22 +23,16 @@ from lmcache_jvm.prompt import pack
 from lmcache_jvm.session import Link, Session
 from lmcache_jvm.settings import Settings
 from lmcache_jvm.steps import Load, Save, Step
+from lmcache_jvm.transfer import Transfers, nanoseconds_from_now
 
 logger = log.logger(__name__)
 
-# How much longer than its deadline an answer is awaited before the server counts as late.
-_ANSWER_SECONDS = 0.5
-_POLL_SECONDS = 0.2
-# After a server has let go of a connection: what it was copying at that moment it copies to the end.
-_GRACE_SECONDS = 1.0
 # As many as the server makes at a time, and as many to follow at once; saves are shorter, and more of them.
 _LOADS = 4
 _SAVES = 8
 
-Answer = TypeVar("Answer", pb.RetrieveResponse, pb.StoreResponse)
 # Tells what the server has to wait for before it touches blocks: the number of an event, or 0 once nothing is left
-# to wait
-# for.
+# to wait for.
 Fence = Callable[[], int]
 
 
@@ -60,6 +49,7 @@ class WorkerSide:
         self._identity = identity
         self._metrics = metrics
         self._session: Session | None = None
+        self._transfers = Transfers(settings, lambda: self._session)
         self._tensors: Mapping[str, Tensor] = {}
         self._blocks_for_one = 1
         self._fence: Callable[[], Fence] = _no_fence
@@ -118,7 +108,7 @@ class WorkerSide:
         if step.loads:
             # The blocks may still be written to by what the GPU has been given so far.
             fence = self._fence()
-            deadline = _nanoseconds_from_now(self._settings.retrieve_seconds)
+            deadline = nanoseconds_from_now(self._settings.retrieve_seconds)
             for load in step.loads:
                 self._loading.submit(self._load, load, fence, deadline)
 
@@ -153,13 +143,11 @@ class WorkerSide:
         if not step.saves or self._link() is None:
             return
         fence = self._fence()
-        deadline = _nanoseconds_from_now(self._settings.store_seconds)
+        deadline = nanoseconds_from_now(self._settings.store_seconds)
         with self._lock:
             self._saves.update(save.request_id for save in step.saves)
         for save in step.saves:
             self._saving.submit(self._save, save, fence, deadline)
-        if step.wait:
-            self.await_saved([save.request_id for save in step.saves])
 
     def _link(self) -> Link | None:
         session = self._session
@@ -196,9 +184,9 @@ class WorkerSide:
             deadline=deadline,
             event=fence(),
         )
-        response = self._transfer(link, link.client.retrieve, request)
+        response = self._transfers.make(link, link.client.retrieve, request)
         if response is None:
-            self._await_gone(link)
+            self._transfers.await_gone(link)
         return response.tokens if response else load.first
 
     def _save(self, save: Save, fence: Fence, deadline: int) -> None:
@@ -226,7 +214,7 @@ class WorkerSide:
             deadline=deadline,
             event=fence(),
         )
-        response = self._transfer(link, link.client.store, request, (deadline - time.monotonic_ns()) / 1e9)
+        response = self._transfers.make(link, link.client.store, request, (deadline - time.monotonic_ns()) / 1e9)
         if response:
             self._metrics.add("stored_tokens", response.stored_tokens)
             self._metrics.add("declined_tokens", response.declined_tokens)
@@ -234,60 +222,12 @@ class WorkerSide:
         self._metrics.add("store_failures")
         if response is None:
             # What is read after the deadline is not kept; until then the blocks have to stay as they are.
-            self._await_gone(link, deadline)
-
-    def _transfer(
-        self,
-        link: Link,
-        call: grpc.UnaryUnaryMultiCallable[Message, Answer],
-        request: pb.RetrieveRequest | pb.StoreRequest,
-        seconds: float | None = None,
-    ) -> Answer | Literal[False] | None:
-        """Makes the call, which ends after these seconds, if any; False when the server has refused it, None when it
-        is not
-        known what the server does.
-        """
-        try:
-            future = call.future(request, timeout=None if seconds is None else seconds + _ANSWER_SECONDS)
-            try:
-                return future.result(timeout=max(0.0, (request.deadline - time.monotonic_ns()) / 1e9) + _ANSWER_SECONDS)
-            except grpc.FutureTimeoutError:
-                if (session := self._session) is not None:
-                    session.late(link)
-                return future.result()
-        except (grpc.RpcError, grpc.FutureCancelledError) as error:
-            if not isinstance(error, grpc.RpcError):
-                return None
-            if (session := self._session) is not None:
-                session.failed(link, error)
-            return False if reason(error) else None
-        except ValueError as error:
-            logger.debug("the connection was closed a moment ago: %s", error)
-            return False
-
-    def _await_gone(self, link: Link, deadline: int | None = None) -> None:
-        """Waits until a server that did not answer has let go of the blocks: when it is dead, or has seen the
-        connection end,
-        which a new one shows; or until the deadline, if there is one.
-        """
-        while (session := self._session) is not None and (deadline is None or time.monotonic_ns() < deadline):
-            if not listens(self._settings.socket):
-                return
-            now = session.latest()
-            if now is not None and now is not link:
-                if now.welcome.server_pid == link.welcome.server_pid:
-                    time.sleep(_GRACE_SECONDS)
-                return
-            time.sleep(_POLL_SECONDS)
+            self._transfers.await_gone(link, deadline)
 
     def _pack_blocks(self, block_ids: Sequence[int]) -> bytes:
         """vLLM's blocks, as the blocks of the tensors, of which several may make one."""
         parts = self._blocks_for_one
         return pack(block_ids if parts == 1 else (parts * block + part for block in block_ids for part in range(parts)))
-
-
-def _nanoseconds_from_now(seconds: float) -> int:
-    return time.monotonic_ns() + int(seconds * 1e9)
 
 
 def _no_fence() -> Fence:

@@ -15,6 +15,7 @@ import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
+import io.lmcache.chunkfiles.directory.BoundedCall;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FoundChunk;
@@ -26,7 +27,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The backend on a directory of chunk files.
@@ -35,10 +40,14 @@ import java.util.concurrent.CompletableFuture;
  * depends on the memory that payload moves to and from is the {@link PayloadTransport}'s. Thread-safe.
  */
 public final class ChunkFileBackend implements StorageBackend {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkFileBackend.class);
+
     /** Enough that a thousand chunks of a file system across a network are found in no time. */
     public static final int LOOKUP_THREADS = 64;
 
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration CLEAR_STANDSTILL = Duration.ofSeconds(10);
+    private static final Duration LAST_CALLS = Duration.ofSeconds(2);
 
     /**
      * How many threads move payload.
@@ -87,6 +96,30 @@ public final class ChunkFileBackend implements StorageBackend {
         this.reader = new ChunkReader(directory, readThreads, counters, transport);
         this.writer = new ChunkWriter(directory, writeThreads, counters, transport);
         this.probe = new PrefixProbe(directory, lookupThreads);
+    }
+
+    /**
+     * Opens a backend by that call, within a bound.
+     *
+     * @param name what it will be called
+     * @param atMost how long it may take
+     * @throws LmcacheException with {@link ErrorCode#START_FAILED} when the file system does not answer, or with what the
+     *     call throws
+     */
+    public static StorageBackend open(String name, Duration atMost, Callable<StorageBackend> call) {
+        try {
+            return BoundedCall.of("lmcache-" + name + "-open", atMost, call, StorageBackend::close);
+        } catch (TimeoutException | IOException e) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED,
+                    "Backend '" + name + "' could not start: "
+                            + (e instanceof TimeoutException
+                                    ? "the file system of its directories has not answered for " + atMost.toSeconds()
+                                            + " seconds"
+                                    : e)
+                            + "; look at the mount, or name another path",
+                    e);
+        }
     }
 
     @Override
@@ -170,20 +203,27 @@ public final class ChunkFileBackend implements StorageBackend {
 
     @Override
     public void clear() {
-        clear(_ -> true);
+        clear((_, _) -> true);
     }
 
     @Override
     public void clear(String model) {
-        clear(file -> FoundChunk.modelOf(file).equals(Optional.of(model)));
+        clear((root, file) -> FoundChunk.modelOf(root, file).equals(Optional.of(model)));
     }
 
     private void clear(ChunkDirectory.FileTest which) {
         try {
-            transport.forgetAll();
-            directory.clear(which);
+            BoundedCall.whileMoving("lmcache-" + name + "-clear", CLEAR_STANDSTILL, directory::cleared, () -> {
+                transport.forgetAll();
+                directory.clear(which);
+            });
         } catch (IOException e) {
             throw new UncheckedIOException("Chunk directory " + directory.roots() + " could not be cleared", e);
+        } catch (TimeoutException e) {
+            throw new UncheckedIOException(
+                    "Chunk directory " + directory.roots() + " is not cleared: its file system has not answered for "
+                            + CLEAR_STANDSTILL.toSeconds() + " seconds; what is left goes when it does",
+                    new IOException(e));
         }
     }
 
@@ -235,9 +275,9 @@ public final class ChunkFileBackend implements StorageBackend {
         // memory.
         boolean transfersEnded = transport.awaitEnd(deadlineNanos);
         lookupThreads.awaitEnd(deadlineNanos);
-        transport.forgetAll();
+        endLastCalls("lmcache-" + name + "-forget", transport::forgetAll);
         // Puts that wait for room are declined from in here.
-        directory.close();
+        directory.close(deadlineNanos);
         if (!writesEnded || !readsEnded || !transfersEnded) {
             throw new LmcacheException(
                     ErrorCode.LEAK,
@@ -246,5 +286,15 @@ public final class ChunkFileBackend implements StorageBackend {
                             + " seconds, so the memory they use is kept; close again when the storage answers");
         }
         transport.close();
+    }
+
+    private void endLastCalls(String thread, BoundedCall.Work work) {
+        try {
+            if (!BoundedCall.inTime(thread, LAST_CALLS, work)) {
+                LOG.warn("Backend '{}': files below {} are left open, which do not close", name, directory.roots());
+            }
+        } catch (IOException e) {
+            LOG.warn("Backend '{}': files below {} could not be closed", name, directory.roots(), e);
+        }
     }
 }

@@ -15,6 +15,7 @@ import io.lmcache.chunkfiles.io.IoThreads;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.IOException;
+import java.nio.file.NotDirectoryException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -137,6 +138,11 @@ final class ChunkWriter {
             Optional<NewChunkFile> file;
             try {
                 file = directory.tryCreate(chunk, meta);
+            } catch (NotDirectoryException e) {
+                decline(
+                        DeclineReason.UNAVAILABLE,
+                        e.getMessage() + " is where a directory for chunks has to be; remove it");
+                return;
             } catch (IOException e) {
                 if (!saysFull(e)) {
                     throw e;

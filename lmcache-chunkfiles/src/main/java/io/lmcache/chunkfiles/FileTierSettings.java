@@ -41,7 +41,8 @@ public record FileTierSettings(DirectorySettings directory, int ioThreads, boole
                     wholeNumber(1, 1024),
                     "The threads that read and write the file tier's files.")
             .withAlias("gds_io_threads")
-            .withAlias("extra_config.gds_io_threads")
+            .withAlias("extra_config.gds_io_threads", FileTierSettings::threads)
+            .withAlias("extra_config.disk_io_threads", FileTierSettings::threads)
             .formerly("io_threads", UnaryOperator.identity());
 
     private static final Option<ByteSize> STAGING_SIZE = Option.of(
@@ -59,6 +60,11 @@ public record FileTierSettings(DirectorySettings directory, int ioThreads, boole
                     List.<Option<?>>of(USE_DIRECT_IO, DISK_IO_THREADS, STAGING_SIZE))
             .<Option<?>>flatMap(List::stream)
             .toList();
+
+    /** To LMCache no threads are the one that asks; here that one never does I/O. */
+    private static String threads(String ofLmcache) {
+        return ofLmcache.strip().equals("0") ? "1" : ofLmcache;
+    }
 
     /** These options, with those of one tier behind them. */
     public static List<Option<?>> optionsAnd(List<Option<?>> ofOneTier) {

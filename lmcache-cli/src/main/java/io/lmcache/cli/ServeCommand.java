@@ -1,7 +1,5 @@
 package io.lmcache.cli;
 
-import io.lmcache.core.config.ConfigLoader;
-import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.server.CacheServer;
 import io.lmcache.server.ServerOptions;
 import io.lmcache.server.ServerOptions.Tcp;
@@ -13,12 +11,11 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -43,12 +40,8 @@ final class ServeCommand implements Callable<Integer> {
                     + " lmcache/server.sock in XDG_RUNTIME_DIR, else /tmp/lmcache-UID/server.sock.")
     private @Nullable Path socket;
 
-    @Option(
-            names = "--config",
-            paramLabel = "FILE",
-            description = "The configuration file, in place of the one named by LMCACHE_CONFIG_FILE. The environment"
-                    + " variables LMCACHE_* are laid over it as ever.")
-    private @Nullable Path configFile;
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
 
     @Option(
             names = "--tcp",
@@ -92,17 +85,8 @@ final class ServeCommand implements Callable<Integer> {
                 tcp(),
                 Duration.ofSeconds(drainSeconds),
                 new Version().getVersion()[0]);
-        ServerRun.serve(config(), options, metricsAddress(), this::announce);
+        ServerRun.serve(choice.load(), options, metricsAddress(), this::announce);
         return 0;
-    }
-
-    private LmcacheConfig config() {
-        if (configFile == null) {
-            return LmcacheConfig.load();
-        }
-        Map<String, String> environment = new HashMap<>(System.getenv());
-        environment.put("LMCACHE_CONFIG_FILE", configFile.toString());
-        return ConfigLoader.load(environment, Map.of());
     }
 
     private Optional<Tcp> tcp() {

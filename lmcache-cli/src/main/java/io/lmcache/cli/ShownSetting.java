@@ -43,6 +43,7 @@ record ShownSetting(
                     config.options().users(option),
                     Optional.of(OptionTable.environmentVariable(option))));
         }
+        config.diskTier().ifPresent(disk -> all.addAll(ofTier(disk, config)));
         // Its URL is set at the top level, and shown there.
         config.remoteBackend()
                 .map(remote -> ofTier(remote, config).stream())

@@ -69,4 +69,9 @@ public final class CudaEvent implements Closeable {
     public void close() throws CudaException {
         device.call("cuEventDestroy", () -> JCudaDriver.cuEventDestroy(event));
     }
+
+    @Override
+    public String toString() {
+        return "CudaEvent[" + device + "]";
+    }
 }

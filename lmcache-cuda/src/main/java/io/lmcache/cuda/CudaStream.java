@@ -106,4 +106,9 @@ public final class CudaStream implements Closeable {
     public void close() throws CudaException {
         device.call("cuStreamDestroy", () -> JCudaDriver.cuStreamDestroy(stream));
     }
+
+    @Override
+    public String toString() {
+        return "CudaStream[" + device + "]";
+    }
 }

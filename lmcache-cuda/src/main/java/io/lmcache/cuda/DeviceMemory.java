@@ -48,4 +48,9 @@ public final class DeviceMemory implements Closeable {
             return getNativePointer();
         }
     }
+
+    @Override
+    public String toString() {
+        return "DeviceMemory[" + buffer + "]";
+    }
 }

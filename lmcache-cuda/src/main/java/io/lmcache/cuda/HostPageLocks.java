@@ -164,4 +164,9 @@ public final class HostPageLocks implements Closeable {
         }
         lockedBytes.set(0);
     }
+
+    @Override
+    public String toString() {
+        return "HostPageLocks[" + device + ", " + lockedBytes + " bytes]";
+    }
 }

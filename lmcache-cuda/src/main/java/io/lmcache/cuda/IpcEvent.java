@@ -122,4 +122,9 @@ public final class IpcEvent implements Closeable {
                     check("cuEventDestroy", Calls.invoke(() -> (int) Calls.DESTROY.invokeExact(event))));
         }
     }
+
+    @Override
+    public String toString() {
+        return "IpcEvent[" + device + "]";
+    }
 }

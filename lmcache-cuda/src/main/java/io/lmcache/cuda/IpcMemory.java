@@ -118,4 +118,9 @@ public final class IpcMemory implements Closeable {
             device.withContext(() -> unmap(buffer.address()));
         }
     }
+
+    @Override
+    public String toString() {
+        return "IpcMemory[" + buffer + "]";
+    }
 }

@@ -33,4 +33,9 @@ public final class PageLock implements Closeable {
             device.call("cuMemHostUnregister", () -> JCudaDriver.cuMemHostUnregister(Pointers.of(memory)));
         }
     }
+
+    @Override
+    public String toString() {
+        return "PageLock[" + device + ", " + memory.byteSize() + " bytes]";
+    }
 }

@@ -37,4 +37,9 @@ public final class ResourceStack implements Closeable {
             throw failure;
         }
     }
+
+    @Override
+    public String toString() {
+        return "ResourceStack[" + resources.size() + "]";
+    }
 }

@@ -13,6 +13,7 @@ import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -115,6 +116,27 @@ class ConfiguredStackTest {
         try (Stream<Path> files = Files.walk(path)) {
             return files.filter(file -> file.toString().endsWith(".safetensors"))
                     .count();
+        }
+    }
+
+    @Test
+    void theOrdinaryDiskTierOfLmcacheStandsAboveThatOfGdsPath() {
+        Map<String, ?> disk = Map.of(
+                "local_cpu",
+                false,
+                "local_disk",
+                "file://" + directory.resolve("disk") + "/",
+                "max_local_disk_size",
+                0.1);
+        try (LmcacheStack stack = open(disk)) {
+            assertThat(stack.tiers()).containsExactly("disk");
+            assertThat(TestEngine.store(stack, PROMPT)).isEqualTo(Map.of("disk", 300));
+        }
+        Map<String, Object> both = new HashMap<>(disk);
+        both.put("gds_path", directory.resolve("shared"));
+        try (LmcacheStack stack = open(both)) {
+            assertThat(stack.tiers()).containsExactly("disk", "posix");
+            assertThat(TestEngine.retrieveAll(stack, PROMPT)).isEqualTo(Map.of("disk", 300));
         }
     }
 

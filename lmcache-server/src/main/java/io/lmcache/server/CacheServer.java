@@ -312,4 +312,9 @@ public final class CacheServer implements AutoCloseable {
             LOG.warn("The socket {} could not be removed", socketFile.path(), e);
         }
     }
+
+    @Override
+    public String toString() {
+        return "CacheServer[" + options.socket() + ", " + stack + "]";
+    }
 }

@@ -42,10 +42,12 @@ public final class Damage {
             "\u00e9",
             "\ud83d\ude00");
 
+    private final long seed;
     private final Random random;
 
     /** Damage that is the same for the same seed. */
     public Damage(long seed) {
+        this.seed = seed;
         random = new Random(seed);
     }
 
@@ -102,5 +104,10 @@ public final class Damage {
             case 2 -> text.insert(from, POISON.get(random.nextInt(POISON.size())));
             default -> text.replace(from, to, String.valueOf((char) random.nextInt(0x300)));
         }
+    }
+
+    @Override
+    public String toString() {
+        return "Damage[seed=" + seed + "]";
     }
 }

@@ -144,6 +144,11 @@ public final class FaultyBackend extends ForwardingBackend {
             return hanging.size();
         }
 
+        @Override
+        public synchronized String toString() {
+            return "Script[" + steps.size() + " steps left, " + hanging.size() + " calls hang]";
+        }
+
         private synchronized Script add(int times, Step step) {
             for (int i = 0; i < times; i++) {
                 steps.add(step);

@@ -79,4 +79,9 @@ public final class LeakCheck implements AfterEachCallback {
             leak.addSuppressed(e);
         }
     }
+
+    @Override
+    public String toString() {
+        return "LeakCheck" + watched;
+    }
 }

@@ -51,4 +51,9 @@ public final class HostRegion implements AutoCloseable {
             arena.close();
         }
     }
+
+    @Override
+    public String toString() {
+        return "HostRegion[" + segment.byteSize() + " bytes]";
+    }
 }

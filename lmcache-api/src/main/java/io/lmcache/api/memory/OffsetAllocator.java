@@ -122,4 +122,9 @@ public final class OffsetAllocator {
         freeByOffset.remove(offset);
         freeBySize.remove(new Range(size, offset));
     }
+
+    @Override
+    public String toString() {
+        return "OffsetAllocator[" + used + " of " + capacity + " bytes]";
+    }
 }

@@ -249,4 +249,9 @@ public final class SlabAllocator implements BufferAllocator, AutoCloseable {
             }
         }
     }
+
+    @Override
+    public String toString() {
+        return "SlabAllocator[" + name + ", " + usedBytes() + " of " + limitBytes() + " bytes in use]";
+    }
 }

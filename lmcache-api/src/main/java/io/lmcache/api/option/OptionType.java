@@ -256,4 +256,9 @@ public final class OptionType<T> {
     private static String wordOf(Enum<?> constant) {
         return constant.name().toLowerCase(Locale.ROOT);
     }
+
+    @Override
+    public String toString() {
+        return name;
+    }
 }

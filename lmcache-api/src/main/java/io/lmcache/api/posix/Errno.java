@@ -30,6 +30,8 @@ public enum Errno {
     EINVAL(22, "Invalid argument"),
     /** The disk is full. */
     ENOSPC(28, "No space left on device"),
+    /** Nothing can be written there as it is mounted, or since its drive failed. */
+    EROFS(30, "Read-only file system"),
     /** The file system keeps no locks now, as NFS without its lock manager. */
     ENOLCK(37, "No locks available"),
     /** The file system does not know this call. */

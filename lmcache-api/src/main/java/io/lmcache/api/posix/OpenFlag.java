@@ -19,7 +19,12 @@ public enum OpenFlag {
     /** Only a directory. */
     DIRECTORY(0x10000, 0x4000),
     /** Fail where the last part of the path is a symbolic link. */
-    NO_FOLLOW(0x20000, 0x8000);
+    NO_FOLLOW(0x20000, 0x8000),
+    /**
+     * Find it only: nothing is read, written, waited for or woken. With {@link #NO_FOLLOW} a symbolic link is found as
+     * itself.
+     */
+    PATH_ONLY(0x200000);
 
     private static final int CLOSE_ON_EXEC = 0x80000;
 

@@ -3,6 +3,7 @@ package io.lmcache.api.posix;
 import java.io.Closeable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -14,6 +15,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * then. All methods throw {@link PosixException} where the operating system refuses.
  */
 public final class PosixFile implements Closeable {
+    private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
     private static final int CURRENT_DIRECTORY = -100;
     private static final int EMPTY_PATH = 0x1000;
     private static final int SYMLINK_NOFOLLOW = 0x100;
@@ -107,6 +109,19 @@ public final class PosixFile implements Closeable {
     /** The number of the descriptor, for other native libraries. It stays this object's. */
     public int descriptor() {
         return descriptor;
+    }
+
+    /**
+     * A path by which what is open here can be opened once more, in another way, whatever has become of its name. It is good
+     * as long as this is open, and where {@code /proc} is mounted.
+     */
+    public Path again() {
+        return DESCRIPTORS.resolve(Integer.toString(descriptor));
+    }
+
+    /** Whether {@link #again} leads anywhere. */
+    public static boolean canOpenAgain() {
+        return Files.isDirectory(DESCRIPTORS);
     }
 
     /** Closes the descriptor. Idempotent. Whatever the operating system answers, it is gone then. */

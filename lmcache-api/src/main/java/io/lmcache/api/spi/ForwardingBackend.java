@@ -90,4 +90,9 @@ public abstract class ForwardingBackend implements StorageBackend {
     public void close() {
         delegate.close();
     }
+
+    @Override
+    public String toString() {
+        return getClass().getSimpleName() + "[" + delegate + "]";
+    }
 }

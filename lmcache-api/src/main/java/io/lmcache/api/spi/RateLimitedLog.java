@@ -43,4 +43,9 @@ public final class RateLimitedLog {
         long left = suppressed.sumThenReset();
         log.accept(message + (left == 0 ? "" : " (and " + left + " more such warnings since the last one)"), cause);
     }
+
+    @Override
+    public String toString() {
+        return "RateLimitedLog[" + suppressed.sum() + " left out]";
+    }
 }

@@ -48,6 +48,7 @@ class ErrnoTest {
             case EISDIR -> 21;
             case EINVAL -> 22;
             case ENOSPC -> 28;
+            case EROFS -> 30;
             case ENOLCK -> 37;
             case ENOSYS -> 38;
             case ENOTEMPTY -> 39;

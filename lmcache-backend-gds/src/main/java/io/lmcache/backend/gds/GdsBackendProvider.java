@@ -15,6 +15,7 @@ import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FileFormat;
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -25,6 +26,8 @@ import java.util.List;
  */
 public final class GdsBackendProvider implements StorageBackendProvider {
     static final String NAME = "gds";
+    // The first use of a driver takes seconds for each GPU of the machine.
+    private static final Duration OPEN_TIMEOUT = Duration.ofSeconds(60);
 
     /** For {@link java.util.ServiceLoader}. */
     public GdsBackendProvider() {}
@@ -51,6 +54,10 @@ public final class GdsBackendProvider implements StorageBackendProvider {
      *     directory cannot be used
      */
     static StorageBackend open(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
+        return ChunkFileBackend.open(NAME, OPEN_TIMEOUT, () -> openNow(settings, format, context));
+    }
+
+    private static StorageBackend openNow(GdsSettings settings, ChunkFileFormat format, BackendContext context) {
         DeviceMemoryPool memory = DeviceMemoryPool.open(settings, context.hostMemory());
         try {
             return open(settings, format, context, memory);

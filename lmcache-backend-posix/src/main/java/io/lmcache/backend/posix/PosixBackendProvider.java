@@ -13,6 +13,7 @@ import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -25,6 +26,7 @@ import java.util.List;
 public final class PosixBackendProvider implements StorageBackendProvider {
     static final String NAME = "posix";
     private static final int READERS_PER_WRITER = 4;
+    private static final Duration OPEN_TIMEOUT = Duration.ofSeconds(20);
 
     /** For {@link java.util.ServiceLoader}. */
     public PosixBackendProvider() {}
@@ -46,6 +48,10 @@ public final class PosixBackendProvider implements StorageBackendProvider {
 
     /** A new backend over files of that format. */
     static StorageBackend open(FileTierSettings settings, ChunkFileFormat format, BackendContext context) {
+        return ChunkFileBackend.open(NAME, OPEN_TIMEOUT, () -> openNow(settings, format, context));
+    }
+
+    private static StorageBackend openNow(FileTierSettings settings, ChunkFileFormat format, BackendContext context) {
         Counters counters = Counters.ofFiles();
         ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
         try {

@@ -90,6 +90,8 @@ final class InjectedFiles extends FileSystemProvider {
     private final Queue<Made> made = new ConcurrentLinkedQueue<>();
     private final List<Event> events = new CopyOnWriteArrayList<>();
     private final List<Failure> failures = new CopyOnWriteArrayList<>();
+    private final Object hangs = new Object();
+    private volatile Set<Call> hanging = Set.of();
     private volatile long metadataDelayNanos;
 
     /** The path as it looks through this layer. */
@@ -107,9 +109,18 @@ final class InjectedFiles extends FileSystemProvider {
         failures.add(new Failure(call, where, reason, new AtomicInteger(times)));
     }
 
-    /** Ends all failures. */
+    /** Ends all failures, and lets every call go on that hangs. */
     void heal() {
         failures.clear();
+        hanging = Set.of();
+        synchronized (hangs) {
+            hangs.notifyAll();
+        }
+    }
+
+    /** From now on calls of these kinds do not return. */
+    void hang(Set<Call> calls) {
+        hanging = Set.copyOf(calls);
     }
 
     /** Adds that time to every call for metadata, as a file system across a network does. */
@@ -154,9 +165,27 @@ final class InjectedFiles extends FileSystemProvider {
 
     private void note(Call call, Path path) {
         made.add(new Made(call, path, Thread.currentThread().getName()));
+        awaitHealthOf(call);
         long start = System.nanoTime();
         while (call.isMetadata() && System.nanoTime() - start < metadataDelayNanos) {
             LockSupport.parkNanos(metadataDelayNanos - (System.nanoTime() - start));
+        }
+    }
+
+    /** As in a system call that hangs, an interrupt changes nothing. */
+    private void awaitHealthOf(Call call) {
+        boolean isInterrupted = false;
+        synchronized (hangs) {
+            while (hanging.contains(call)) {
+                try {
+                    hangs.wait();
+                } catch (InterruptedException e) {
+                    isInterrupted = true;
+                }
+            }
+        }
+        if (isInterrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -4,7 +4,6 @@ import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkLocation;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
 import io.lmcache.chunkfiles.directory.NewChunkFile;
-import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.io.PayloadChannels;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -47,7 +46,7 @@ final class PayloadCopy implements AutoCloseable {
         Optional<Path> there = target.find(place);
         if (there.isPresent()) {
             int crc = pass(chunk, (_, _) -> {});
-            HeaderCheck check = WholeFileCheck.of(there.get(), target.format(), chunk.key());
+            HeaderCheck check = target.checkAll(there.get(), chunk.key());
             if (check instanceof HeaderCheck.Other) {
                 return Outcome.NAME_TAKEN;
             }
@@ -84,7 +83,7 @@ final class PayloadCopy implements AutoCloseable {
         }
         Path written = target.find(place)
                 .orElseThrow(() -> new IOException(chunk.key() + " is gone as soon as it was written"));
-        HeaderCheck readBack = WholeFileCheck.of(written, target.format(), chunk.key());
+        HeaderCheck readBack = target.checkAll(written, chunk.key());
         if (!readBack.equals(HeaderCheck.Valid.of(chunk.meta(), crc))) {
             target.remove(place);
             throw new IOException(written + " reads back other than it was written; check the drive");

@@ -4,6 +4,7 @@ import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import io.lmcache.chunkfiles.io.PayloadChannels;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
@@ -31,7 +33,7 @@ record SourceChunk(Path path, FoundChunk found, HeaderCheck.Valid header, FileCh
     /** Opens a file. */
     static SourceChunk open(SourceFiles.File file, OptionalInt kvHeads) throws SourceException {
         try {
-            FileChannel channel = FileChannel.open(file.path(), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+            FileChannel channel = PlainFiles.open(file.root(), file.path(), Set.of(StandardOpenOption.READ));
             boolean opened = false;
             try {
                 SourceChunk chunk = check(file, channel, kvHeads);

@@ -8,15 +8,20 @@ import io.lmcache.api.spi.ChunkPin;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
@@ -36,6 +41,9 @@ public final class ChunkDirectory implements AutoCloseable {
     private static final long MAX_TOUCH_INTERVAL_MILLIS = 60_000;
     // So often within its time to live a chunk in use is touched at least.
     private static final int TOUCHES_PER_LIFE = 4;
+
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration LAST_CALLS = Duration.ofSeconds(2);
 
     private final DirectorySettings settings;
     private final ChunkFileFormat format;
@@ -146,6 +154,29 @@ public final class ChunkDirectory implements AutoCloseable {
         }
         index.remove(chunk.name());
         return Optional.empty();
+    }
+
+    /**
+     * Opens a file of this directory, if it is a plain one; {@link NoSuchFileException} where there is none, {@link
+     * NotDirectoryException} where a link leads to it.
+     */
+    public FileChannel open(Path file, Set<? extends OpenOption> options) throws IOException {
+        ChunkRoot root = requireRootOf(file);
+        try {
+            return PlainFiles.open(root.path(), file, options);
+        } catch (NotDirectoryException e) {
+            root.noteLinkBefore(file);
+            throw e;
+        }
+    }
+
+    /** Looks at the whole of a file of this directory, as {@link WholeFileCheck#of} does. */
+    public HeaderCheck checkAll(Path file, ChunkKey key) throws IOException {
+        return WholeFileCheck.of(requireRootOf(file).path(), file, format, key);
+    }
+
+    private ChunkRoot requireRootOf(Path file) {
+        return rootOf(file).orElseThrow(() -> new IllegalArgumentException(file + " is not below " + roots));
     }
 
     /** Whether LMCache finds the chunk in that file: its metadata file is there, where the format has one. */
@@ -263,9 +294,7 @@ public final class ChunkDirectory implements AutoCloseable {
 
     private SecondLook secondLook(ChunkKey key, Path file) {
         try {
-            return WholeFileCheck.of(file, format, key) instanceof HeaderCheck.Invalid
-                    ? SecondLook.FAULTY
-                    : SecondLook.SOUND;
+            return checkAll(file, key) instanceof HeaderCheck.Invalid ? SecondLook.FAULTY : SecondLook.SOUND;
         } catch (NoSuchFileException e) {
             return SecondLook.GONE;
         } catch (IOException e) {
@@ -366,11 +395,16 @@ public final class ChunkDirectory implements AutoCloseable {
         return removed;
     }
 
+    /** How many files {@link #clear} has looked at so far, by which one sees that it gets on. */
+    public long cleared() {
+        return janitor.cleared();
+    }
+
     /** Tells of a chunk's file whether it is meant. */
     @FunctionalInterface
     public interface FileTest {
-        /** Whether the file is meant; false when it is gone. */
-        boolean isMeant(Path file) throws IOException;
+        /** Whether the file, below that root, is meant; false when it is gone. */
+        boolean isMeant(Path root, Path file) throws IOException;
     }
 
     /** Removes every such chunk that this instance has not pinned, whoever stored it. */
@@ -393,11 +427,22 @@ public final class ChunkDirectory implements AutoCloseable {
         return index.payloadBytes();
     }
 
-    /** Ends the background work and signs this writer off. The chunks stay. */
+    /** Ends the background work and signs this writer off, within a bound. The chunks stay. */
     @Override
     public void close() {
-        janitor.close();
-        roots.forEach(ChunkDirectory::close);
+        close(System.nanoTime() + CLOSE_TIMEOUT.toNanos());
+    }
+
+    /** The same, until {@link System#nanoTime()} at most, and a moment. */
+    public void close(long deadlineNanos) {
+        janitor.close(Math.max(deadlineNanos, System.nanoTime() + LAST_CALLS.toNanos()));
+        try {
+            if (!BoundedCall.inTime("lmcache-sign-off", LAST_CALLS, () -> roots.forEach(ChunkDirectory::close))) {
+                LOG.warn("Chunk directory {}: the file system hangs, so this writer's lock file stays", roots);
+            }
+        } catch (IOException e) {
+            LOG.warn("Chunk directory {}: this writer could not sign off", roots, e);
+        }
     }
 
     private static void close(ChunkRoot root) {

@@ -1,5 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.posix.Errno;
@@ -49,6 +51,8 @@ final class ChunkRoot implements AutoCloseable {
     static final String WRITERS = "writers";
     static final String QUARANTINE = "quarantine";
     private static final String JANITOR_LOCK = "janitor.lock";
+    private static final int SHARE_OF_HEAP = 64;
+    private static final int BYTES_PER_DIRECTORY = 256;
 
     private final Path path;
     private final FileStore fileStore;
@@ -57,6 +61,11 @@ final class ChunkRoot implements AutoCloseable {
     private final DiskBudget budget;
     private final long minFreeBytes;
     private final AtomicLong temporaries = new AtomicLong();
+    // Directories that no link led to when a chunk was looked up there. Who opens a file there looks again.
+    private final Cache<String, Boolean> linkFree = Caffeine.newBuilder()
+            .maximumSize(Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP / BYTES_PER_DIRECTORY)
+            .executor(Runnable::run)
+            .build();
 
     private ChunkRoot(Path path, WriterLock writer, DirectorySettings settings) throws IOException {
         this.path = path;
@@ -144,15 +153,7 @@ final class ChunkRoot implements AutoCloseable {
      * @throws IOException when one is, or is no directory; {@link NoSuchFileException} when one is not there
      */
     void requireNoLinks(Path file) throws IOException {
-        Path below = path.relativize(file);
-        Path directory = path;
-        for (int level = 0; level < below.getNameCount() - 1; level++) {
-            directory = directory.resolve(below.getName(level));
-            if (!Files.readAttributes(directory, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-                    .isDirectory()) {
-                throw new NotDirectoryException(directory + " (a link or a file; links are not followed)");
-            }
-        }
+        PlainFiles.requireNoLinks(path, file);
     }
 
     /** What a chunk takes of the disk, metadata file included, from the length of its own file. */
@@ -181,7 +182,20 @@ final class ChunkRoot implements AutoCloseable {
         return path.resolve(name);
     }
 
-    /** The attributes of a chunk's file, by one system call; empty when there is no such regular file. */
+    /** Notes that the way to a file leads over a link: a lookup is not to take it for one without. */
+    void noteLinkBefore(Path file) {
+        linkFree.invalidate(directoryOf(file));
+    }
+
+    private String directoryOf(Path file) {
+        String below = path.relativize(file).toString();
+        return below.substring(0, Math.max(0, below.lastIndexOf('/')));
+    }
+
+    /**
+     * The attributes of a chunk's file; empty when there is no such plain file. Costs one system call, and the first that is
+     * found in a directory one more for each directory on the way: one that is a link leads elsewhere.
+     */
     Optional<BasicFileAttributes> attributes(String name) throws IOException {
         try {
             return attributes(resolve(name));
@@ -195,12 +209,24 @@ final class ChunkRoot implements AutoCloseable {
         }
     }
 
-    static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
-        // Absence is an everyday answer here, so not by way of an exception.
-        return Optional.ofNullable(file.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS))
-                .filter(BasicFileAttributes::isRegularFile);
+    private Optional<BasicFileAttributes> attributes(Path file) throws IOException {
+        try {
+            Optional<BasicFileAttributes> there =
+                    PlainFiles.attributesIfExists(file).filter(BasicFileAttributes::isRegularFile);
+            if (there.isPresent() && linkFree.getIfPresent(directoryOf(file)) == null) {
+                requireNoLinks(file);
+                linkFree.put(directoryOf(file), true);
+            }
+            return there;
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            return Optional.empty();
+        } catch (IOException e) {
+            if (Errno.ENOTDIR.isCauseOf(e)) {
+                // Something else has the name of a directory for chunks.
+                return Optional.empty();
+            }
+            throw e;
+        }
     }
 
     /** The bytes to free so that the file system keeps its reserve and so many bytes more fit; 0 when all is well. */
@@ -240,10 +266,7 @@ final class ChunkRoot implements AutoCloseable {
 
     /** What tells the file at that path, as it is now, from others that may be there later; empty without a file. */
     static Optional<Object> identityOf(Path file) throws IOException {
-        return Optional.ofNullable(file.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS))
-                .map(BasicFileAttributes::fileKey);
+        return PlainFiles.attributesIfExists(file).map(BasicFileAttributes::fileKey);
     }
 
     /** Removes a chunk's file, and before it what belongs to it; says whether the file was there. */
@@ -337,11 +360,7 @@ final class ChunkRoot implements AutoCloseable {
      */
     Optional<FileChannel> tryLockJanitor() throws IOException {
         Path file = path.resolve(CONTROL).resolve(JANITOR_LOCK);
-        requireNoLinks(file);
-        FileChannel channel = FileChannel.open(
-                file,
-                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
-                FileModes.PRIVATE_FILE);
+        FileChannel channel = PlainFiles.openOwn(path, file, Set.of(StandardOpenOption.WRITE));
         boolean locked = false;
         try {
             locked = channel.tryLock() != null;

@@ -1,6 +1,5 @@
 package io.lmcache.chunkfiles.directory;
 
-import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -9,7 +8,6 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
@@ -86,8 +84,7 @@ final class DirectoryAccount {
 
     /** What the account says that the writers on this machine keep now; empty when there is none. */
     static Optional<RootAccount> look(Path control) {
-        try (FileChannel channel =
-                FileChannel.open(file(control), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+        try (FileChannel channel = PlainFiles.open(control, file(control), Set.of(StandardOpenOption.READ))) {
             ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(BYTES));
             while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) > 0) {
                 // Until it is read or ends early.
@@ -131,14 +128,8 @@ final class DirectoryAccount {
 
     private static MemorySegment map(Path control, Arena mapping) throws IOException {
         Path file = file(control);
-        try (FileChannel channel = FileChannel.open(
-                file,
-                Set.of(
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.READ,
-                        StandardOpenOption.WRITE,
-                        LinkOption.NOFOLLOW_LINKS),
-                FileModes.PRIVATE_FILE)) {
+        try (FileChannel channel =
+                PlainFiles.openOwn(control, file, Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE))) {
             // The last byte is nobody's. Writing it makes sure of the page: memory without space on the disk is a
             // crash.
             channel.write(ByteBuffer.allocate(1), BYTES - 1);

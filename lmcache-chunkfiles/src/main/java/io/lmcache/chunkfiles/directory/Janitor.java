@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-safe. The lock is never held across I/O.
  */
-final class Janitor implements AutoCloseable {
+final class Janitor {
     private static final Logger LOG = LoggerFactory.getLogger(Janitor.class);
     private static final Duration MIN_INTERVAL = Duration.ofMinutes(1);
     private static final Duration MIN_INTERVAL_OF_SHORT_LIVES = Duration.ofSeconds(1);
@@ -32,7 +32,6 @@ final class Janitor implements AutoCloseable {
     // How long room is waited for that a peer's janitor is making, and how often it is looked at.
     private static final Duration PEER_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration PEER_POLL = Duration.ofMillis(5);
-    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
 
     private final List<RootSweep> sweeps;
     private final Duration minInterval;
@@ -46,6 +45,7 @@ final class Janitor implements AutoCloseable {
     private long nanosWaited;
     // The fields below are guarded by lock.
     private @Nullable Request requested;
+    private Request underway = new Request(false, new CompletableFuture<>());
     private long stuckUntilNanos;
     private Future<?> next = CompletableFuture.completedFuture(null);
 
@@ -136,7 +136,8 @@ final class Janitor implements AutoCloseable {
         synchronized (lock) {
             Request request = requested;
             requested = null;
-            return request == null ? new Request(false, new CompletableFuture<>()) : request;
+            underway = request == null ? new Request(false, new CompletableFuture<>()) : request;
+            return underway;
         }
     }
 
@@ -212,15 +213,19 @@ final class Janitor implements AutoCloseable {
         }
     }
 
-    /** Ends a sweep in progress at the next file. */
-    @Override
-    public void close() {
+    /** How many files {@link #clear} has looked at so far. */
+    long cleared() {
+        return sweeps.stream().mapToLong(RootSweep::cleared).sum();
+    }
+
+    /** Ends a sweep in progress at the next file, until {@link System#nanoTime()} at most. */
+    void close(long deadlineNanos) {
         synchronized (lock) {
             closed = true;
         }
         thread.shutdown();
         try {
-            if (!thread.awaitTermination(CLOSE_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
+            if (!thread.awaitTermination(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 LOG.warn(
                         "The janitor of {} hangs in the file system and is left behind",
                         sweeps.stream().map(RootSweep::root).toList());
@@ -228,7 +233,10 @@ final class Janitor implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        // The shutdown may have dropped a sweep that somebody waits for.
+        // The shutdown may have dropped a sweep that somebody waits for, and one that hangs is waited for, too.
+        synchronized (lock) {
+            underway.isRoomy().complete(false);
+        }
         takeRequest().isRoomy().complete(false);
     }
 }

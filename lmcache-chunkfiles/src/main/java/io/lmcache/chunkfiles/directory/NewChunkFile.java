@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
@@ -95,6 +96,11 @@ public final class NewChunkFile implements AutoCloseable {
     /** The temporary file. */
     public Path path() {
         return path;
+    }
+
+    /** Opens the file once more, in another way. The caller closes the channel before this. */
+    public FileChannel open(Set<? extends OpenOption> options) throws IOException {
+        return PlainFiles.open(root.path(), path, options);
     }
 
     /** A channel on the file, open for writing. */

@@ -42,7 +42,7 @@ public final class RootKeeper implements AutoCloseable {
         return chunk.bytesOnDisk()
                 + (metadata.isEmpty()
                         ? 0
-                        : ChunkRoot.attributes(metadata.get())
+                        : PlainFiles.attributesIfExists(metadata.get())
                                 .map(file -> file.size())
                                 .orElse(0L));
     }

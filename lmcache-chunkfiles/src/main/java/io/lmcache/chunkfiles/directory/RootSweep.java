@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,7 @@ final class RootSweep {
     private final Set<String> mourned = new HashSet<>();
     private int incompleteScans;
     private volatile boolean isToReconsider;
+    private final AtomicLong cleared = new AtomicLong();
 
     RootSweep(
             ChunkRoot root,
@@ -372,12 +374,19 @@ final class RootSweep {
         }
     }
 
+    /** How many files {@link #clear} has looked at so far. */
+    long cleared() {
+        return cleared.get();
+    }
+
     /** Removes every such chunk that is not pinned. */
     void clear(ChunkDirectory.FileTest which) throws IOException {
         walk().visitAll(new Look(clock.instant()) {
             @Override
             public void visit(Entry entry) throws IOException {
-                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && which.isMeant(root.resolve(entry.path()))) {
+                cleared.incrementAndGet();
+                if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK
+                        && which.isMeant(root.path(), root.resolve(entry.path()))) {
                     removal.remove(root, entry.path());
                 }
             }

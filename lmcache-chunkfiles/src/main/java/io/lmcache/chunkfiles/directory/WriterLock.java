@@ -7,7 +7,6 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -140,7 +139,7 @@ final class WriterLock implements AutoCloseable {
             return true;
         }
         Path file = writers.resolve(id + SUFFIX);
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+        try (FileChannel channel = PlainFiles.open(writers, file, Set.of(StandardOpenOption.WRITE));
                 FileLock lock = channel.tryLock()) {
             if (lock == null) {
                 return true;

@@ -9,17 +9,18 @@ import io.lmcache.api.MemoryFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.ChunkName;
+import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * Which chunk a file is, by its name and its header. Immutable and thread-safe.
@@ -32,6 +33,12 @@ import java.util.OptionalInt;
  */
 public record FoundChunk(
         ChunkKey key, FileFormat kind, ChunkFileFormat format, Optional<Boolean> signedHashes, boolean headsKnown) {
+    // Each remembers the scopes that it has named, so a directory of many chunks needs one of them.
+    private static final ChunkFileFormat NATIVE = FileFormat.NATIVE.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_3_2 = FileFormat.LMCACHE_0_3_2.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_5_UNSIGNED = FileFormat.LMCACHE_0_5.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_5_SIGNED = FileFormat.LMCACHE_0_5.create(true, true);
+
     /**
      * The kind of file that has this name; empty when it is no chunk.
      *
@@ -86,17 +93,17 @@ public record FoundChunk(
     }
 
     /**
-     * The model whose chunk, or layer of one, that file is; empty where it does not say, or is gone.
+     * The model whose chunk, or layer of one, that file below that root is; empty where it does not say, or is gone.
      *
      * @throws IOException when it cannot be read
      */
-    public static Optional<String> modelOf(Path file) throws IOException {
+    public static Optional<String> modelOf(Path root, Path file) throws IOException {
         String fileName = file.getFileName().toString();
         Optional<FileFormat> kind = kindOf(fileName);
         return kind.isEmpty()
                 ? Optional.empty()
                 : switch (kind.get()) {
-                    case NATIVE -> modelInHeader(file);
+                    case NATIVE -> modelInHeader(root, file);
                     case LMCACHE_0_3_2 ->
                         new Lmcache032Names().parse(stem(fileName)).map(LmcacheName::model);
                     case LMCACHE_0_5 ->
@@ -104,8 +111,8 @@ public record FoundChunk(
                 };
     }
 
-    private static Optional<String> modelInHeader(Path file) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+    private static Optional<String> modelInHeader(Path root, Path file) throws IOException {
+        try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
             return channel.size() < ChunkFileFormat.HEADER_BYTES
                     ? Optional.empty()
                     : NativeChunkFormat.modelIn(headerIn(channel));
@@ -136,7 +143,7 @@ public record FoundChunk(
     private static FoundChunk ofNative(byte[] header) throws IOException {
         try {
             ChunkKey key = NativeChunkFormat.keyIn(header);
-            return new FoundChunk(key, FileFormat.NATIVE, new NativeChunkFormat(), Optional.empty(), true);
+            return new FoundChunk(key, FileFormat.NATIVE, NATIVE, Optional.empty(), true);
         } catch (IOException e) {
             throw new IOException("has a header that " + e.getMessage(), e);
         }
@@ -151,11 +158,11 @@ public record FoundChunk(
         ChunkKey key = new ChunkKey(scope, name.hash());
         boolean headsKnown = kvHeads.isPresent() || layout.format() == MemoryFormat.KV_MLA_FMT;
         if (kind == FileFormat.LMCACHE_0_3_2) {
-            return List.of(new FoundChunk(key, kind, kind.create(true, false), Optional.empty(), headsKnown));
+            return List.of(new FoundChunk(key, kind, LMCACHE_0_3_2, Optional.empty(), headsKnown));
         }
         return List.of(
-                new FoundChunk(key, kind, kind.create(true, false), Optional.of(false), headsKnown),
-                new FoundChunk(key, kind, kind.create(true, true), Optional.of(true), headsKnown));
+                new FoundChunk(key, kind, LMCACHE_0_5_UNSIGNED, Optional.of(false), headsKnown),
+                new FoundChunk(key, kind, LMCACHE_0_5_SIGNED, Optional.of(true), headsKnown));
     }
 
     private static LmcacheHeader headerIn(byte[] header) throws IOException {

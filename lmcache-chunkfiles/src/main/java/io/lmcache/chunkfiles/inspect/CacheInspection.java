@@ -3,11 +3,13 @@ package io.lmcache.chunkfiles.inspect;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
+import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.RootAccount;
 import io.lmcache.chunkfiles.directory.Staleness;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -66,7 +68,8 @@ public final class CacheInspection {
             void take(Entry entry) throws IOException {
                 if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK) {
                     Optional<FoundFile> chunk = found(entry);
-                    if (chunk.isPresent() && choice.includes(chunk.get(), now)) {
+                    if (chunk.isPresent()
+                            && choice.includes(chunk.get().key(), chunk.get().lastUse(), now)) {
                         visitor.take(chunk.get());
                     }
                 }
@@ -97,6 +100,87 @@ public final class CacheInspection {
         Check check = new Check();
         boolean isComplete = check.over(files.root());
         return new Verification(check.sound, check.damaged, check.bytes, isComplete);
+    }
+
+    /** Takes the contents of chunk files. */
+    public interface Sink {
+        /**
+         * One more file.
+         *
+         * @param path its path below the root
+         * @param lastUse when the chunk was used last
+         * @param content the file, sound as a whole, from its start
+         */
+        void take(String path, Instant lastUse, FileChannel content) throws IOException;
+
+        /** A file that belongs to the one taken last. */
+        void takeMetadata(String path, Instant lastUse, byte[] content) throws IOException;
+    }
+
+    /**
+     * Hands out the chunks that are meant, each checked before, with their metadata files.
+     *
+     * @throws IOException when the directory itself cannot be opened, or the sink throws it
+     */
+    public Verification export(ChunkChoice choice, Sink sink) throws IOException {
+        Export export = new Export(choice, sink);
+        boolean isComplete = export.over(files.root());
+        return new Verification(export.sound, export.damaged, export.bytes, isComplete);
+    }
+
+    private final class Export extends Look {
+        private final ChunkChoice choice;
+        private final Sink sink;
+        private long sound;
+        private long damaged;
+        private long bytes;
+
+        private Export(ChunkChoice choice, Sink sink) {
+            super(listener);
+            this.choice = choice;
+            this.sink = sink;
+        }
+
+        @Override
+        void take(Entry entry) throws IOException {
+            if (entry.kind() != ChunkDirectoryWalk.Kind.CHUNK) {
+                return;
+            }
+            Optional<ChunkFiles.Sound> opened = open(entry);
+            if (opened.isPresent()) {
+                try (ChunkFiles.Sound file = opened.get()) {
+                    Instant lastUse = entry.lastUse().toInstant();
+                    if (choice.includes(file.chunk().key(), lastUse, now)) {
+                        hand(entry.path(), lastUse, file);
+                    }
+                }
+            }
+        }
+
+        private Optional<ChunkFiles.Sound> open(Entry entry) {
+            try {
+                return Optional.of(files.openSound(entry.path()));
+            } catch (NoSuchFileException e) {
+                // Evicted since it was found.
+                return Optional.empty();
+            } catch (AccessDeniedException e) {
+                listener.passedOver(entry.path(), "is not this user's to read");
+                return Optional.empty();
+            } catch (IOException e) {
+                damaged++;
+                listener.damaged(entry.path(), String.valueOf(e.getMessage()));
+                return Optional.empty();
+            }
+        }
+
+        private void hand(String path, Instant lastUse, ChunkFiles.Sound file) throws IOException {
+            sink.take(path, lastUse, file.channel());
+            if (file.chunk().format().hasMetadataFile()) {
+                sink.takeMetadata(path + ChunkFileNames.METADATA_SUFFIX, lastUse, FoundChunk.headerIn(file.channel()));
+            }
+            sound++;
+            bytes += file.channel().size();
+        }
     }
 
     private final class Count extends Look {

@@ -6,6 +6,7 @@ import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
 import io.lmcache.chunkfiles.directory.ChunkFileNames;
 import io.lmcache.chunkfiles.directory.HeaderCheck;
+import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import java.io.IOException;
@@ -20,6 +21,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /** Reads chunk files of one root, whatever their format. Thread-safe. */
 final class ChunkFiles {
@@ -62,8 +64,7 @@ final class ChunkFiles {
                 new FoundFile(
                         entry.path(),
                         chunk.kind(),
-                        chunk.key().scope().model(),
-                        chunk.key().hash().hex(),
+                        chunk.key(),
                         valid.meta().tokens(),
                         entry.bytesOnDisk(),
                         entry.lastUse().toInstant());
@@ -72,8 +73,47 @@ final class ChunkFiles {
         };
     }
 
-    private static byte[] header(Path file) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+    /** A chunk file that is open, and sound as a whole. */
+    record Sound(FoundChunk chunk, FileChannel channel) implements AutoCloseable {
+        @Override
+        public void close() throws IOException {
+            channel.close();
+        }
+    }
+
+    /**
+     * Opens the file and checks all of it.
+     *
+     * @throws IOException when it is not sound, with why as the predicate of a sentence
+     */
+    Sound openSound(String path) throws IOException {
+        FileChannel channel = PlainFiles.open(root, root.resolve(path), Set.of(StandardOpenOption.READ));
+        boolean isSound = false;
+        try {
+            Sound sound = new Sound(checked(path, channel), channel);
+            isSound = true;
+            return sound;
+        } finally {
+            if (!isSound) {
+                channel.close();
+            }
+        }
+    }
+
+    private static FoundChunk checked(String path, FileChannel channel) throws IOException {
+        if (channel.size() < ChunkFileFormat.HEADER_BYTES) {
+            throw new IOException("has only " + channel.size() + " bytes");
+        }
+        FoundChunk chunk = FoundChunk.in(path, FoundChunk.headerIn(channel), OptionalInt.empty());
+        return switch (WholeFileCheck.of(channel, chunk.format(), chunk.key())) {
+            case HeaderCheck.Valid _ -> chunk;
+            case HeaderCheck.Invalid(String reason) -> throw new IOException(reason);
+            case HeaderCheck.Other(String reason) -> throw new IOException(reason);
+        };
+    }
+
+    private byte[] header(Path file) throws IOException {
+        try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
             long bytes = channel.size();
             if (bytes < ChunkFileFormat.HEADER_BYTES) {
                 throw new IOException("has only " + bytes + " bytes");
@@ -95,14 +135,8 @@ final class ChunkFiles {
     }
 
     private Optional<String> objectionAtFirst(String path) throws IOException {
-        try {
-            FoundChunk found = find(path);
-            Path file = root.resolve(path);
-            return switch (WholeFileCheck.of(file, found.format(), found.key())) {
-                case HeaderCheck.Valid _ -> objectionToMetadata(file);
-                case HeaderCheck.Invalid invalid -> Optional.of(invalid.reason());
-                case HeaderCheck.Other other -> Optional.of(other.reason());
-            };
+        try (Sound file = openSound(path)) {
+            return objectionToMetadata(root.resolve(path), file.channel());
         } catch (NoSuchFileException | AccessDeniedException e) {
             throw e;
         } catch (IOException e) {
@@ -110,10 +144,10 @@ final class ChunkFiles {
         }
     }
 
-    private static Optional<String> objectionToMetadata(Path chunk) throws IOException {
+    private Optional<String> objectionToMetadata(Path chunk, FileChannel content) throws IOException {
         Optional<Path> metadata =
                 ChunkFileNames.metadataOf(chunk).filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS));
-        if (metadata.isEmpty() || Arrays.equals(header(metadata.get()), header(chunk))) {
+        if (metadata.isEmpty() || Arrays.equals(header(metadata.get()), FoundChunk.headerIn(content))) {
             return Optional.empty();
         }
         return Optional.of("has a metadata file that says something else than its header");

@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,19 +39,6 @@ public final class DirectIo {
         return ByteBuffer.allocateDirect(bytes + ALIGNMENT)
                 .alignedSlice(ALIGNMENT)
                 .slice(0, bytes);
-    }
-
-    /** Opens a file, with the option or without. */
-    static FileChannel open(Path file, Set<? extends OpenOption> options) throws IOException {
-        try {
-            return FileChannel.open(file, options);
-        } catch (UnsupportedOperationException e) {
-            // So the JDK calls every error of the setup, also that a peer has taken the file away.
-            if (e.getCause() instanceof IOException cause) {
-                throw cause;
-            }
-            throw e;
-        }
     }
 
     /** Whether the file systems of all these directories take it; says so when one does not. */

@@ -9,8 +9,8 @@ import io.lmcache.chunkfiles.directory.WholeTransfer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -25,9 +25,8 @@ import java.util.Set;
  * @param header what the header said
  */
 public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Valid header) implements AutoCloseable {
-    private static final Set<OpenOption> BUFFERED = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-    private static final Set<OpenOption> DIRECT =
-            Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS, DirectIo.OPTION);
+    private static final Set<OpenOption> BUFFERED = Set.of(StandardOpenOption.READ);
+    private static final Set<OpenOption> DIRECT = Set.of(StandardOpenOption.READ, DirectIo.OPTION);
 
     /** Reads the beginning of a file of which nothing but the length is known. */
     @FunctionalInterface
@@ -84,7 +83,7 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
         Optional<Path> known = directory.known(chunk);
         if (known.isPresent()) {
             try {
-                return Optional.of(new Unchecked(known.get(), DirectIo.open(known.get(), options)));
+                return Optional.of(new Unchecked(known.get(), directory.open(known.get(), options)));
             } catch (IOException e) {
                 // Memory is out of date, most likely; if there is more to it, the second attempt will tell.
             }
@@ -94,9 +93,9 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
             return Optional.empty();
         }
         try {
-            return Optional.of(new Unchecked(found.get(), DirectIo.open(found.get(), options)));
-        } catch (NoSuchFileException e) {
-            // Evicted since it was found.
+            return Optional.of(new Unchecked(found.get(), directory.open(found.get(), options)));
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            // Evicted since it was found, or a link has taken a directory's place.
             directory.noteMissing(chunk);
             return Optional.empty();
         }
@@ -125,17 +124,18 @@ public record OpenChunkFile(Path path, PayloadChannels channels, HeaderCheck.Val
                 yield Optional.empty();
             }
             case HeaderCheck.Valid valid ->
-                Optional.of(new OpenChunkFile(path, channels(path, channel, isDirect, valid.meta()), valid));
+                Optional.of(new OpenChunkFile(path, channels(directory, path, channel, isDirect, valid.meta()), valid));
         };
     }
 
-    private static PayloadChannels channels(Path path, FileChannel channel, boolean isDirect, ChunkMeta meta)
+    private static PayloadChannels channels(
+            ChunkDirectory directory, Path path, FileChannel channel, boolean isDirect, ChunkMeta meta)
             throws IOException {
         if (!isDirect) {
             return PayloadChannels.buffered(channel);
         }
         boolean hasTail = PayloadChannels.hasTail(meta.byteSize());
-        return PayloadChannels.direct(channel, hasTail ? FileChannel.open(path, BUFFERED) : channel);
+        return PayloadChannels.direct(channel, hasTail ? directory.open(path, BUFFERED) : channel);
     }
 
     @Override

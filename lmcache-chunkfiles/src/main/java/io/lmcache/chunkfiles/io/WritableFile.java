@@ -19,7 +19,7 @@ public record WritableFile(PayloadChannels channels, boolean isDirect) implement
         if (!isDirect) {
             return new WritableFile(PayloadChannels.buffered(file.channel()), false);
         }
-        FileChannel direct = DirectIo.open(file.path(), Set.of(StandardOpenOption.WRITE, DirectIo.OPTION));
+        FileChannel direct = file.open(Set.of(StandardOpenOption.WRITE, DirectIo.OPTION));
         return new WritableFile(PayloadChannels.direct(direct, file.channel()), true);
     }
 

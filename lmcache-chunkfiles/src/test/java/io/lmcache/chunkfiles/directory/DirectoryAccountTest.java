@@ -90,7 +90,7 @@ class DirectoryAccountTest {
     }
 
     @Test
-    void linkInItsPlaceIsNotFollowed() throws Exception {
+    void linkInItsPlaceIsNotFollowedButReplaced() throws Exception {
         DirectoryAccount.open(control, 1);
         Path account;
         try (var files = Files.list(control)) {
@@ -100,7 +100,8 @@ class DirectoryAccountTest {
         Path target = Files.writeString(control.resolve("target"), "x");
         Files.delete(account);
         Files.createSymbolicLink(account, target);
-        assertThat(DirectoryAccount.open(control, 2).isShared()).isFalse();
+        assertThat(DirectoryAccount.open(control, 2).isShared()).isTrue();
+        assertThat(Files.isSymbolicLink(account)).isFalse();
         assertThat(target).hasContent("x");
     }
 }

@@ -317,7 +317,7 @@ class JanitorTest {
             for (int number = 0; number < 3; number++) {
                 assertThat(fixture.store(TestChunks.key(number))).isTrue();
             }
-            fixture.directory.clear(_ -> true);
+            fixture.directory.clear((_, _) -> true);
             assertThat(notes).exists();
             assertThat(model).exists();
         }
@@ -335,7 +335,7 @@ class JanitorTest {
                     .toString()
                     .substring(0, 2);
             Files.createSymbolicLink(inside.resolve(level), outside.resolve(level));
-            fixture.directory.clear(_ -> true);
+            fixture.directory.clear((_, _) -> true);
             assertThat(other.exists(0)).isTrue();
         }
     }
@@ -401,7 +401,7 @@ class JanitorTest {
             Files.setLastModifiedTime(inner, old);
             Files.setLastModifiedTime(foreign, old);
             fillAgingFrom(fixture, 0, 1);
-            fixture.directory.clear(_ -> true);
+            fixture.directory.clear((_, _) -> true);
             Path leaf = fixture.file(TestChunks.key(0)).resolveSibling(".");
             Files.setLastModifiedTime(leaf, old);
             fixture.clean();
@@ -468,7 +468,7 @@ class JanitorTest {
             Files.createDirectories(inside.resolve("ab"));
             Files.createSymbolicLink(inside.resolve("ab/cd"), outside);
             fixture.directory.clean().get(10, TimeUnit.SECONDS);
-            fixture.directory.clear(_ -> true);
+            fixture.directory.clear((_, _) -> true);
         }
         assertThat(victim).exists();
         assertThat(lock).exists();

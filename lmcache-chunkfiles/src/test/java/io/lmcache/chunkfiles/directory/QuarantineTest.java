@@ -35,7 +35,7 @@ class QuarantineTest {
             fixture.directory.quarantine(fixture.at(KEY), file, "is corrupt, says the second");
 
             assertThat(file).exists();
-            assertThat(WholeFileCheck.of(file, fixture.directory.format(), KEY)).isInstanceOf(HeaderCheck.Valid.class);
+            assertThat(fixture.directory.checkAll(file, KEY)).isInstanceOf(HeaderCheck.Valid.class);
             assertThat(fixture.count(BackendCounter.CORRUPT)).isOne();
             assertThat(fixture.count(BackendCounter.MISREAD)).isOne();
             assertThat(quarantined()).hasSize(1);

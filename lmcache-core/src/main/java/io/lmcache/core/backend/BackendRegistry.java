@@ -189,4 +189,9 @@ public final class BackendRegistry {
                 + named.stream().map(provider -> provider.getClass().getName()).collect(Collectors.joining(" and "))
                 + "; leave one of them on the class path";
     }
+
+    @Override
+    public String toString() {
+        return "BackendRegistry" + providers.keySet();
+    }
 }

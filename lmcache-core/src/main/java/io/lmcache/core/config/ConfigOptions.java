@@ -1,6 +1,7 @@
 package io.lmcache.core.config;
 
 import static io.lmcache.api.option.OptionType.choice;
+import static io.lmcache.api.option.OptionType.gigabytes;
 import static io.lmcache.api.option.OptionType.megabytes;
 import static io.lmcache.api.option.OptionType.seconds;
 import static io.lmcache.api.option.OptionType.wholeNumber;
@@ -11,6 +12,7 @@ import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.hash.HashSeed;
 import io.lmcache.core.metrics.MetricNames;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.HashSet;
@@ -79,6 +81,21 @@ public final class ConfigOptions {
     /** Whether there is a tier in host memory. */
     public static final Option<Boolean> LOCAL_CPU =
             Option.of("local_cpu", "true", OptionType.BOOLEAN, "Whether there is a tier in host memory.");
+
+    /** LMCache's ordinary tier on disk. */
+    public static final Option<List<Path>> LOCAL_DISK = Option.of(
+            "local_disk",
+            "",
+            OptionType.PATHS,
+            "The directories of LMCache's ordinary disk tier, also as file:///path. They make a tier of their own: 'disk',"
+                    + " of kind posix, above that of gds_path, whose further settings are a map under its name.");
+
+    /** Its size. */
+    public static final Option<ByteSize> MAX_LOCAL_DISK_SIZE = Option.of(
+            "max_local_disk_size",
+            "0",
+            gigabytes(0),
+            "The most bytes in the directories of local_disk; with 0 that makes no tier, as in LMCache.");
 
     /** Further tiers. */
     public static final Option<List<String>> STORAGE_PLUGINS = Option.of(
@@ -165,6 +182,8 @@ public final class ConfigOptions {
             HASH_SEED,
             MIN_RETRIEVE_TOKENS,
             LOCAL_CPU,
+            LOCAL_DISK,
+            MAX_LOCAL_DISK_SIZE,
             SharedOptions.GDS_PATH,
             SharedOptions.USE_CUFILE,
             SharedOptions.REMOTE_URL,

@@ -3,7 +3,9 @@ package io.lmcache.core.config;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /** Everything that is wrong with a configuration, so that all of it can be reported at once. */
@@ -12,7 +14,9 @@ final class Findings {
 
     private final List<String> problems = new ArrayList<>();
     private final List<String> warnings = new ArrayList<>();
-    private final List<String> withoutEffect = new ArrayList<>();
+    private final List<Given> honoured = new ArrayList<>();
+    private final List<Given> renamed = new ArrayList<>();
+    private final List<Given> unused = new ArrayList<>();
 
     /** Notes what makes the configuration unusable. */
     void problem(String sentence) {
@@ -24,18 +28,45 @@ final class Findings {
         warnings.add(oneLine(sentence));
     }
 
-    /** Notes a setting that LMCache knows and this library has no use for. */
-    void withoutEffect(String name, ConfigOrigin origin) {
-        withoutEffect.add(name + " (" + origin + ")");
+    /** Notes a setting, which may be LMCache's too, that has its effect. */
+    void honoured(Given given) {
+        if (LmcacheNames.isHonoured(given.name())) {
+            honoured.add(given);
+        }
     }
 
-    /** All warnings, the settings without effect in one of them. */
+    /** Notes a setting of LMCache's that has its effect under another name. */
+    void renamed(Given given, String nameHere) {
+        renamed.add(new Given(given.name() + ", here " + nameHere, given.value(), given.origin()));
+    }
+
+    /** Notes a setting of LMCache's that this library has no use for. */
+    void unused(Given given) {
+        unused.add(given);
+    }
+
+    /** All warnings; one of them tells what becomes of LMCache's settings, if not all of them simply work. */
     List<String> warnings() {
         List<String> all = new ArrayList<>(warnings);
-        if (!withoutEffect.isEmpty()) {
-            all.add("Accepted because LMCache knows them, without effect here: " + String.join(", ", withoutEffect));
+        if (!renamed.isEmpty() || !unused.isEmpty()) {
+            List<String> parts = new ArrayList<>();
+            addPart("honoured: ", honoured, parts);
+            addPart("by another name: ", renamed, parts);
+            addPart("of no use here: ", unused, parts);
+            all.add("LMCache's settings, " + String.join("; ", parts));
         }
         return all;
+    }
+
+    private static void addPart(String title, List<Given> settings, List<String> parts) {
+        Map<ConfigOrigin, List<String>> names = new LinkedHashMap<>();
+        settings.forEach(given ->
+                names.computeIfAbsent(given.origin(), _ -> new ArrayList<>()).add(given.name()));
+        List<String> groups = new ArrayList<>();
+        names.forEach((origin, ofOrigin) -> groups.add(String.join(", ", ofOrigin) + " (" + origin + ")"));
+        if (!groups.isEmpty()) {
+            parts.add(title + String.join(", ", groups));
+        }
     }
 
     /** Throws when there are problems, with all of them in the message. */

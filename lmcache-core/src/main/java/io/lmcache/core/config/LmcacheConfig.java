@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** The settings of one stack, checked, each with its origin. Immutable and thread-safe. */
 public final class LmcacheConfig {
@@ -93,6 +94,11 @@ public final class LmcacheConfig {
         return plugins.kind(tier);
     }
 
+    /** The tier that {@code local_disk} makes; empty when there is none. */
+    public Optional<String> diskTier() {
+        return LocalDisk.isIn(settings) ? Optional.of(LocalDisk.TIER) : Optional.empty();
+    }
+
     /** The backend that serves {@code remote_url}; empty when that is not set. */
     public Optional<String> remoteBackend() {
         return value(SharedOptions.REMOTE_URL).flatMap(options::backendFor);
@@ -135,5 +141,10 @@ public final class LmcacheConfig {
     /** What was accepted but has no effect, such as unknown names; one sentence each. */
     public List<String> warnings() {
         return warnings;
+    }
+
+    @Override
+    public String toString() {
+        return "LmcacheConfig" + new TreeSet<>(settings.keySet());
     }
 }

@@ -97,4 +97,9 @@ public final class OptionTable {
     static Stream<String> names(Option<?> option) {
         return Stream.concat(Stream.of(option.name()), option.aliases().stream());
     }
+
+    @Override
+    public String toString() {
+        return "OptionTable" + byName.keySet();
+    }
 }

@@ -25,14 +25,17 @@ final class PluginTiers {
     }
 
     /**
-     * Those that these sources name, strongest source first, and the backend of {@code remote_url}: which names are known
-     * depends on them.
+     * Those that these sources name, strongest source first, and those that {@code local_disk} and {@code remote_url} make:
+     * which names are known depends on them.
      */
     static PluginTiers in(List<List<Given>> sources, OptionTable options) {
         List<String> names = given(ConfigOptions.STORAGE_PLUGINS, sources).orElse(List.of());
         PluginTiers tiers = new PluginTiers(new LinkedHashMap<>(), Set.copyOf(names));
         names.forEach(name -> tiers.kinds.put(name, name));
         sources.reversed().forEach(source -> source.forEach(tiers::learnKind));
+        given(ConfigOptions.LOCAL_DISK, sources)
+                .filter(paths -> !paths.isEmpty())
+                .ifPresent(_ -> tiers.kinds.putIfAbsent(LocalDisk.TIER, LocalDisk.KIND));
         given(SharedOptions.REMOTE_URL, sources)
                 .flatMap(Function.identity())
                 .flatMap(options::backendFor)

@@ -33,19 +33,33 @@ final class SettingResolver {
     }
 
     private void resolve(Given given, Map<String, Setting> settings) {
-        Optional<Option<?>> option = options.named(given.name());
-        if (option.isPresent()) {
-            addOption(option.get(), given, settings);
-            return;
+        if (options.named(given.name()).isPresent()) {
+            findings.honoured(given);
+            addOption(options.named(given.name()).get(), given, settings);
+        } else if (plugins.settingName(given.name()).isPresent()) {
+            addPluginSettings(plugins.settingName(given.name()).get(), given, settings, 0);
+        } else {
+            resolveNameOfLmcache(given, settings);
         }
-        Optional<String> pluginName = plugins.settingName(given.name());
-        if (pluginName.isPresent()) {
-            addPluginSettings(pluginName.get(), given, settings, 0);
-        } else if (KnownNames.isWithoutEffect(given.name())) {
-            findings.withoutEffect(given.name(), given.origin());
+    }
+
+    private void resolveNameOfLmcache(Given given, Map<String, Setting> settings) {
+        Optional<String> nameHere = LmcacheNames.nameHere(given.name());
+        if (nameHere.filter(this::isKnown).isPresent()) {
+            findings.renamed(given, nameHere.get());
+            resolve(new Given(nameHere.get(), given.value(), given.origin()), settings);
+        } else if (nameHere.isPresent()
+                || LmcacheNames.isUnused(given.name())
+                || LmcacheNames.isHonoured(given.name())) {
+            // Also what is honoured by a backend that is not on the class path, or by a tier that is not configured.
+            findings.unused(given);
         } else {
             warnUnknown(given);
         }
+    }
+
+    private boolean isKnown(String name) {
+        return options.named(name).isPresent() || plugins.settingName(name).isPresent();
     }
 
     private void addOption(Option<?> option, Given given, Map<String, Setting> settings) {

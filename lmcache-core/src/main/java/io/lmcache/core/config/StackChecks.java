@@ -64,6 +64,7 @@ final class StackChecks {
         checkRemote();
         checkMemory();
         checkLayerwise();
+        checkDisk();
         views.forEach(this::checkHash);
         checkHashSeed();
         views.forEach(this::checkChecksum);
@@ -78,6 +79,9 @@ final class StackChecks {
         if (value(SharedOptions.GDS_PATH).filter(paths -> !paths.isEmpty()).isPresent()) {
             tiers.put("gds", SharedOptions.GDS_PATH.name());
             tiers.put("posix", SharedOptions.GDS_PATH.name());
+        }
+        if (LocalDisk.isIn(settings)) {
+            tiers.put(LocalDisk.TIER, ConfigOptions.LOCAL_DISK.name());
         }
         value(SharedOptions.REMOTE_URL)
                 .flatMap(Function.identity())
@@ -147,7 +151,20 @@ final class StackChecks {
     private void checkLayerwise() {
         Setting setting = settings.get(ConfigOptions.USE_LAYERWISE.name());
         if (setting != null && value(ConfigOptions.USE_LAYERWISE).orElse(false)) {
-            findings.withoutEffect(setting.writtenAs(), setting.origin());
+            findings.unused(new Given(setting.writtenAs(), setting.text(), setting.origin()));
+        }
+    }
+
+    private void checkDisk() {
+        Setting path = settings.get(ConfigOptions.LOCAL_DISK.name());
+        boolean isNamed = value(ConfigOptions.LOCAL_DISK)
+                .filter(paths -> !paths.isEmpty())
+                .isPresent();
+        if (path != null && isNamed && !LocalDisk.isIn(settings)) {
+            findings.warning(ConfigOptions.LOCAL_DISK + " (" + path.origin() + ") makes no tier: "
+                    + ConfigOptions.MAX_LOCAL_DISK_SIZE
+                    + " is 0, as it is unless somebody sets it, and then LMCache has no"
+                    + " room on disk, either; set it to the GB that chunks may take");
         }
     }
 

@@ -11,6 +11,7 @@ import io.lmcache.api.engine.StoreResult;
 import io.lmcache.api.engine.TokenRange;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.PromptChunks;
+import io.lmcache.core.storage.Patience;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.nio.IntBuffer;
 import java.time.Duration;
@@ -55,11 +56,31 @@ public final class KvCache {
 
     /** The number of tokens, from the first, whose KV can be retrieved now. A hint: it may be evicted before. */
     public int lookup(IntBuffer tokens) {
+        return lookup(tokens, Patience.UNLIMITED);
+    }
+
+    /**
+     * As {@link #lookup(IntBuffer)}, for a caller that cannot wait as long as a slow tier may take: what a tier has not said
+     * by then does not count.
+     *
+     * @param atMost how long to wait, 0 for what is known at once
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when the time is negative, too
+     */
+    public int lookup(IntBuffer tokens, Duration atMost) {
+        return lookup(tokens, Patience.of(atMost));
+    }
+
+    private int lookup(IntBuffer tokens, Patience patience) {
         LookupEvent event = begun(new LookupEvent());
         long start = System.nanoTime();
-        int found = storage.lookup(chunks(tokens), minRetrieveTokens, counters::found);
+        int found = storage.lookup(chunks(tokens), minRetrieveTokens, patience, counters::found);
         lookedUp(tokens.remaining(), found, System.nanoTime() - start, event);
         return found;
+    }
+
+    /** {@link #lookup(IntBuffer, Duration)} of all tokens of the array. */
+    public int lookup(int[] tokens, Duration atMost) {
+        return lookup(IntBuffer.wrap(tokens), atMost);
     }
 
     private void lookedUp(int asked, int found, long nanos, LookupEvent event) {
@@ -103,13 +124,30 @@ public final class KvCache {
      * @param firstToken the first token that is wanted; delivery starts with the chunk that contains it
      */
     public RetrieveResult retrieve(IntBuffer tokens, int firstToken, KvSink sink) {
+        return retrieve(tokens, firstToken, sink, Patience.UNLIMITED);
+    }
+
+    /**
+     * As {@link #retrieve(IntBuffer, int, KvSink)}, for a caller that cannot wait as long as a slow tier may take: the prefix
+     * ends at the first chunk that has not arrived by then. The sink is called for none after it; how long it takes for those
+     * before is the caller's business.
+     *
+     * @param atMost how long to wait, 0 for nothing
+     * @throws LmcacheException with {@link ErrorCode#INVALID_ARGUMENT} when the time is negative, too
+     */
+    public RetrieveResult retrieve(IntBuffer tokens, int firstToken, KvSink sink, Duration atMost) {
+        return retrieve(tokens, firstToken, sink, Patience.of(atMost));
+    }
+
+    private RetrieveResult retrieve(IntBuffer tokens, int firstToken, KvSink sink, Patience patience) {
         if (firstToken < 0) {
             throw new LmcacheException(
                     ErrorCode.INVALID_ARGUMENT, "The first wanted token is " + firstToken + ", below 0");
         }
         RetrieveEvent event = begun(new RetrieveEvent());
         long start = System.nanoTime();
-        RetrieveResult result = storage.retrieve(chunks(tokens), scope.layout(), firstToken, minRetrieveTokens, sink);
+        RetrieveResult result = storage.retrieve(
+                chunks(tokens), scope.layout(), firstToken, minRetrieveTokens, sink, patience);
         counters.retrieved(tokens.remaining(), result.tokens(), result.tokensByTier(), System.nanoTime() - start);
         if (event.shouldCommit()) {
             event.model = scope.model();
@@ -118,6 +156,11 @@ public final class KvCache {
             event.commit();
         }
         return result;
+    }
+
+    /** {@link #retrieve(IntBuffer, int, KvSink, Duration)} of all tokens of the array. */
+    public RetrieveResult retrieve(int[] tokens, int firstToken, KvSink sink, Duration atMost) {
+        return retrieve(IntBuffer.wrap(tokens), firstToken, sink, atMost);
     }
 
     /** {@link #retrieve(IntBuffer, int, KvSink)} of all tokens of the array. */

@@ -277,5 +277,10 @@ public final class LmcacheStack implements AutoCloseable {
                 throw e;
             }
         }
+
+        @Override
+        public String toString() {
+            return "LmcacheStack.Builder[" + tiers.size() + " tiers, chunkSize=" + chunkSize + "]";
+        }
     }
 }

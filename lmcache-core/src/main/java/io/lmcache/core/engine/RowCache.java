@@ -13,6 +13,7 @@ import io.lmcache.api.engine.TokenRange;
 import io.lmcache.api.memory.KvBuffer;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.core.hash.PromptChunks;
+import io.lmcache.core.storage.Patience;
 import io.lmcache.core.storage.TieredStorageManager;
 import java.util.BitSet;
 import java.util.List;
@@ -63,7 +64,12 @@ public final class RowCache {
         while (next < keys.size()) {
             int first = next;
             int count = storage.retrieve(
-                            chunks(keys.subList(first, keys.size())), scope.layout(), 0, 0, shifted(sink, first))
+                            chunks(keys.subList(first, keys.size())),
+                            scope.layout(),
+                            0,
+                            0,
+                            shifted(sink, first),
+                            Patience.UNLIMITED)
                     .tokens();
             delivered.set(first, first + count);
             // The row that ended it is missing; those behind it may be there.
@@ -139,5 +145,10 @@ public final class RowCache {
                 return source.beginFill(row(rows[range.start()]), destination);
             }
         };
+    }
+
+    @Override
+    public String toString() {
+        return "RowCache[" + scope + "]";
     }
 }

@@ -51,4 +51,9 @@ public final class Blake3ChunkHasher implements ChunkHasher {
             return ChunkHash.of(hash);
         }
     }
+
+    @Override
+    public String toString() {
+        return "blake3";
+    }
 }

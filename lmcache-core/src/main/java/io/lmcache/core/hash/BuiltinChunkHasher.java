@@ -44,4 +44,9 @@ public final class BuiltinChunkHasher implements ChunkHasher {
             return ChunkHash.of(bytes.putLong(0, hash).array());
         }
     }
+
+    @Override
+    public String toString() {
+        return "builtin";
+    }
 }

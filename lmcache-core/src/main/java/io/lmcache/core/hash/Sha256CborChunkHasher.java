@@ -106,4 +106,9 @@ public final class Sha256CborChunkHasher implements ChunkHasher {
             return ByteBuffer.wrap(digest).getLong();
         }
     }
+
+    @Override
+    public String toString() {
+        return "sha256_cbor";
+    }
 }

@@ -60,4 +60,9 @@ public final class Sha256ChunkHasher implements ChunkHasher {
             }
         }
     }
+
+    @Override
+    public String toString() {
+        return "sha256";
+    }
 }

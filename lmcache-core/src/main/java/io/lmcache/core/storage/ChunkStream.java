@@ -36,6 +36,7 @@ final class ChunkStream implements AutoCloseable {
     private final Predicate<MemoryDomain> accepted;
     private final StackOptions options;
     private final Activity activity;
+    private final Patience patience;
     private final List<TierRun> runs;
     private final Deque<Request> requests = new ArrayDeque<>();
     private long maxBytesInFlight;
@@ -48,6 +49,7 @@ final class ChunkStream implements AutoCloseable {
      *
      * @param memory where chunks of tiers that hold no memory go
      * @param accepted the memory that whoever takes the chunks can reach
+     * @param patience after what time nothing is delivered any more
      */
     ChunkStream(
             Tiers tiers,
@@ -57,7 +59,8 @@ final class ChunkStream implements AutoCloseable {
             BufferAllocator memory,
             Predicate<MemoryDomain> accepted,
             StackOptions options,
-            Activity activity) {
+            Activity activity,
+            Patience patience) {
         this.tiers = tiers;
         this.chunks = chunks;
         this.layout = layout;
@@ -65,13 +68,17 @@ final class ChunkStream implements AutoCloseable {
         this.accepted = accepted;
         this.options = options;
         this.activity = activity;
+        this.patience = patience;
         this.maxBytesInFlight = Math.min(options.maxBytesInFlight(), memory.limitBytes() / 2);
         this.runs = runs;
         this.next = runs.isEmpty() ? 0 : runs.getFirst().start();
     }
 
-    /** The next chunk; empty at the end, and where one that was expected did not arrive. */
+    /** The next chunk; empty at the end, and where one that was expected did not arrive, or not in time. */
     Optional<Arrival> next() {
+        if (patience.isOver()) {
+            return Optional.empty();
+        }
         requestAhead();
         Request request = requests.poll();
         if (request == null) {
@@ -79,7 +86,7 @@ final class ChunkStream implements AutoCloseable {
         }
         bytesInFlight -= request.bytes();
         Optional<Arrival> arrival = received(request.index(), request.tier(), request.answer());
-        return arrival.isPresent() ? arrival : retryAlone(request.index());
+        return arrival.isPresent() || patience.isOver() ? arrival : retryAlone(request.index());
     }
 
     private void requestAhead() {
@@ -122,7 +129,8 @@ final class ChunkStream implements AutoCloseable {
             if (arrival.isPresent()
                     || attempt == options.allocationAttempts()
                     || (hadRoom && hasRoom(index))
-                    || !activity.awaitWriteAfter(seen, options.allocationDelay())) {
+                    || !activity.awaitWriteAfter(seen, patience.atMost(options.allocationDelay()))
+                    || patience.isOver()) {
                 return arrival;
             }
         }
@@ -130,7 +138,7 @@ final class ChunkStream implements AutoCloseable {
 
     private Optional<Arrival> fromAnyTier(int index) {
         ChunkKey key = chunks.keys().get(index);
-        for (int tier = 0; tier < tiers.count(); tier++) {
+        for (int tier = 0; tier < tiers.count() && !patience.isOver(); tier++) {
             StorageBackend backend = tiers.at(tier);
             Optional<Arrival> arrival =
                     received(index, tier, backend.get(key, Tiers.memoryOf(List.of(backend), accepted)));
@@ -153,7 +161,12 @@ final class ChunkStream implements AutoCloseable {
     }
 
     private Optional<Arrival> received(int index, int tier, CompletableFuture<Optional<StoredChunk>> answer) {
-        Optional<StoredChunk> chunk = answer.join();
+        Optional<Optional<StoredChunk>> answered = patience.await(answer);
+        if (answered.isEmpty()) {
+            closeWhenItArrives(answer);
+            return Optional.empty();
+        }
+        Optional<StoredChunk> chunk = answered.get();
         if (chunk.isEmpty() || chunk.get().meta().equals(meta(index))) {
             return chunk.map(found -> new Arrival(index, tier, found));
         }
@@ -168,11 +181,13 @@ final class ChunkStream implements AutoCloseable {
     }
 
     private void abandonRequests() {
-        for (Request request : requests) {
-            var _ = request.answer().thenAccept(late -> late.ifPresent(StoredChunk::close));
-        }
+        requests.forEach(request -> closeWhenItArrives(request.answer()));
         requests.clear();
         bytesInFlight = 0;
+    }
+
+    private static void closeWhenItArrives(CompletableFuture<Optional<StoredChunk>> answer) {
+        var _ = answer.thenAccept(late -> late.ifPresent(StoredChunk::close));
     }
 
     @Override

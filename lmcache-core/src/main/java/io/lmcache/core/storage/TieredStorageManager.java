@@ -83,9 +83,9 @@ public final class TieredStorageManager implements AutoCloseable {
      * @param minTokens a shorter prefix counts as none
      * @param foundIn is told of each run of tokens the tier that has it
      */
-    public int lookup(PromptChunks chunks, int minTokens, ObjIntConsumer<String> foundIn) {
+    public int lookup(PromptChunks chunks, int minTokens, Patience patience, ObjIntConsumer<String> foundIn) {
         try (Activity.Call _ = activity.enter()) {
-            List<TierRun> located = tiers.locate(chunks.keys());
+            List<TierRun> located = tiers.locate(chunks.keys(), patience);
             int tokens = chunks.tokensIn(Tiers.found(located));
             if (tokens < minTokens) {
                 return 0;
@@ -119,14 +119,16 @@ public final class TieredStorageManager implements AutoCloseable {
     }
 
     /**
-     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing.
+     * Delivers the longest prefix that can be had to the sink, in order. Ends at the first chunk that is missing, or not
+     * there in time.
      *
      * @param firstToken tokens before this one are not wanted: chunks that end at or before it are not delivered
      * @param minTokens a shorter prefix is not worth it: nothing is delivered
      */
-    public RetrieveResult retrieve(PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink) {
+    public RetrieveResult retrieve(
+            PromptChunks chunks, KvLayout layout, int firstToken, int minTokens, KvSink sink, Patience patience) {
         try (Activity.Call _ = activity.enter()) {
-            List<TierRun> located = tiers.locate(chunks.keys());
+            List<TierRun> located = tiers.locate(chunks.keys(), patience);
             if (chunks.tokensIn(Tiers.found(located)) < minTokens) {
                 return new RetrieveResult(0, new TreeMap<>());
             }
@@ -134,7 +136,8 @@ public final class TieredStorageManager implements AutoCloseable {
             SortedMap<String, Integer> tokensByTier = new TreeMap<>();
             int delivered = firstChunk;
             BufferAllocator memory = memoryFor(located, sink);
-            try (ChunkStream stream = stream(chunks, layout, from(firstChunk, located), memory, sink::accepts);
+            try (ChunkStream stream =
+                            stream(chunks, layout, from(firstChunk, located), memory, sink::accepts, patience);
                     Deliveries deliveries =
                             new Deliveries(sink, keptFor(layout.chunkBytes(chunks.chunkSize()), memory))) {
                 for (Optional<ChunkStream.Arrival> arrival = stream.next();
@@ -193,8 +196,9 @@ public final class TieredStorageManager implements AutoCloseable {
             KvLayout layout,
             List<TierRun> runs,
             BufferAllocator memory,
-            Predicate<MemoryDomain> accepted) {
-        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity);
+            Predicate<MemoryDomain> accepted,
+            Patience patience) {
+        return new ChunkStream(tiers, chunks, layout, runs, memory, accepted, options, activity, patience);
     }
 
     private static List<TierRun> from(int firstChunk, List<TierRun> located) {
@@ -259,13 +263,13 @@ public final class TieredStorageManager implements AutoCloseable {
 
     private void fetch(PromptChunks chunks, KvLayout layout) {
         List<TierRun> elsewhere = new ArrayList<>();
-        for (TierRun run : tiers.locate(chunks.keys())) {
+        for (TierRun run : tiers.locate(chunks.keys(), Patience.UNLIMITED)) {
             if (run.tier() > 0) {
                 elsewhere.add(run);
             }
         }
         try (ChunkStream stream =
-                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true)) {
+                stream(chunks, layout, elsewhere, tiers.first().allocator(), _ -> true, Patience.UNLIMITED)) {
             for (Optional<ChunkStream.Arrival> arrival = stream.next(); arrival.isPresent(); arrival = stream.next()) {
                 try (var _ = arrival.get().chunk()) {
                     promote(chunks, arrival.get());
@@ -283,7 +287,7 @@ public final class TieredStorageManager implements AutoCloseable {
     public PinnedPrefix pin(PromptChunks chunks, int minTokens, ObjIntConsumer<String> foundIn) {
         try (Activity.Call _ = activity.enter()) {
             List<ChunkPin> pins = new ArrayList<>();
-            List<TierRun> located = tiers.locate(chunks.keys());
+            List<TierRun> located = tiers.locate(chunks.keys(), Patience.UNLIMITED);
             int found = Tiers.found(located);
             Optional<ChunkPin> pin = Optional.empty();
             for (int index = 0; index < found; index++) {

@@ -122,16 +122,18 @@ final class Tiers {
         return Arrays.stream(MemoryDomain.values()).flatMap(domain -> tier.allocator(domain).stream());
     }
 
-    /** Where the longest prefix is: runs without a gap, from chunk 0, each in the fastest tier that continues it. */
-    List<TierRun> locate(List<ChunkKey> keys) {
+    /**
+     * Where the longest prefix is: runs without a gap, from chunk 0, each in the fastest tier that continues it. A tier that
+     * does not answer in time has nothing.
+     */
+    List<TierRun> locate(List<ChunkKey> keys, Patience patience) {
         List<TierRun> runs = new ArrayList<>();
         int found = 0;
         int tier = 0;
         // Around the tiers, until none is left that could know more than it has said.
         for (int toAsk = tiers.size(); toAsk > 0 && found < keys.size(); tier = (tier + 1) % tiers.size()) {
-            int more = tiers.get(tier)
-                    .containsPrefix(keys.subList(found, keys.size()))
-                    .join();
+            int more = patience.await(tiers.get(tier).containsPrefix(keys.subList(found, keys.size())))
+                    .orElse(0);
             toAsk = more > 0 ? tiers.size() - 1 : toAsk - 1;
             if (more > 0) {
                 runs.add(new TierRun(tier, found, found + more));

@@ -56,6 +56,9 @@ public final class TierDoctor {
         if (config.value(ConfigOptions.LOCAL_CPU)) {
             backends.add(new BackendDiagnosis("cpu", true, findings("cpu", ofTier("cpu"))));
         }
+        config.diskTier()
+                .ifPresent(disk -> backends.add(new BackendDiagnosis(
+                        disk, true, findings(disk, config.pluginKind(disk), config.pluginSettings(disk)))));
         Finding fileTier = config.value(SharedOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
         config.remoteBackend()
                 .ifPresent(remote -> backends.add(

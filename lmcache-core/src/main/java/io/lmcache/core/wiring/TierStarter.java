@@ -42,6 +42,9 @@ final class TierStarter {
             if (config.value(ConfigOptions.LOCAL_CPU)) {
                 started.add(create("cpu", ofTier("cpu"), started));
             }
+            config.diskTier()
+                    .ifPresent(disk ->
+                            started.add(create(disk, config.pluginKind(disk), config.pluginSettings(disk), started)));
             if (!config.value(SharedOptions.GDS_PATH).isEmpty()) {
                 started.add(fileTier(started));
             }

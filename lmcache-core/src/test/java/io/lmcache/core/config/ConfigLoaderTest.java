@@ -88,7 +88,7 @@ class ConfigLoaderTest {
         assertThat(config.value(ConfigOptions.LOCAL_CPU)).isFalse();
         assertThat(config.value(SharedOptions.GDS_PATH)).containsExactly(Path.of("/mnt/gds/cache"));
         assertThat(config.value(SharedOptions.USE_CUFILE)).isEqualTo(CufileUse.FALSE);
-        assertThat(config.warnings()).singleElement().asString().contains("without effect here: cufile_buffer_size (");
+        assertThat(config.warnings()).singleElement().asString().contains("of no use here: cufile_buffer_size (");
     }
 
     private enum Sync {
@@ -431,20 +431,25 @@ class ConfigLoaderTest {
     }
 
     @Test
-    void whatOnlyLmcacheKnowsIsSaidInOneSentence() throws IOException {
-        LmcacheConfig config = load("""
-                local_disk: true
-                blend_special_str: " # # "
-                use_layerwise: true
-                extra_config: {nixl_pool_size: 64}
-                """, Map.of("LMCACHE_LOOKUP_URL", "redis://host"));
-        assertThat(config.warnings())
-                .singleElement()
-                .asString()
-                .startsWith("Accepted because LMCache knows them, without effect here: ")
-                .contains("lookup_url (environment variable LMCACHE_LOOKUP_URL)")
-                .contains("local_disk (file " + file() + ")")
-                .contains("blend_special_str", "extra_config.nixl_pool_size", "use_layerwise");
+    void anEnvironmentSaysSomethingOfTheCacheOrNot() {
+        assertThat(ConfigLoader.isConfigured(Map.of("LMCACHE_CONFIG_FILE", "/x")))
+                .isTrue();
+        assertThat(ConfigLoader.isConfigured(Map.of("PATH", "/bin", "LMCACHE_CHUNK_SIZE", "16")))
+                .isTrue();
+        assertThat(ConfigLoader.isConfigured(Map.of(
+                        "PATH", "/bin",
+                        "LMCACHE_CHUNK_SIZE", " ",
+                        "LMCACHE_JVM_HOME", "/opt/lmcache",
+                        "LMCACHE_PLUGIN_PATH", "/plugins",
+                        "LMCACHE_JAVA_OPTS", "-Xmx1g",
+                        "LMCACHE_LOG_LEVEL", "info")))
+                .isFalse();
+    }
+
+    @Test
+    void layerwiseSwitchedOnHasNoUse() throws IOException {
+        assertThat(load("use_layerwise: true").warnings())
+                .containsExactly("LMCache's settings, of no use here: use_layerwise (file " + file() + ")");
     }
 
     @Test
@@ -735,8 +740,9 @@ class ConfigLoaderTest {
     void missingFileIsAProblem() {
         Path missing = folder.resolve("missing.yaml");
         assertThat(problemOf(Map.of("LMCACHE_CONFIG_FILE", missing.toString())))
-                .isEqualTo("Invalid configuration: The configuration file " + missing
-                        + " does not exist; correct it, or unset LMCACHE_CONFIG_FILE to run without a file");
+                .isEqualTo(
+                        "Invalid configuration: The configuration file " + missing
+                                + " does not exist; correct it, or let LMCACHE_CONFIG_FILE (of a command, --config) name another or none");
     }
 
     @Test

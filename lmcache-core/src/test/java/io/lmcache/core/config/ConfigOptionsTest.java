@@ -60,6 +60,18 @@ class ConfigOptionsTest {
                 new Row(ConfigOptions.MIN_RETRIEVE_TOKENS, 0, "512", 512, "-1"),
                 new Row(ConfigOptions.LOCAL_CPU, true, "0", false, "2"),
                 new Row(
+                        ConfigOptions.LOCAL_DISK,
+                        List.of(),
+                        "file:///a/,/b",
+                        List.of(Path.of("/a"), Path.of("/b")),
+                        "nfs://host/a"),
+                new Row(
+                        ConfigOptions.MAX_LOCAL_DISK_SIZE,
+                        new ByteSize(0),
+                        "1.5",
+                        new ByteSize(3 * ByteSize.GIB / 2),
+                        "-1"),
+                new Row(
                         SharedOptions.GDS_PATH,
                         List.of(),
                         "/a, b c",

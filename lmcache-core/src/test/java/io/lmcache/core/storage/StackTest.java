@@ -288,6 +288,80 @@ class StackTest {
         }
     }
 
+    /** A caller that waits for less than the tiers may take. */
+    @Nested
+    class InAHurry {
+        private final KvCache cache = stack(
+                        new StackOptions(LONG, LONG, 64 * CHUNK_BYTES, PromotionPolicy.ALWAYS, 2, SHORT, 1, LONG))
+                .cache(SCOPE);
+        private final int[] prompt = prompt(6 * CHUNK_TOKENS);
+
+        @Test
+        void lookupCountsWhatTheTiersHaveSaidInTime() {
+            store(cache, prompt);
+            forget(fastTier, prompt, 2, 6);
+            slow.on(Operation.CONTAINS_PREFIX).hang(2);
+            assertThat(cache.lookup(prompt, SHORT)).isEqualTo(2 * CHUNK_TOKENS);
+            assertThat(cache.lookup(prompt, Duration.ZERO)).isEqualTo(2 * CHUNK_TOKENS);
+            slow.on(Operation.CONTAINS_PREFIX).release();
+            assertThat(cache.lookup(prompt, LONG)).isEqualTo(6 * CHUNK_TOKENS);
+        }
+
+        @Test
+        void retrieveEndsAtTheFirstChunkThatIsNotThereInTime() {
+            store(cache, prompt);
+            fastTier.clear();
+            slow.on(Operation.GET).pass(2).hang(4);
+            long start = System.nanoTime();
+            List<TokenRange> delivered = new ArrayList<>();
+            RetrieveResult result =
+                    cache.retrieve(prompt, 0, (range, _) -> delivered.add(range), Duration.ofSeconds(1));
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(LONG);
+            // Fewer than two where the machine is busy.
+            assertThat(ranges(0, 2 * CHUNK_TOKENS)).startsWith(delivered.toArray(TokenRange[]::new));
+            assertThat(result.tokens()).isEqualTo(delivered.size() * CHUNK_TOKENS);
+            slow.on(Operation.GET).release();
+            fastTier.clear();
+            assertThat(fastTier.allocator().usedBytes()).as("late chunks").isZero();
+        }
+
+        @Test
+        void retrieveInNoTimeDeliversNothing() {
+            store(cache, prompt);
+            assertThat(cache.retrieve(prompt, 0, (_, _) -> {}, Duration.ZERO).tokens())
+                    .isZero();
+        }
+
+        @Test
+        void impatienceIsNoFailureOfTheTier() {
+            store(cache, prompt);
+            fastTier.clear();
+            slow.on(Operation.GET).hang(6);
+            cache.retrieve(prompt, 0, (_, _) -> {}, SHORT);
+            // One failure would open the breaker.
+            CompletableFuture<RetrieveResult> second =
+                    CompletableFuture.supplyAsync(() -> cache.retrieve(prompt, 0, (_, _) -> {}, LONG));
+            await(() -> {
+                slow.on(Operation.GET).release();
+                return second.isDone();
+            });
+            assertThat(second.join().tokens()).isEqualTo(prompt.length);
+        }
+
+        @Test
+        void aNegativeTimeIsTheCallersMistake() {
+            assertThatThrownBy(() -> cache.lookup(prompt, Duration.ofSeconds(-1)))
+                    .isInstanceOf(LmcacheException.class)
+                    .hasFieldOrPropertyWithValue("code", ErrorCode.INVALID_ARGUMENT);
+        }
+
+        @Test
+        void anEndlessTimeIsNoLimit() {
+            store(cache, prompt);
+            assertThat(cache.lookup(prompt, Duration.ofSeconds(Long.MAX_VALUE))).isEqualTo(prompt.length);
+        }
+    }
+
     @Nested
     class Trouble {
         @Test

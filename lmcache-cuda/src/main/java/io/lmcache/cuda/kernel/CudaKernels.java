@@ -115,4 +115,9 @@ public final class CudaKernels implements AutoCloseable {
             check("cuModuleUnload", JCudaDriver.cuModuleUnload(module));
         }
     }
+
+    @Override
+    public String toString() {
+        return "CudaKernels[" + device + "]";
+    }
 }

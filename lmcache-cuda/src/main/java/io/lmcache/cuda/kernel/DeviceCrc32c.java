@@ -141,4 +141,9 @@ public final class DeviceCrc32c {
             }
         }
     }
+
+    @Override
+    public String toString() {
+        return "DeviceCrc32c[" + stream + "]";
+    }
 }

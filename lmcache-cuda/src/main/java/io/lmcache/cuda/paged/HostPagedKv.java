@@ -188,4 +188,9 @@ public final class HostPagedKv implements KvSource, KvSink {
             MemorySegment.copy(chunk, dense, paged, at, bytes);
         }
     }
+
+    @Override
+    public String toString() {
+        return "HostPagedKv[" + wanted + " of " + cache + "]";
+    }
 }

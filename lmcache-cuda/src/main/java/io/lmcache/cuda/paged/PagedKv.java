@@ -408,4 +408,9 @@ public final class PagedKv implements KvSource, KvSink, AutoCloseable {
             leases.close();
         }
     }
+
+    @Override
+    public String toString() {
+        return "PagedKv[" + tokens + " tokens of " + cache + "]";
+    }
 }

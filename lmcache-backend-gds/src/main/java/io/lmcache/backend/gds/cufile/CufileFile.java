@@ -7,7 +7,6 @@ import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -44,13 +43,7 @@ public final class CufileFile implements Closeable {
     }
 
     static CufileFile open(CufileLibrary library, Path file, Mode mode, boolean direct) throws IOException {
-        // A chunk file is never a link: one that is was put there by someone else. Not opened with NO_FOLLOW: libcufile
-        // refuses to register such a descriptor, with code 5019.
-        if (Files.isSymbolicLink(file)) {
-            throw new FileSystemException(file.toString(), null, "is a symbolic link");
-        }
-        PosixFile opened =
-                direct ? PosixFile.open(file, mode.access, OpenFlag.DIRECT) : PosixFile.open(file, mode.access);
+        PosixFile opened = open(file, mode, direct);
         try {
             long handle = library.registerHandle(opened.descriptor(), file.toString());
             return new CufileFile(library, file.toString(), opened, handle);
@@ -58,6 +51,21 @@ public final class CufileFile implements Closeable {
             try (opened) {
                 throw e;
             }
+        }
+    }
+
+    /**
+     * A chunk file is a plain file: a link or a pipe of its name was put there by someone else. So it is found first, and
+     * opened by what was found. Not at once, with NO_FOLLOW: libcufile refuses to register such a descriptor, with code 5019.
+     */
+    private static PosixFile open(Path file, Mode mode, boolean direct) throws IOException {
+        try (PosixFile found = PosixFile.open(file, OpenFlag.PATH_ONLY, OpenFlag.NO_FOLLOW)) {
+            if (!found.status().isRegularFile()) {
+                throw new FileSystemException(file.toString(), null, "is no plain file");
+            }
+            return direct
+                    ? PosixFile.open(found.again(), mode.access, OpenFlag.DIRECT)
+                    : PosixFile.open(found.again(), mode.access);
         }
     }
 
