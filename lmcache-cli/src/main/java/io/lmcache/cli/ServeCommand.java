@@ -59,8 +59,9 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--metrics-port",
             paramLabel = "[HOST:]PORT",
-            description = "Answer Prometheus at /metrics and probes at /healthcheck over HTTP, on loopback unless a host is"
-                    + " named; 0 for any free port. What they tell is in docs/metrics.md.")
+            description =
+                    "Answer Prometheus at /metrics and probes at /healthcheck over HTTP, on loopback unless a host is"
+                            + " named; 0 for any free port. What they tell is in docs/metrics.md.")
     private @Nullable String metrics;
 
     @Option(
@@ -123,8 +124,7 @@ final class ServeCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), option + " is '" + text + "', which is no [HOST:]PORT: " + e.getMessage(), e);
         }
-        throw new ParameterException(
-                spec.commandLine(), option + " names the host '" + host + "', which is unknown");
+        throw new ParameterException(spec.commandLine(), option + " names the host '" + host + "', which is unknown");
     }
 
     private void announce(Ready ready) {

@@ -128,8 +128,7 @@ public final class CacheServer implements AutoCloseable {
     }
 
     /** As the others, in a place that was claimed before; it is the server's from here on. */
-    static CacheServer start(
-            LmcacheStack stack, ServerOptions options, SocketFile socketFile, MeterRegistry meters) {
+    static CacheServer start(LmcacheStack stack, ServerOptions options, SocketFile socketFile, MeterRegistry meters) {
         CacheServer server = new CacheServer(stack, options, socketFile, meters);
         try {
             server.listen();

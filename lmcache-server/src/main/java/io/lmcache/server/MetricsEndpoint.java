@@ -60,7 +60,8 @@ final class MetricsEndpoint implements AutoCloseable {
             endpoint.http.setExecutor(endpoint.threads);
             endpoint.http.start();
             if (!address.getAddress().isLoopbackAddress()) {
-                LOG.warn("Metrics are answered on {}: other hosts can read them, the names of models included", address);
+                LOG.warn(
+                        "Metrics are answered on {}: other hosts can read them, the names of models included", address);
             }
             return endpoint;
         } catch (IOException e) {

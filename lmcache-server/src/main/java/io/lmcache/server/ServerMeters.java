@@ -32,14 +32,23 @@ final class ServerMeters implements AutoCloseable {
 
     /** Shows what clients hold. */
     void show(Sessions sessions) {
-        meters.gauge("lmcache.server.sessions", "Sessions that are open", Tags.empty(), () -> sessions.all()
-                .size());
-        meters.gauge("lmcache.server.pins", "Prefixes that sessions keep from eviction", Tags.empty(), () -> sessions.all()
-                .stream()
-                .mapToInt(session -> session.pins().count())
-                .sum());
-        meters.gauge("lmcache.server.kv.caches", "Registered KV caches", Tags.empty(), () -> sessions.caches()
-                .size());
+        meters.gauge(
+                "lmcache.server.sessions",
+                "Sessions that are open",
+                Tags.empty(),
+                () -> sessions.all().size());
+        meters.gauge(
+                "lmcache.server.pins",
+                "Prefixes that sessions keep from eviction",
+                Tags.empty(),
+                () -> sessions.all().stream()
+                        .mapToInt(session -> session.pins().count())
+                        .sum());
+        meters.gauge(
+                "lmcache.server.kv.caches",
+                "Registered KV caches",
+                Tags.empty(),
+                () -> sessions.caches().size());
         meters.gauge(
                 "lmcache.server.mapped.bytes",
                 "Bytes of engines' memory that are mapped",

@@ -7,7 +7,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -57,7 +56,10 @@ public final class ServerRun {
     }
 
     private static Ready start(
-            LmcacheConfig config, ServerOptions options, Optional<InetSocketAddress> metrics, Deque<AutoCloseable> opened) {
+            LmcacheConfig config,
+            ServerOptions options,
+            Optional<InetSocketAddress> metrics,
+            Deque<AutoCloseable> opened) {
         // Before the stack takes its memory: where a server runs already, there is none to spare.
         SocketFile socketFile = SocketFile.claim(options.socket());
         opened.push(socketFile);
@@ -67,7 +69,9 @@ public final class ServerRun {
         if (metrics.isPresent()) {
             PrometheusMeterRegistry prometheus = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
             MetricsEndpoint endpoint = MetricsEndpoint.start(
-                    metrics.get(), prometheus, () -> Optional.ofNullable(server.get()).map(CacheServer::health));
+                    metrics.get(),
+                    prometheus,
+                    () -> Optional.ofNullable(server.get()).map(CacheServer::health));
             opened.push(endpoint);
             registry = prometheus;
             answering = Optional.of(endpoint.address());

@@ -45,7 +45,8 @@ class MetricsEndpointTest {
             HttpResponse<String> scrape = get(server, "/metrics");
 
             assertThat(scrape.statusCode()).isEqualTo(200);
-            assertThat(scrape.headers().firstValue("Content-Type").orElseThrow()).startsWith("text/plain");
+            assertThat(scrape.headers().firstValue("Content-Type").orElseThrow())
+                    .startsWith("text/plain");
             assertThat(scrape.body().lines())
                     .anyMatch(line -> line.matches("lmcache_lookup_found_tokens_total\\{model=\".*\"} 256.0"))
                     .anyMatch(line -> line.matches("lmcache:num_lookup_hits_total\\{model_name=\".*\"} 256.0"))

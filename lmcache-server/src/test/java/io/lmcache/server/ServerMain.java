@@ -1,9 +1,9 @@
 package io.lmcache.server;
 
 import io.lmcache.core.config.LmcacheConfig;
-import java.nio.file.Path;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 

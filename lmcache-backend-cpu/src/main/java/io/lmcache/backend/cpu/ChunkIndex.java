@@ -80,7 +80,9 @@ final class ChunkIndex {
                     victim.get().getValue())) {
                 evicted.increment();
                 Evictions.record(
-                        CpuBackendProvider.NAME, "evicted", victim.get().getValue().byteSize());
+                        CpuBackendProvider.NAME,
+                        "evicted",
+                        victim.get().getValue().byteSize());
                 return true;
             }
         }

@@ -56,7 +56,10 @@ public final class IoThreads {
                 0,
                 TimeUnit.NANOSECONDS,
                 new PriorityBlockingQueue<>(),
-                Thread.ofPlatform().daemon().name("lmcache-" + owner + "-" + name + "-", 0).factory());
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("lmcache-" + owner + "-" + name + "-", 0)
+                        .factory());
     }
 
     /** The number of threads. */

@@ -146,8 +146,8 @@ public final class KvCache {
         }
         RetrieveEvent event = begun(new RetrieveEvent());
         long start = System.nanoTime();
-        RetrieveResult result = storage.retrieve(
-                chunks(tokens), scope.layout(), firstToken, minRetrieveTokens, sink, patience);
+        RetrieveResult result =
+                storage.retrieve(chunks(tokens), scope.layout(), firstToken, minRetrieveTokens, sink, patience);
         counters.retrieved(tokens.remaining(), result.tokens(), result.tokensByTier(), System.nanoTime() - start);
         if (event.shouldCommit()) {
             event.model = scope.model();

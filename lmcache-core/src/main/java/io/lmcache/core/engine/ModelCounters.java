@@ -66,13 +66,17 @@ final class ModelCounters {
         meters.counter("lmcache.lookup.found.tokens", "Those of them that were there", tags, foundTokens::sum);
         meters.counter("lmcache.retrieve.tokens", "Tokens of prompts retrieved", tags, requestedTokens::sum);
         meters.counter("lmcache.retrieve.hit.tokens", "Those of them that the engine then had", tags, hitTokens::sum);
-        meters.counter("lmcache.store.tokens", "Tokens read from engines and handed to the tiers", tags, storedTokens::sum);
+        meters.counter(
+                "lmcache.store.tokens", "Tokens read from engines and handed to the tiers", tags, storedTokens::sum);
         meters.counter(
                 "lmcache.store.declined.tokens", "Tokens not stored for want of memory", tags, declinedTokens::sum);
         foundInTier.forEach((tier, tokens) -> meters.counter(
                 "lmcache.tier.found.tokens", "Tokens that lookups found there", tags.and("tier", tier), tokens::sum));
         hitInTier.forEach((tier, tokens) -> meters.counter(
-                "lmcache.tier.hit.tokens", "Tokens that retrieves had from there", tags.and("tier", tier), tokens::sum));
+                "lmcache.tier.hit.tokens",
+                "Tokens that retrieves had from there",
+                tags.and("tier", tier),
+                tokens::sum));
     }
 
     private void count(LmcacheMeters lmcache, Tags tags) {

@@ -78,8 +78,16 @@ final class TierMeters {
     }
 
     private void showContent() {
-        meters.gauge("lmcache.tier.chunks", "Chunks that the tier knows to hold", tags, () -> tier.stats().chunks());
-        meters.gauge("lmcache.tier.bytes", "Payload bytes of these", tags, () -> tier.stats().bytes());
+        meters.gauge(
+                "lmcache.tier.chunks",
+                "Chunks that the tier knows to hold",
+                tags,
+                () -> tier.stats().chunks());
+        meters.gauge(
+                "lmcache.tier.bytes",
+                "Payload bytes of these",
+                tags,
+                () -> tier.stats().bytes());
         meters.gauge(
                 "lmcache.tier.limit.bytes",
                 "The most bytes that it may hold; 2^63 - 1 without a limit",
@@ -141,7 +149,11 @@ final class TierMeters {
                     IO_ERRORS,
                     BYTES_READ,
                     BYTES_WRITTEN ->
-                count("lmcache.tier.events", "What else the backend counts", tags.and("event", counter.text()), counter);
+                count(
+                        "lmcache.tier.events",
+                        "What else the backend counts",
+                        tags.and("event", counter.text()),
+                        counter);
         }
     }
 
@@ -212,8 +224,8 @@ final class TierMeters {
     }
 
     private void showMemory(BufferAllocator memory) {
-        Tags owner = Tags.of(
-                "owner", memory.name(), "domain", memory.domain().name().toLowerCase(Locale.ROOT));
+        Tags owner =
+                Tags.of("owner", memory.name(), "domain", memory.domain().name().toLowerCase(Locale.ROOT));
         meters.gauge("lmcache.memory.used.bytes", "Memory in use", owner, memory::usedBytes);
         meters.gauge("lmcache.memory.peak.bytes", "The most that was in use", owner, memory::peakBytes);
         meters.gauge("lmcache.memory.limit.bytes", "The most that may be in use", owner, memory::limitBytes);
@@ -224,20 +236,35 @@ final class TierMeters {
         LongSupplier evicted = of(BackendCounter.EVICTED);
         if (Tiers.keepsChunksInMemory(tier)) {
             meters.lmcache()
-                    .gauge("lmcache:local_cache_usage", Tags.empty(), () -> tier.stats().bytes())
-                    .gauge("lmcache:local_cpu_hot_cache_count", Tags.empty(), () -> tier.stats().chunks())
+                    .gauge(
+                            "lmcache:local_cache_usage",
+                            Tags.empty(),
+                            () -> tier.stats().bytes())
+                    .gauge(
+                            "lmcache:local_cpu_hot_cache_count",
+                            Tags.empty(),
+                            () -> tier.stats().chunks())
                     .counter("lmcache:local_cpu_evict_count", Tags.empty(), evicted)
                     .counter("lmcache:local_cpu_evict_keys_count", Tags.empty(), evicted)
                     .counter("lmcache_mp.l1_read_chunks", Tags.empty(), of(BackendCounter.TIER_HITS))
                     .counter("lmcache_mp.l1_write_chunks", Tags.empty(), of(BackendCounter.TIER_STORED))
                     .counter("lmcache_mp.l1_evicted_chunks", Tags.empty(), evicted)
-                    .gauge("lmcache_mp.l1_memory_usage_bytes", Tags.empty(), () -> tier.allocator().usedBytes())
-                    .gauge("lmcache_mp.l1_usage_ratio", Tags.empty(), () -> (double) tier.allocator().usedBytes()
-                            / Math.max(1, tier.allocator().limitBytes()));
+                    .gauge(
+                            "lmcache_mp.l1_memory_usage_bytes",
+                            Tags.empty(),
+                            () -> tier.allocator().usedBytes())
+                    .gauge(
+                            "lmcache_mp.l1_usage_ratio",
+                            Tags.empty(),
+                            () -> (double) tier.allocator().usedBytes()
+                                    / Math.max(1, tier.allocator().limitBytes()));
         } else {
             Tags name = Tags.of("l2_name", tier.name());
             meters.lmcache()
-                    .gauge("lmcache:local_storage_usage", Tags.empty(), () -> tier.stats().bytes())
+                    .gauge(
+                            "lmcache:local_storage_usage",
+                            Tags.empty(),
+                            () -> tier.stats().bytes())
                     .gauge("lmcache_mp.l2_usage_bytes", name, () -> tier.stats().bytes())
                     .counter("lmcache_mp.l2_store_submitted_objects_chunks", name, writes::begun)
                     .counter("lmcache_mp.l2_store_completed_objects_chunks", name, of(BackendCounter.TIER_STORED))
@@ -260,8 +287,7 @@ final class TierMeters {
             Tags operation = tags.and("operation", name);
             this.time = meters.durations(
                     "lmcache.tier.duration", "How long operations of the tier took, waiting included", operation);
-            meters.gauge(
-                    "lmcache.tier.operations.active", "Operations begun and not ended", operation, this::underWay);
+            meters.gauge("lmcache.tier.operations.active", "Operations begun and not ended", operation, this::underWay);
         }
 
         String name() {
@@ -299,7 +325,8 @@ final class TierMeters {
             Tags both = tags.and("model", model);
             meters.counter("lmcache.tier.read.tokens", "Tokens read, promotions included", both, readTokens::sum);
             meters.counter("lmcache.tier.read.bytes", "Their payload", both, readBytes::sum);
-            meters.counter("lmcache.tier.stored.tokens", "Tokens stored, promotions included", both, writtenTokens::sum);
+            meters.counter(
+                    "lmcache.tier.stored.tokens", "Tokens stored, promotions included", both, writtenTokens::sum);
             meters.counter("lmcache.tier.stored.bytes", "Their payload", both, writtenBytes::sum);
         }
 

@@ -2,8 +2,8 @@ package io.lmcache.core.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.api.KvDtype;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
@@ -53,13 +53,12 @@ class FlightRecordingTest {
         });
         assertThat(named("lmcache.Lookup", events)).hasSize(1);
         assertThat(named("lmcache.Retrieve", events)).hasSize(1);
-        assertThat(named("lmcache.TierOperation", events))
-                .anySatisfy(event -> {
-                    assertThat(event.getString("tier")).isEqualTo("cpu");
-                    assertThat(event.getString("operation")).isEqualTo("write");
-                    assertThat(event.getString("outcome")).isEqualTo("stored");
-                    assertThat(event.getLong("bytes")).isEqualTo(LAYOUT.chunkBytes(CHUNK));
-                });
+        assertThat(named("lmcache.TierOperation", events)).anySatisfy(event -> {
+            assertThat(event.getString("tier")).isEqualTo("cpu");
+            assertThat(event.getString("operation")).isEqualTo("write");
+            assertThat(event.getString("outcome")).isEqualTo("stored");
+            assertThat(event.getLong("bytes")).isEqualTo(LAYOUT.chunkBytes(CHUNK));
+        });
         assertThat(named("lmcache.Eviction", events)).isNotEmpty().allSatisfy(event -> {
             assertThat(event.getString("place")).isEqualTo("cpu");
             assertThat(event.getString("reason")).isEqualTo("evicted");

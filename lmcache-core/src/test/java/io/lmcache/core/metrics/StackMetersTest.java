@@ -2,8 +2,8 @@ package io.lmcache.core.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.api.KvDtype;
 import io.lmcache.api.KeyScope;
+import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;

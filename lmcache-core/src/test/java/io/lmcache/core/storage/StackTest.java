@@ -953,7 +953,8 @@ class StackTest {
                             "other",
                             new ModelStats(1, 30, 0, 0, 0, 0, 0, 0, 0)));
             assertThat(stack.stats().total())
-                    .isEqualTo(new ModelStats(3, 120, 4 * CHUNK_TOKENS, 1, 100, 2 * CHUNK_TOKENS, 1, 2 * CHUNK_TOKENS, 0));
+                    .isEqualTo(
+                            new ModelStats(3, 120, 4 * CHUNK_TOKENS, 1, 100, 2 * CHUNK_TOKENS, 1, 2 * CHUNK_TOKENS, 0));
         }
 
         @Test

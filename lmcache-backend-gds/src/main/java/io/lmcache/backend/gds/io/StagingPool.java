@@ -50,10 +50,7 @@ public final class StagingPool implements Closeable {
             Optional<CudaKernels> kernels = withKernel ? loadKernels(device, resources) : Optional.empty();
             CudaStream toDevice = resources.add(device.newStream());
             StagingPool pool = new StagingPool(
-                    device,
-                    region.segment().byteSize(),
-                    resources.add(new Arrivals(device, toDevice)),
-                    resources);
+                    device, region.segment().byteSize(), resources.add(new Arrivals(device, toDevice)), resources);
             for (int i = 0; i < threads; i++) {
                 MemorySegment memory = region.segment().asSlice(i * Staging.BYTES, Staging.BYTES);
                 pool.free.add(Staging.create(device, memory, toDevice, kernels, resources));
