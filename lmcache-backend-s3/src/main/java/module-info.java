@@ -1,6 +1,6 @@
 /** The tier in a bucket of S3, or of what speaks its protocol. */
 @org.jspecify.annotations.NullMarked
-@SuppressWarnings("requires-automatic") // AWS's library has no module descriptor.
+@SuppressWarnings("module") // A digit ends the name: that is what the store is called.
 module io.lmcache.backend.s3 {
     requires aws.crt;
     requires io.lmcache.api;

@@ -21,14 +21,13 @@ record ListPage(List<String> names, String token) {
         names = List.copyOf(names);
     }
 
-    static ListPage of(byte[] xml) {
-        String text = new String(xml, StandardCharsets.UTF_8);
+    static ListPage of(String xml) {
         List<String> names = new ArrayList<>();
-        Matcher key = KEY.matcher(text);
+        Matcher key = KEY.matcher(xml);
         while (key.find()) {
             names.add(key.group(1));
         }
-        Matcher token = TOKEN.matcher(text);
+        Matcher token = TOKEN.matcher(xml);
         return new ListPage(
                 names, token.find() ? URLEncoder.encode(unescaped(token.group(1)), StandardCharsets.UTF_8) : "");
     }

@@ -3,6 +3,7 @@ package io.lmcache.backend.s3;
 import java.util.BitSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One lookup: asks for chunks in their order, several at a time, and for no more than it must once one is missing.
@@ -15,7 +16,6 @@ final class PrefixLookup {
     /** The most requests that wait for an answer. */
     static final int MOST = 64;
 
-    private final int count;
     private final IntFunction<CompletableFuture<Boolean>> question;
     private final CompletableFuture<Integer> result = new CompletableFuture<>();
     // Guarded by this.
@@ -23,6 +23,7 @@ final class PrefixLookup {
     private int window = FIRST;
     private int asked;
     private int waiting;
+    /** The end of what was asked for, until an earlier one is known. */
     private int firstGap;
 
     /**
@@ -31,7 +32,6 @@ final class PrefixLookup {
      * @param question whether the chunk of that number is there
      */
     PrefixLookup(int count, IntFunction<CompletableFuture<Boolean>> question) {
-        this.count = count;
         this.question = question;
         this.firstGap = count;
     }
@@ -57,9 +57,9 @@ final class PrefixLookup {
         return asked++;
     }
 
-    private void answered(int number, Boolean isThere, Throwable error) {
-        if (error != null) {
-            result.completeExceptionally(error);
+    private void answered(int number, @Nullable Boolean isThere, @Nullable Throwable error) {
+        if (error != null || isThere == null) {
+            result.completeExceptionally(error != null ? error : new IllegalStateException("no answer"));
             return;
         }
         int found;

@@ -136,9 +136,8 @@ final class S3Backend implements StorageBackend {
     }
 
     private Found foundIn(S3Reply reply, ChunkKey key, String name) {
-        Optional<ChunkHeader> header = reply.body().length == ChunkHeader.BYTES
-                ? ChunkHeader.read(ByteBuffer.wrap(reply.body()), key)
-                : Optional.empty();
+        Optional<ChunkHeader> header =
+                reply.body().limit() == ChunkHeader.BYTES ? ChunkHeader.read(reply.body(), key) : Optional.empty();
         if (header.isEmpty()) {
             return new Found.Foreign("has no header of that key at its start");
         }
@@ -450,21 +449,21 @@ final class S3Backend implements StorageBackend {
 
     @Override
     public void clear() {
-        clear((_, _) -> true);
+        clear(_ -> true);
     }
 
     /** Names tell no model, so the header of every chunk is read. */
     @Override
     public void clear(String model) {
-        clear((name, header) -> ChunkHeader.keyIn(ByteBuffer.wrap(header))
+        clear(header -> ChunkHeader.keyIn(header)
                 .filter(key -> key.scope().model().equals(model))
                 .isPresent());
     }
 
-    /** Chooses among chunks by name and header. */
+    /** Chooses among chunks by their headers. */
     @FunctionalInterface
     private interface Choice {
-        boolean isToGo(String name, byte[] header);
+        boolean isToGo(ByteBuffer header);
     }
 
     private void clear(Choice choice) {
@@ -475,7 +474,7 @@ final class S3Backend implements StorageBackend {
                 if (!reply.isSuccess()) {
                     throw reply.failure("a listing");
                 }
-                ListPage page = ListPage.of(reply.body());
+                ListPage page = ListPage.of(reply.text());
                 removeFrom(page, choice);
                 token = page.token();
             } while (!token.isEmpty());
@@ -490,10 +489,9 @@ final class S3Backend implements StorageBackend {
         for (String name : page.names()) {
             if (names.isChunk(name) && !known.isPinned(name)) {
                 removals.add(link.send(S3Request.head(name, ChunkHeader.BYTES), deadline)
-                        .thenCompose(
-                                header -> header.body().length < ChunkHeader.BYTES || choice.isToGo(name, header.body())
-                                        ? delete(name, deadline)
-                                        : CompletableFuture.completedFuture(header)));
+                        .thenCompose(header -> header.body().limit() < ChunkHeader.BYTES || choice.isToGo(header.body())
+                                ? delete(name, deadline)
+                                : CompletableFuture.completedFuture(header)));
             }
         }
         await(CompletableFuture.allOf(removals.toArray(CompletableFuture[]::new)));

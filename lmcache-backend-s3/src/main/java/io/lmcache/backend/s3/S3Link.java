@@ -256,10 +256,10 @@ final class S3Link implements AutoCloseable {
             int code = context.getErrorCode();
             int answered = context.getResponseStatus() == 0 ? status : context.getResponseStatus();
             if (code == CRT.AWS_CRT_SUCCESS) {
-                complete(() -> reply.complete(new S3Reply(answered, headers, body.toByteArray())));
+                complete(() -> reply.complete(new S3Reply(answered, headers, ByteBuffer.wrap(body.toByteArray()))));
             } else if (answered >= 300 && answered < 500) {
                 byte[] error = context.getErrorPayload() == null ? new byte[0] : context.getErrorPayload();
-                complete(() -> reply.complete(new S3Reply(answered, headers, error)));
+                complete(() -> reply.complete(new S3Reply(answered, headers, ByteBuffer.wrap(error))));
             } else {
                 complete(() -> reply.completeExceptionally(failure(code, answered)));
             }

@@ -1,6 +1,7 @@
 package io.lmcache.backend.s3;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
@@ -8,13 +9,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a server answers. Immutable but for the bytes, and thread-safe while nobody writes to them.
+ * What a server answers. Immutable and thread-safe, as long as the body is read by index.
  *
  * @param status the HTTP status
  * @param headers the headers by their names in lower case
  * @param body the answer, the XML of an error among them; empty where the payload went to memory
  */
-record S3Reply(int status, Map<String, String> headers, byte[] body) {
+record S3Reply(int status, Map<String, String> headers, ByteBuffer body) {
     private static final Pattern CODE = Pattern.compile("<Code>([^<]{1,100})</Code>");
     private static final Pattern RANGE = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})");
 
@@ -36,9 +37,14 @@ record S3Reply(int status, Map<String, String> headers, byte[] body) {
         return status == 412 || status == 409;
     }
 
+    /** The body as text. */
+    String text() {
+        return StandardCharsets.UTF_8.decode(body.duplicate()).toString();
+    }
+
     /** The server's word for what is wrong; empty when it has none. */
     String errorCode() {
-        Matcher code = CODE.matcher(new String(body, StandardCharsets.UTF_8));
+        Matcher code = CODE.matcher(text());
         return code.find() ? code.group(1) : "";
     }
 
@@ -64,6 +70,6 @@ record S3Reply(int status, Map<String, String> headers, byte[] body) {
 
     @Override
     public String toString() {
-        return "S3Reply[" + status + ", " + body.length + " bytes]";
+        return "S3Reply[" + status + ", " + body.limit() + " bytes]";
     }
 }
