@@ -55,7 +55,7 @@ final class SourceFiles {
                 if (entry.kind() == ChunkDirectoryWalk.Kind.FOREIGN) {
                     listener.ifPresent(told -> told.passedOver(entry.path(), "is nothing of the cache's"));
                 } else if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && isWanted(entry.fileName())) {
-                    visitor.visit(new File(root.resolve(entry.path()), entry.path()));
+                    visitor.visit(new File(root, entry.path()));
                 }
             }
 

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.format;
 
+import io.lmcache.api.ChunkHash;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
@@ -90,6 +91,33 @@ public record FoundChunk(
         } catch (LmcacheException | ArithmeticException e) {
             throw new IOException("describes no chunk: " + e.getMessage(), e);
         }
+    }
+
+    /** What the name of a native file says of its scope: the digest; empty for another file. */
+    public static Optional<String> scopeDigestIn(String fileName) {
+        return ChunkFileNames.isNative(fileName)
+                ? Optional.of(fileName.substring(fileName.indexOf('-') + 1, fileName.indexOf('.')))
+                : Optional.empty();
+    }
+
+    /**
+     * The chunk in a native file whose scope is known, by its name alone.
+     *
+     * @throws IOException when no file of that scope has the name; the message tells why, as the predicate of a sentence
+     */
+    public static FoundChunk ofNative(String path, KeyScope scope) throws IOException {
+        String fileName = path.substring(path.lastIndexOf('/') + 1);
+        ChunkKey key;
+        try {
+            key = new ChunkKey(scope, ChunkHash.ofHex(fileName.substring(0, fileName.indexOf('-'))));
+        } catch (LmcacheException e) {
+            throw new IOException("has no name of a chunk: " + e.getMessage(), e);
+        }
+        FoundChunk chunk = new FoundChunk(key, FileFormat.NATIVE, NATIVE, Optional.empty(), true);
+        if (!NATIVE.name(key).equals(new ChunkName.Below(path))) {
+            throw new IOException(objectionToName(chunk));
+        }
+        return chunk;
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.inspect;
 
+import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
@@ -16,6 +17,8 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -188,7 +191,8 @@ public final class CacheInspection {
         private final SortedMap<String, Amount> models = new TreeMap<>();
         private final SortedMap<Age, Amount> ages = new TreeMap<>();
         private final SortedMap<FileFormat, Amount> formats = new TreeMap<>();
-        private Amount unknown = Amount.NONE;
+        // By the digest of their scope.
+        private final Map<String, Amount> unknown = new HashMap<>();
         private Amount metadata = Amount.NONE;
         private Amount quarantine = Amount.NONE;
         private Amount temporaries = Amount.NONE;
@@ -202,11 +206,12 @@ public final class CacheInspection {
         }
 
         private DiskUse result(boolean isComplete) {
+            Amount rest = attributed();
             return new DiskUse(
                     models,
                     ages,
                     formats,
-                    unknown,
+                    rest,
                     metadata,
                     quarantine,
                     temporaries,
@@ -251,21 +256,26 @@ public final class CacheInspection {
         private void takeChunk(Entry entry, Amount amount) {
             ages.merge(Age.of(Duration.between(entry.lastUse().toInstant(), now)), amount, Amount::plus);
             FoundChunk.kindOf(entry.fileName()).ifPresent(kind -> formats.merge(kind, amount, Amount::plus));
-            Optional<String> model = modelOf(entry.path());
+            Optional<String> model = files.modelOf(entry);
             if (model.isPresent()) {
                 models.merge(model.get(), amount, Amount::plus);
             } else {
-                unknown = unknown.plus(amount);
+                // Whose they are, a sound one that comes later may tell.
+                unknown.merge(FoundChunk.scopeDigestIn(entry.fileName()).orElse(""), amount, Amount::plus);
             }
         }
 
-        private Optional<String> modelOf(String path) {
-            try {
-                return Optional.of(files.find(path).key().scope().model());
-            } catch (IOException e) {
-                // It takes its room all the same; a verification tells what is wrong with it.
-                return Optional.empty();
+        private Amount attributed() {
+            Amount rest = Amount.NONE;
+            for (Map.Entry<String, Amount> one : unknown.entrySet()) {
+                Optional<KeyScope> scope = files.scope(one.getKey());
+                if (scope.isPresent()) {
+                    models.merge(scope.get().model(), one.getValue(), Amount::plus);
+                } else {
+                    rest = rest.plus(one.getValue());
+                }
             }
+            return rest;
         }
     }
 
