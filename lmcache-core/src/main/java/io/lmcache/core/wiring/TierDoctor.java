@@ -2,13 +2,12 @@ package io.lmcache.core.wiring;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.option.SharedOptions.CufileUse;
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
-import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
@@ -169,7 +168,8 @@ public final class TierDoctor {
     }
 
     private Finding start(String tier, String kind, BackendSettings settings) {
-        try (StorageBackend backend = registry.create(tier, kind, settings, context)) {
+        try {
+            registry.create(tier, kind, settings, context).close();
             return Finding.ok("start", "starts, as backend '" + kind + "'");
         } catch (LmcacheException e) {
             return Finding.problem("start", String.valueOf(e.getMessage()), "");

@@ -9,8 +9,8 @@ import io.lmcache.api.option.Option;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.api.spi.Finding.Status;
 import io.lmcache.api.spi.Finding;
+import io.lmcache.api.spi.Finding.Status;
 import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
@@ -21,7 +21,6 @@ import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.storage.MemoryTier;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -46,7 +45,8 @@ class TierDoctorTest {
 
     private StackDiagnosis diagnose(Map<String, ?> settings) {
         List<StorageBackendProvider> providers = backends.entrySet().stream()
-                .<StorageBackendProvider>map(backend -> new Provider(backend.getKey(), backend.getValue(), () -> start(backend.getKey())))
+                .<StorageBackendProvider>map(
+                        backend -> new Provider(backend.getKey(), backend.getValue(), () -> start(backend.getKey())))
                 .toList();
         return new TierDoctor(
                         LmcacheConfig.of(settings),
@@ -178,8 +178,8 @@ class TierDoctorTest {
         StackDiagnosis diagnosis = diagnose(Map.of("storage_plugins", "mine"));
         assertThat(diagnosis.works()).isTrue();
         assertThat(diagnosis.backends().getLast())
-                .isEqualTo(new BackendDiagnosis(
-                        "mine", true, List.of(Finding.ok("start", "starts, as backend 'mine'"))));
+                .isEqualTo(
+                        new BackendDiagnosis("mine", true, List.of(Finding.ok("start", "starts, as backend 'mine'"))));
         assertThat(closed).containsExactly("mine");
     }
 
