@@ -4,6 +4,7 @@ import io.lmcache.server.CacheServer;
 import io.lmcache.server.ServerOptions;
 import io.lmcache.server.ServerOptions.Tcp;
 import io.lmcache.server.ServerRun;
+import io.lmcache.server.ServerRun.Ready;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;
@@ -56,6 +57,14 @@ final class ServeCommand implements Callable<Integer> {
     private @Nullable Path tokenFile;
 
     @Option(
+            names = "--metrics-port",
+            paramLabel = "[HOST:]PORT",
+            description =
+                    "Answer Prometheus at /metrics and probes at /healthcheck over HTTP, on loopback unless a host is"
+                            + " named; 0 for any free port. What they tell is in docs/metrics.md.")
+    private @Nullable String metrics;
+
+    @Option(
             names = "--drain-seconds",
             paramLabel = "N",
             defaultValue = "10",
@@ -77,7 +86,7 @@ final class ServeCommand implements Callable<Integer> {
                 tcp(),
                 Duration.ofSeconds(drainSeconds),
                 new Version().getVersion()[0]);
-        ServerRun.serve(choice.load(), options, this::announce);
+        ServerRun.serve(choice.load(), options, metricsAddress(), this::announce);
         return 0;
     }
 
@@ -85,7 +94,7 @@ final class ServeCommand implements Callable<Integer> {
         if (tcp == null) {
             return Optional.empty();
         }
-        InetSocketAddress address = tcpAddress(tcp);
+        InetSocketAddress address = address("--tcp", tcp);
         if (tokenFile == null) {
             throw new ParameterException(
                     spec.commandLine(),
@@ -95,11 +104,16 @@ final class ServeCommand implements Callable<Integer> {
         return Optional.of(new Tcp(address, tokenFile));
     }
 
-    private InetSocketAddress tcpAddress(String tcp) {
-        int colon = tcp.lastIndexOf(':');
-        String host = tcp.substring(0, Math.max(colon, 0));
+    private Optional<InetSocketAddress> metricsAddress() {
+        return Optional.ofNullable(metrics).map(text -> address("--metrics-port", text));
+    }
+
+    /** On loopback, unless a host is named. */
+    private InetSocketAddress address(String option, String text) {
+        int colon = text.lastIndexOf(':');
+        String host = text.substring(0, Math.max(colon, 0));
         try {
-            int port = Integer.parseInt(tcp.substring(colon + 1));
+            int port = Integer.parseInt(text.substring(colon + 1));
             InetSocketAddress address = host.isEmpty()
                     ? new InetSocketAddress(InetAddress.getLoopbackAddress(), port)
                     : new InetSocketAddress(host, port);
@@ -108,13 +122,15 @@ final class ServeCommand implements Callable<Integer> {
             }
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
-                    spec.commandLine(), "--tcp is '" + tcp + "', which is no [HOST:]PORT: " + e.getMessage(), e);
+                    spec.commandLine(), option + " is '" + text + "', which is no [HOST:]PORT: " + e.getMessage(), e);
         }
-        throw new ParameterException(spec.commandLine(), "--tcp names the host '" + host + "', which is unknown");
+        throw new ParameterException(spec.commandLine(), option + " names the host '" + host + "', which is unknown");
     }
 
-    private void announce(CacheServer server) {
+    private void announce(Ready ready) {
+        CacheServer server = ready.server();
         PrintWriter err = spec.commandLine().getErr();
+        ready.metrics().ifPresent(address -> err.println("lmcache: metrics on http:/" + address + "/metrics"));
         err.println("lmcache: ready on " + String.join(" and ", server.addresses()) + ", tiers "
                 + String.join(", ", server.tiers()));
         err.flush();
