@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.SortedSet;
+import java.util.NavigableSet;
 import java.util.TreeSet;
 
 /**
@@ -29,18 +29,19 @@ final class PciOrder {
     static OptionalInt numberOf(String address, Path devices) {
         return gpus(devices)
                 .filter(gpus -> gpus.contains(address.toLowerCase(Locale.ROOT)))
-                .map(gpus -> OptionalInt.of(gpus.headSet(address.toLowerCase(Locale.ROOT)).size()))
+                .map(gpus -> OptionalInt.of(
+                        gpus.headSet(address.toLowerCase(Locale.ROOT), false).size()))
                 .orElse(OptionalInt.empty());
     }
 
     /** Whether the machine lists its devices, and there is no GPU among them. */
     static boolean hasNone(Path devices) {
-        return gpus(devices).filter(SortedSet::isEmpty).isPresent();
+        return gpus(devices).filter(NavigableSet::isEmpty).isPresent();
     }
 
     /** The addresses of the GPUs in their order; empty where the machine does not list its devices. */
-    private static Optional<SortedSet<String>> gpus(Path devices) {
-        SortedSet<String> gpus = new TreeSet<>();
+    private static Optional<NavigableSet<String>> gpus(Path devices) {
+        NavigableSet<String> gpus = new TreeSet<>();
         try (DirectoryStream<Path> all = Files.newDirectoryStream(devices)) {
             for (Path device : all) {
                 if (read(device.resolve("vendor")).equals(NVIDIA)

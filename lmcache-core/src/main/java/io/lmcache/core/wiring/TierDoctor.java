@@ -2,12 +2,12 @@ package io.lmcache.core.wiring;
 
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
-import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.option.SharedOptions;
+import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
-import io.lmcache.api.spi.Finding.Status;
 import io.lmcache.api.spi.Finding;
+import io.lmcache.api.spi.Finding.Status;
 import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.ConfigOptions;
 import io.lmcache.core.config.LmcacheConfig;
