@@ -10,10 +10,12 @@ import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.diagnosis.Amounts;
 import io.lmcache.chunkfiles.diagnosis.LeftoverCheck;
 import io.lmcache.chunkfiles.diagnosis.LockCheck;
+import io.lmcache.chunkfiles.diagnosis.BudgetCheck;
 import io.lmcache.chunkfiles.diagnosis.MountPoint;
 import io.lmcache.chunkfiles.diagnosis.Reason;
 import io.lmcache.chunkfiles.diagnosis.StorageTrial;
 import io.lmcache.chunkfiles.diagnosis.TrialDirectory;
+import io.lmcache.chunkfiles.directory.DirectorySettings;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
 import io.lmcache.chunkfiles.io.DirectIo;
 import java.io.IOException;
@@ -21,6 +23,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +33,7 @@ import java.util.Optional;
  * of its own. For one thread.
  */
 final class PosixDiagnosis {
+    private static final Duration BUDGET_TIME = Duration.ofSeconds(5);
     private static final String REMEDY = "check the file system and its drive, or name another path";
 
     private final FileTierSettings settings;
@@ -55,12 +59,22 @@ final class PosixDiagnosis {
         }
         try {
             examinePlace(path, nearest);
+            if (Files.isDirectory(path)) {
+                findings.add(BudgetCheck.of(path, maxBytesOfEach(), BUDGET_TIME));
+                findings.add(LeftoverCheck.of(path));
+            }
         } catch (IOException e) {
             findings.add(Finding.problem(
                     "directory",
                     path + " cannot be used: " + Reason.of(e),
                     "name a path where this user may create files and lock them"));
         }
+    }
+
+    /** The share of one of several directories. */
+    private long maxBytesOfEach() {
+        DirectorySettings directory = settings.directory();
+        return directory.maxBytes() / Math.max(1, directory.paths().size());
     }
 
     private void examinePlace(Path path, Path nearest) throws IOException {
@@ -76,9 +90,6 @@ final class PosixDiagnosis {
                 "directory",
                 path + (Files.exists(path) ? " is there and writable" : " will be created in " + nearest)));
         findings.add(locks);
-        if (Files.exists(path)) {
-            findings.add(LeftoverCheck.of(path));
-        }
         if (freeSpace(nearest)) {
             trial("page cache", path, nearest, false);
             if (refusal.isEmpty()) {
