@@ -96,6 +96,26 @@ class LauncherTest {
         assertThat(version.status()).isZero();
     }
 
+    @Test
+    void handsTheJvmItsOptions() throws Exception {
+        Finished version = lmcache(Map.of("LMCACHE_JAVA_OPTS", "-Xmx96m -XX:+PrintCommandLineFlags"), "--version");
+        assertThat(version.status()).as(version.err()).isZero();
+        assertThat(version.out()).contains("-XX:MaxHeapSize=100663296");
+    }
+
+    @Test
+    void logsAsMuchAsItIsTold() throws Exception {
+        String unknown = "Unknown setting chunk_siz";
+        Map<String, String> usual = Map.of("LMCACHE_CHUNK_SIZ", "1");
+        assertThat(lmcache(usual, "config").err()).contains(unknown);
+        assertThat(lmcache(Map.of("LMCACHE_CHUNK_SIZ", "1", "LMCACHE_LOG_LEVEL", "ERROR"), "config")
+                        .err())
+                .doesNotContain(unknown);
+        Finished loud = lmcache(Map.of("LMCACHE_LOG_LEVEL", "loud"), "config");
+        assertThat(loud.status()).isEqualTo(2);
+        assertThat(loud.err()).contains("LMCACHE_LOG_LEVEL is 'loud', allowed are trace, debug");
+    }
+
     private static Finished lmcache(Map<String, String> environment, String... arguments) throws Exception {
         Files.writeString(plugins.resolve("text"), "x");
         List<String> command =

@@ -1,6 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.Evictions;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
@@ -351,6 +352,7 @@ final class RootSweep {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
                     counters.increment(event);
+                    Evictions.record(root.path().toString(), event.text(), chunk.bytes());
                     yield true;
                 }
                 case ABSENT -> {

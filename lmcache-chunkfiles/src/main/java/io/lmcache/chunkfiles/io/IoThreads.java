@@ -9,6 +9,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * A fixed number of daemon threads for blocking I/O. Platform threads: a virtual one would hold its carrier during file
@@ -38,16 +39,27 @@ public final class IoThreads {
 
     private final ThreadPoolExecutor pool;
     private final AtomicLong arrivals = new AtomicLong();
+    private final LongAdder submitted = new LongAdder();
+    private final LongAdder begun = new LongAdder();
+    private final LongAdder waitNanos = new LongAdder();
 
-    /** So many threads, named by that name and a number. */
-    public IoThreads(String name, int threads) {
+    /**
+     * So many threads.
+     *
+     * @param owner whose threads they are, for their names
+     * @param name what they do, such as {@code read}
+     */
+    public IoThreads(String owner, String name, int threads) {
         pool = new ThreadPoolExecutor(
                 threads,
                 threads,
                 0,
                 TimeUnit.NANOSECONDS,
                 new PriorityBlockingQueue<>(),
-                Thread.ofPlatform().daemon().name(name + "-", 0).factory());
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("lmcache-" + owner + "-" + name + "-", 0)
+                        .factory());
     }
 
     /** The number of threads. */
@@ -57,11 +69,52 @@ public final class IoThreads {
 
     /** Runs the task when a thread is free. */
     public void submit(Task task) {
+        submitted.increment();
         try {
-            pool.execute(new Waiting(task, false, arrivals.getAndIncrement()));
+            pool.execute(new Waiting(timed(task), false, arrivals.getAndIncrement()));
         } catch (RejectedExecutionException e) {
+            begun.increment();
             task.rejected();
         }
+    }
+
+    private Task timed(Task task) {
+        long since = System.nanoTime();
+        return new Task() {
+            @Override
+            public void run() {
+                begun();
+                task.run();
+            }
+
+            @Override
+            public void rejected() {
+                begun();
+                task.rejected();
+            }
+
+            private void begun() {
+                begun.increment();
+                waitNanos.add(System.nanoTime() - since);
+            }
+        };
+    }
+
+    /** The tasks that wait for a thread now. */
+    public long waiting() {
+        // In this order: a task that begins in between must not make it negative.
+        long before = begun.sum();
+        return submitted.sum() - before;
+    }
+
+    /** The tasks that have waited for a thread. */
+    public long waits() {
+        return begun.sum();
+    }
+
+    /** How long these waited, all together. */
+    public long waitNanos() {
+        return waitNanos.sum();
     }
 
     /** Makes a call when a thread is free; when the threads are closed before, the answer is the other value. */

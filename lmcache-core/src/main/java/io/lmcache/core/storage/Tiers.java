@@ -10,6 +10,7 @@ import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.StackOptions;
+import io.lmcache.core.metrics.StackMeters;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -26,7 +27,7 @@ import java.util.stream.Stream;
 final class Tiers {
     private final List<StorageBackend> tiers;
 
-    Tiers(List<StorageBackend> backends, StackOptions options) {
+    Tiers(List<StorageBackend> backends, StackOptions options, StackMeters meters) {
         Set<String> names = new HashSet<>();
         for (StorageBackend backend : backends) {
             if (!names.add(backend.name())) {
@@ -42,19 +43,20 @@ final class Tiers {
         }
         StorageBackend first = backends.getFirst();
         this.tiers = backends.stream()
-                .map(backend -> decorated(backend, first, options))
+                .map(backend -> decorated(backend, first, options, meters))
                 .toList();
     }
 
     /** Everything that surrounds a backend, innermost first. */
-    private static StorageBackend decorated(StorageBackend backend, StorageBackend first, StackOptions options) {
+    private static StorageBackend decorated(
+            StorageBackend backend, StorageBackend first, StackOptions options, StackMeters meters) {
         // A memory tier keeps what it is given, and its own eviction bounds that.
         boolean borrows = keepsChunksInMemory(first) && !keepsChunksInMemory(backend);
         StorageBackend sharing = borrows ? new WriteShareBackend(backend, first.allocator()) : backend;
         StorageBackend inTime = new DeadlineBackend(sharing, options.readDeadline(), options.writeDeadline());
         StorageBackend guarded = new BreakerBackend(
                 inTime, breaker(backend.name() + " reads", options), breaker(backend.name() + " writes", options));
-        return new ForgivingBackend(guarded);
+        return new MeasuredBackend(new ForgivingBackend(guarded), meters);
     }
 
     static boolean keepsChunksInMemory(StorageBackend backend) {
