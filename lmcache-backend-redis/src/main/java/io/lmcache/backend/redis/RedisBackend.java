@@ -568,10 +568,12 @@ final class RedisBackend implements StorageBackend {
     /** What some server tells of itself, for a diagnosis. */
     CompletableFuture<String> info(String section) {
         return guarded(
-                () -> servers.route().thenCompose(route -> route.nodes().stream()
-                        .findFirst()
-                        .map(node -> node.control().call(RedisCommands.info(section)))
-                        .orElseGet(() -> CompletableFuture.failedFuture(new IOException("the cluster has no node")))),
+                () -> servers.route()
+                        .thenCompose(route -> route.nodes().stream()
+                                .findFirst()
+                                .map(node -> node.control().call(RedisCommands.info(section)))
+                                .orElseGet(() ->
+                                        CompletableFuture.failedFuture(new IOException("the cluster has no node")))),
                 _ -> "");
     }
 

@@ -1,7 +1,7 @@
 package io.lmcache.backend.redis;
 
-import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ChunkHash;
+import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
@@ -44,7 +44,9 @@ final class RedisDiagnosis {
             settings.credentials().check();
         } catch (LmcacheException e) {
             return List.of(Finding.problem(
-                    "password", String.valueOf(e.getMessage()), "name a file in password_file that this user may read"));
+                    "password",
+                    String.valueOf(e.getMessage()),
+                    "name a file in password_file that this user may read"));
         }
         try (RedisBackend backend = new RedisBackend(settings)) {
             Map<String, String> facts = facts(backend);
@@ -60,10 +62,11 @@ final class RedisDiagnosis {
     private static Map<String, String> facts(RedisBackend backend) throws IOException {
         Map<String, String> facts = new TreeMap<>();
         for (String section : List.of("server", "memory")) {
-            for (String line : await(backend.info(section)).split("\r?\n")) {
+            for (String line : await(backend.info(section)).lines().toList()) {
                 int colon = line.indexOf(':');
                 if (colon > 0) {
-                    facts.put(line.substring(0, colon), line.substring(colon + 1).strip());
+                    facts.put(
+                            line.substring(0, colon), line.substring(colon + 1).strip());
                 }
             }
         }
@@ -72,7 +75,9 @@ final class RedisDiagnosis {
 
     private static String version(Map<String, String> facts) {
         String valkey = facts.get("valkey_version");
-        return (valkey == null ? "Redis " + facts.getOrDefault("redis_version", "of unknown version") : "Valkey " + valkey)
+        return (valkey == null
+                        ? "Redis " + facts.getOrDefault("redis_version", "of unknown version")
+                        : "Valkey " + valkey)
                 + ", mode " + facts.getOrDefault("redis_mode", "unknown");
     }
 
@@ -87,7 +92,8 @@ final class RedisDiagnosis {
         } else if (policy.equals("noeviction")) {
             findings.add(Finding.note(
                     "memory",
-                    "maxmemory is " + size(limit) + " and maxmemory-policy is noeviction: once full, it takes no new chunk",
+                    "maxmemory is " + size(limit)
+                            + " and maxmemory-policy is noeviction: once full, it takes no new chunk",
                     "set maxmemory-policy allkeys-lru, or ttl_secs here"));
         } else {
             findings.add(Finding.ok("memory", "maxmemory is " + size(limit) + ", maxmemory-policy " + policy));
@@ -121,7 +127,8 @@ final class RedisDiagnosis {
         }
         long written = System.nanoTime();
         if (outcome instanceof PutOutcome.Declined(var _, String message)) {
-            findings.add(Finding.failure("trial", "the server takes no chunk: " + message, "give it memory, or let it evict"));
+            findings.add(Finding.failure(
+                    "trial", "the server takes no chunk: " + message, "give it memory, or let it evict"));
             return;
         }
         try {
@@ -129,9 +136,12 @@ final class RedisDiagnosis {
             found.ifPresent(StoredChunk::close);
             findings.add(
                     found.isPresent()
-                            ? Finding.ok("trial", "a chunk of 16 MiB: written with " + speed(written - start)
-                                    + ", read and checked with " + speed(System.nanoTime() - written))
-                            : Finding.failure("trial", "a chunk that was written is not found", "give the server memory"));
+                            ? Finding.ok(
+                                    "trial",
+                                    "a chunk of 16 MiB: written with " + speed(written - start)
+                                            + ", read and checked with " + speed(System.nanoTime() - written))
+                            : Finding.failure(
+                                    "trial", "a chunk that was written is not found", "give the server memory"));
         } finally {
             await(backend.tryInvalidate(key));
         }

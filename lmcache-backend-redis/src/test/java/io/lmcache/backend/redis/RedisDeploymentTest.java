@@ -18,6 +18,7 @@ import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -58,21 +59,27 @@ class RedisDeploymentTest {
         for (int i = 0; i < 3; i++) {
             // The port of the nodes among themselves is 10000 above by default, which may be none.
             nodes.add(start(
-                    "--cluster-enabled", "yes", "--cluster-port", Integer.toString(RedisProcess.freePort()),
-                    "--cluster-node-timeout", "2000"));
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-port",
+                    Integer.toString(RedisProcess.freePort()),
+                    "--cluster-node-timeout",
+                    "2000"));
         }
         nodes.forEach(node -> command.add("127.0.0.1:" + node.port()));
         command.add("--cluster-yes");
         run(command);
         for (RedisProcess node : nodes) {
-            eventually("the cluster is complete", () -> node.command("CLUSTER", "INFO").contains("cluster_state:ok"));
+            eventually(
+                    "the cluster is complete",
+                    () -> node.command("CLUSTER", "INFO").contains("cluster_state:ok"));
         }
         return nodes;
     }
 
     private static void run(List<String> command) throws IOException {
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String output = new String(process.getInputStream().readAllBytes());
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         try {
             assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         } catch (InterruptedException e) {
@@ -86,7 +93,8 @@ class RedisDeploymentTest {
     void aClusterIsOneStoreByAnyOfItsNodes() throws IOException {
         List<RedisProcess> nodes = cluster();
         try (StorageBackend backend = open(nodes.get(0).url());
-                StorageBackend other = open("redis://127.0.0.1:1,127.0.0.1:" + nodes.get(2).port())) {
+                StorageBackend other =
+                        open("redis://127.0.0.1:1,127.0.0.1:" + nodes.get(2).port())) {
             for (ChunkKey key : KEYS) {
                 assertThat(put(backend, key)).isEqualTo(PutOutcome.stored());
             }
@@ -135,11 +143,21 @@ class RedisDeploymentTest {
             for (ChunkKey key : KEYS) {
                 put(backend, key);
             }
-            String from = nodes.get(0).command("CLUSTER", "MYID").split("\r\n")[1];
-            String to = nodes.get(1).command("CLUSTER", "MYID").split("\r\n")[1];
+            String from =
+                    nodes.get(0).command("CLUSTER", "MYID").lines().toList().get(1);
+            String to = nodes.get(1).command("CLUSTER", "MYID").lines().toList().get(1);
             run(List.of(
-                    "redis-cli", "--cluster", "reshard", "127.0.0.1:" + nodes.get(0).port(), "--cluster-from", from,
-                    "--cluster-to", to, "--cluster-slots", "2000", "--cluster-yes"));
+                    "redis-cli",
+                    "--cluster",
+                    "reshard",
+                    "127.0.0.1:" + nodes.get(0).port(),
+                    "--cluster-from",
+                    from,
+                    "--cluster-to",
+                    to,
+                    "--cluster-slots",
+                    "2000",
+                    "--cluster-yes"));
             eventually("all are found again", () -> prefix(backend, KEYS) == 60);
             for (ChunkKey key : KEYS) {
                 assertThat(holds(backend, key)).isTrue();
@@ -153,32 +171,71 @@ class RedisDeploymentTest {
         Path key = folder.resolve("key.pem");
         Path certificate = folder.resolve("cert.pem");
         run(List.of(
-                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-                "subjectAltName=DNS:localhost", "-keyout", key.toString(), "-out", certificate.toString()));
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-keyout",
+                key.toString(),
+                "-out",
+                certificate.toString()));
         int port = RedisProcess.freePort();
         start(
-                "--tls-port", Integer.toString(port), "--tls-cert-file", certificate.toString(), "--tls-key-file",
-                key.toString(), "--tls-ca-cert-file", certificate.toString(), "--tls-auth-clients", "yes");
+                "--tls-port",
+                Integer.toString(port),
+                "--tls-cert-file",
+                certificate.toString(),
+                "--tls-key-file",
+                key.toString(),
+                "--tls-ca-cert-file",
+                certificate.toString(),
+                "--tls-auth-clients",
+                "yes");
         String url = "rediss://localhost:" + port;
         try (StorageBackend backend = open(
-                url, "ca_file", certificate.toString(), "cert_file", certificate.toString(), "key_file", key.toString())) {
+                url,
+                "ca_file",
+                certificate.toString(),
+                "cert_file",
+                certificate.toString(),
+                "key_file",
+                key.toString())) {
             assertThat(put(backend, KEYS.getFirst())).isEqualTo(PutOutcome.stored());
             assertThat(holds(backend, KEYS.getFirst())).isTrue();
         }
         // Not trusted; for another host; without a certificate of the client's.
-        try (StorageBackend untrusted =
-                        open(url, "cert_file", certificate.toString(), "key_file", key.toString());
+        try (StorageBackend untrusted = open(url, "cert_file", certificate.toString(), "key_file", key.toString());
                 StorageBackend otherHost = open(
-                        "rediss://127.0.0.1:" + port, "ca_file", certificate.toString(), "cert_file",
-                        certificate.toString(), "key_file", key.toString());
+                        "rediss://127.0.0.1:" + port,
+                        "ca_file",
+                        certificate.toString(),
+                        "cert_file",
+                        certificate.toString(),
+                        "key_file",
+                        key.toString());
                 StorageBackend nameless = open(url, "ca_file", certificate.toString())) {
             for (StorageBackend refused : List.of(untrusted, otherHost, nameless)) {
                 assertThatThrownBy(() -> holds(refused, KEYS.getFirst())).isInstanceOf(IOException.class);
             }
         }
         try (StorageBackend unchecked = open(
-                "rediss://127.0.0.1:" + port, "tls_check", "ca", "ca_file", certificate.toString(), "cert_file",
-                certificate.toString(), "key_file", key.toString())) {
+                "rediss://127.0.0.1:" + port,
+                "tls_check",
+                "ca",
+                "ca_file",
+                certificate.toString(),
+                "cert_file",
+                certificate.toString(),
+                "key_file",
+                key.toString())) {
             assertThat(holds(unchecked, KEYS.getFirst())).isTrue();
         }
     }
@@ -188,13 +245,18 @@ class RedisDeploymentTest {
         RedisProcess first = start();
         RedisProcess second = start("--replicaof", "127.0.0.1 " + first.port());
         Path configuration = folder.resolve("sentinel.conf");
-        Files.writeString(configuration, "sentinel monitor mymaster 127.0.0.1 " + first.port() + " 1\n"
-                + "sentinel down-after-milliseconds mymaster 1000\n"
-                + "sentinel failover-timeout mymaster 5000\n");
+        Files.writeString(
+                configuration,
+                "sentinel monitor mymaster 127.0.0.1 " + first.port() + " 1\n"
+                        + "sentinel down-after-milliseconds mymaster 1000\n"
+                        + "sentinel failover-timeout mymaster 5000\n");
         RedisProcess sentinel = start(configuration.toString(), "--sentinel");
-        eventually("the replica follows", () -> first.command("INFO", "replication").contains("connected_slaves:1"));
-        eventually("the sentinel knows it", () -> sentinel.command("SENTINEL", "MASTER", "mymaster")
-                .contains("num-slaves\r\n$1\r\n1"));
+        eventually(
+                "the replica follows",
+                () -> first.command("INFO", "replication").contains("connected_slaves:1"));
+        eventually(
+                "the sentinel knows it",
+                () -> sentinel.command("SENTINEL", "MASTER", "mymaster").contains("num-slaves\r\n$1\r\n1"));
         try (StorageBackend backend =
                 open("redis-sentinel://127.0.0.1:" + sentinel.port() + "/mymaster", "timeout_secs", "2")) {
             eventually("a put succeeds", () -> put(backend, KEYS.getFirst()) instanceof PutOutcome.Stored);
@@ -204,7 +266,8 @@ class RedisDeploymentTest {
                     "the successor takes over",
                     () -> second.command("INFO", "replication").contains("role:master"));
             eventually("a put succeeds", () -> put(backend, KEYS.get(1)) instanceof PutOutcome.Stored);
-            assertThat(second.command("EXISTS", new ChunkNames("lmcache").of(KEYS.get(1)))).isEqualTo(":1\r\n");
+            assertThat(second.command("EXISTS", new ChunkNames("lmcache").of(KEYS.get(1))))
+                    .isEqualTo(":1\r\n");
         }
     }
 
@@ -225,10 +288,12 @@ class RedisDeploymentTest {
 
     @Test
     void aDiagnosisOfAServerThatIsAbsentSaysSo() {
-        assertThat(diagnose("redis://127.0.0.1:" + RedisProcess.freePort())).singleElement().satisfies(finding -> {
-            assertThat(finding.status()).isEqualTo(Status.FAILURE);
-            assertThat(finding.remedy()).contains("start the server");
-        });
+        assertThat(diagnose("redis://127.0.0.1:" + RedisProcess.freePort()))
+                .singleElement()
+                .satisfies(finding -> {
+                    assertThat(finding.status()).isEqualTo(Status.FAILURE);
+                    assertThat(finding.remedy()).contains("start the server");
+                });
     }
 
     private static List<Finding> diagnose(String url) {
