@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A redis-server of a test's own, on a free port of the loopback, which ends with the test. */
-final class RedisProcess implements AutoCloseable {
+public final class RedisProcess implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final int port;
@@ -36,21 +36,21 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Skips the test where there is no redis-server. */
-    static void assumeInstalled() {
+    public static void assumeInstalled() {
         assumeTrue(isInstalled("redis-server"), "there is no redis-server; install the package redis-server");
     }
 
-    static boolean isInstalled(String program) {
+    public static boolean isInstalled(String program) {
         return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
                 .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
     }
 
     /** A server with these arguments after the usual ones, which answers. */
-    static RedisProcess start(Path folder, String... arguments) {
+    public static RedisProcess start(Path folder, String... arguments) {
         return start(freePort(), folder, arguments);
     }
 
-    static RedisProcess start(int port, Path folder, String... arguments) {
+    public static RedisProcess start(int port, Path folder, String... arguments) {
         assumeInstalled();
         try {
             RedisProcess server = new RedisProcess(port, folder, List.of(arguments));
@@ -61,7 +61,7 @@ final class RedisProcess implements AutoCloseable {
         }
     }
 
-    static int freePort() {
+    public static int freePort() {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         } catch (IOException e) {
@@ -118,16 +118,16 @@ final class RedisProcess implements AutoCloseable {
         }
     }
 
-    int port() {
+    public int port() {
         return port;
     }
 
-    String url() {
+    public String url() {
         return "redis://127.0.0.1:" + port;
     }
 
     /** Sends a command past the backend; the reply as the server writes it. */
-    String command(String... words) {
+    public String command(String... words) {
         return new String(
                 command(Arrays.stream(words)
                         .map(word -> word.getBytes(StandardCharsets.ISO_8859_1))
@@ -136,7 +136,7 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Sends a command past the backend; the whole reply, as far as it comes within a moment of its beginning. */
-    byte[] command(byte[]... words) {
+    public byte[] command(byte[]... words) {
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
             socket.setSoTimeout((int) PATIENCE.toMillis());
             var out = socket.getOutputStream();
@@ -169,11 +169,11 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Stops the server where it is; it keeps its connections and answers nothing. */
-    void stall() {
+    public void stall() {
         signal("STOP");
     }
 
-    void goOn() {
+    public void goOn() {
         signal("CONT");
     }
 
@@ -194,13 +194,13 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Ends it as a power cut would. */
-    void kill() {
+    public void kill() {
         process.destroyForcibly();
         awaitEnd();
     }
 
     /** Starts it again on the same port, empty. */
-    void restart() {
+    public void restart() {
         try {
             process = launch();
             awaitAnswer();
