@@ -87,7 +87,7 @@ class RemoteTierTest {
                     assertThat(bounded(() -> stack.cache(TestEngine.SCOPE).lookup(OTHER)))
                             .isEqualTo(1024);
                 }
-                assertThat(bounded(() -> TestEngine.store(stack, OTHER))).isEqualTo(Map.of("cpu", 2048));
+                assertThat(bounded(() -> TestEngine.store(stack, OTHER))).isEqualTo(Map.of("cpu", 2048, "redis", 0));
                 assertThat(bounded(() -> TestEngine.retrieveAll(stack, OTHER))).isEqualTo(Map.of("cpu", 2048));
             } finally {
                 server.goOn();
@@ -103,7 +103,7 @@ class RemoteTierTest {
             TestEngine.store(stack, PROMPT);
             server.kill();
             assertThat(bounded(() -> TestEngine.retrieveAll(stack, PROMPT))).isEqualTo(Map.of("cpu", 1024));
-            assertThat(bounded(() -> TestEngine.store(stack, OTHER))).isEqualTo(Map.of("cpu", 2048));
+            assertThat(bounded(() -> TestEngine.store(stack, OTHER))).isEqualTo(Map.of("cpu", 2048, "redis", 0));
             server.restart();
             awaitServing(stack, server);
         }
