@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -42,6 +43,12 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write a page with figures, which needs nothing else, to that file as well.")
+    private @Nullable Path reportFile;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private CommandSpec spec;
@@ -57,6 +64,9 @@ final class BenchCommand implements Callable<Integer> {
         Report report =
                 new Bench(quick, childJvm, step -> err.println("measuring: " + step)).run(directory.toAbsolutePath());
         print(report);
+        if (reportFile != null) {
+            ReportFile.write(new BenchReport(report).page(), reportFile);
+        }
         return check && !report.allTargetsMet() ? 1 : 0;
     }
 
