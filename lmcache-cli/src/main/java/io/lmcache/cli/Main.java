@@ -56,6 +56,7 @@ public final class Main implements Callable<Integer> {
                 .addSubcommand(new BenchProcessCommand(standardInput))
                 .addSubcommand(new ReplayCommand())
                 .addSubcommand(new ServeCommand())
+                .addSubcommand(new RehearseCommand())
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())
                 .addSubcommand(CacheCommand.commandLine(Confirmation.of(standardInput)))
