@@ -32,8 +32,9 @@ final class BenchReport {
                         String.format(Locale.ROOT, "Load before the run: %.1f", report.loadBefore())),
                 charts(),
                 List.of(new Table("All measurements", columns(), rows())),
-                List.of("A ceiling is the bare work that the cache cannot do without, done by itself in turns with it: digests,"
-                        + " memory copies, file reads; or the limit that is to be kept. Values are medians."));
+                List.of(
+                        "A ceiling is the bare work that the cache cannot do without, done by itself in turns with it: digests,"
+                                + " memory copies, file reads; or the limit that is to be kept. Values are medians."));
     }
 
     private List<Chart> charts() {

@@ -57,7 +57,8 @@ final class ReplayReport {
         List<String> sizes =
                 limited.stream().map(ReplayTable.Row::hostSize).distinct().toList();
         List<Series> series = new ArrayList<>();
-        for (String policy : limited.stream().map(ReplayTable.Row::policy).distinct().toList()) {
+        for (String policy :
+                limited.stream().map(ReplayTable.Row::policy).distinct().toList()) {
             series.add(new Series(
                     policy,
                     Kind.LINE,
@@ -69,16 +70,15 @@ final class ReplayReport {
         table.rows().stream()
                 .filter(row -> row.policy().equals(INFINITE))
                 .findFirst()
-                .ifPresent(row -> series.add(new Series(
-                        INFINITE, Kind.LINE, Collections.nCopies(sizes.size(), value.applyAsDouble(row)))));
+                .ifPresent(row -> series.add(
+                        new Series(INFINITE, Kind.LINE, Collections.nCopies(sizes.size(), value.applyAsDouble(row)))));
         return new Chart(title, note, "host tier", unit, sizes, series);
     }
 
     /** The replay that found most with a policy that one can have. */
     private Optional<ReplayTable.Row> best() {
         return table.rows().stream()
-                .filter(row -> !row.policy().equals(INFINITE)
-                        && !row.policy().equals(ReplayPolicy.OPTIMUM.toString()))
+                .filter(row -> !row.policy().equals(INFINITE) && !row.policy().equals(ReplayPolicy.OPTIMUM.toString()))
                 .max(Comparator.comparingLong(row -> row.outcome().hits()));
     }
 

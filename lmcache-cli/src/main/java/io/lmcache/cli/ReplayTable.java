@@ -25,7 +25,6 @@ record ReplayTable(Trace trace, ReplayModel model, double gpuTeraflops, long blo
     static final String LEGEND =
             "Hits are shares of the blocks, as prefixes. Saved are seconds of prefill; the rate is of the simulation,"
                     + " in million blocks a second.";
-    private static final String FORMAT = "%-10s %9s %7s %7s %7s %10s %10s %10s %10s %10s %9s%n";
 
     /** One replay. */
     record Row(String policy, String hostSize, Outcome outcome, double prefillSecondsSaved) {}
@@ -40,7 +39,7 @@ record ReplayTable(Trace trace, ReplayModel model, double gpuTeraflops, long blo
     }
 
     private static void print(List<String> cells, PrintWriter out) {
-        out.printf(FORMAT, cells.toArray());
+        out.printf("%-10s %9s %7s %7s %7s %10s %10s %10s %10s %10s %9s%n", cells.toArray());
     }
 
     /** What was replayed, a line each. */

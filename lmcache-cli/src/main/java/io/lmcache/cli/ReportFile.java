@@ -17,7 +17,8 @@ final class ReportFile {
         } catch (IOException e) {
             throw new LmcacheException(
                     ErrorCode.INVALID_ARGUMENT,
-                    "The report cannot be written to '" + file + "': " + e + "; name a file in a directory that is there",
+                    "The report cannot be written to '" + file + "': " + e
+                            + "; name a file in a directory that is there",
                     e);
         }
     }

@@ -14,8 +14,8 @@ class PageWriterTest {
 
     @Test
     void aTextIsATextWhateverItSays() throws IOException {
-        Chart chart = new Chart(
-                EVIL, EVIL, EVIL, EVIL, List.of(EVIL), List.of(new Series(EVIL, Kind.LINE, List.of(1.0))));
+        Chart chart =
+                new Chart(EVIL, EVIL, EVIL, EVIL, List.of(EVIL), List.of(new Series(EVIL, Kind.LINE, List.of(1.0))));
         Table table = new Table(EVIL, List.of(EVIL), List.of(List.of(EVIL)));
         String html = PageWriter.html(new Page(EVIL, List.of(EVIL), List.of(chart), List.of(table), List.of(EVIL)));
         assertThat(html).doesNotContain(EVIL, "<b>");
