@@ -454,7 +454,7 @@ class StatsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatsResponse(_message.Message):
-    __slots__ = ("requested_tokens", "hit_tokens", "stored_tokens", "tiers", "sessions", "kv_caches", "pins", "mapped_bytes")
+    __slots__ = ("requested_tokens", "hit_tokens", "stored_tokens", "tiers", "sessions", "kv_caches", "pins", "mapped_bytes", "looked_up_tokens", "found_tokens", "models")
     REQUESTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     HIT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STORED_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -463,6 +463,9 @@ class StatsResponse(_message.Message):
     KV_CACHES_FIELD_NUMBER: _ClassVar[int]
     PINS_FIELD_NUMBER: _ClassVar[int]
     MAPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_UP_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FOUND_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     requested_tokens: int
     hit_tokens: int
     stored_tokens: int
@@ -471,7 +474,34 @@ class StatsResponse(_message.Message):
     kv_caches: int
     pins: int
     mapped_bytes: int
-    def __init__(self, requested_tokens: _Optional[int] = ..., hit_tokens: _Optional[int] = ..., stored_tokens: _Optional[int] = ..., tiers: _Optional[_Iterable[_Union[TierStats, _Mapping]]] = ..., sessions: _Optional[int] = ..., kv_caches: _Optional[int] = ..., pins: _Optional[int] = ..., mapped_bytes: _Optional[int] = ...) -> None: ...
+    looked_up_tokens: int
+    found_tokens: int
+    models: _containers.RepeatedCompositeFieldContainer[ModelStats]
+    def __init__(self, requested_tokens: _Optional[int] = ..., hit_tokens: _Optional[int] = ..., stored_tokens: _Optional[int] = ..., tiers: _Optional[_Iterable[_Union[TierStats, _Mapping]]] = ..., sessions: _Optional[int] = ..., kv_caches: _Optional[int] = ..., pins: _Optional[int] = ..., mapped_bytes: _Optional[int] = ..., looked_up_tokens: _Optional[int] = ..., found_tokens: _Optional[int] = ..., models: _Optional[_Iterable[_Union[ModelStats, _Mapping]]] = ...) -> None: ...
+
+class ModelStats(_message.Message):
+    __slots__ = ("name", "lookups", "looked_up_tokens", "found_tokens", "retrieves", "requested_tokens", "hit_tokens", "stores", "stored_tokens", "declined_tokens")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LOOKUPS_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_UP_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FOUND_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    RETRIEVES_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    HIT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    STORES_FIELD_NUMBER: _ClassVar[int]
+    STORED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DECLINED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    lookups: int
+    looked_up_tokens: int
+    found_tokens: int
+    retrieves: int
+    requested_tokens: int
+    hit_tokens: int
+    stores: int
+    stored_tokens: int
+    declined_tokens: int
+    def __init__(self, name: _Optional[str] = ..., lookups: _Optional[int] = ..., looked_up_tokens: _Optional[int] = ..., found_tokens: _Optional[int] = ..., retrieves: _Optional[int] = ..., requested_tokens: _Optional[int] = ..., hit_tokens: _Optional[int] = ..., stores: _Optional[int] = ..., stored_tokens: _Optional[int] = ..., declined_tokens: _Optional[int] = ...) -> None: ...
 
 class TierStats(_message.Message):
     __slots__ = ("name", "chunks", "bytes", "limit_bytes", "counters")
@@ -499,7 +529,7 @@ class HealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class HealthResponse(_message.Message):
-    __slots__ = ("state", "protocol_versions", "server_version")
+    __slots__ = ("state", "protocol_versions", "server_version", "server_pid", "uptime_seconds", "tiers", "troubles")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[HealthResponse.State]
@@ -511,7 +541,23 @@ class HealthResponse(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVER_PID_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    TROUBLES_FIELD_NUMBER: _ClassVar[int]
     state: HealthResponse.State
     protocol_versions: _containers.RepeatedScalarFieldContainer[int]
     server_version: str
-    def __init__(self, state: _Optional[_Union[HealthResponse.State, str]] = ..., protocol_versions: _Optional[_Iterable[int]] = ..., server_version: _Optional[str] = ...) -> None: ...
+    server_pid: int
+    uptime_seconds: int
+    tiers: _containers.RepeatedScalarFieldContainer[str]
+    troubles: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, state: _Optional[_Union[HealthResponse.State, str]] = ..., protocol_versions: _Optional[_Iterable[int]] = ..., server_version: _Optional[str] = ..., server_pid: _Optional[int] = ..., uptime_seconds: _Optional[int] = ..., tiers: _Optional[_Iterable[str]] = ..., troubles: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StopRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StopResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

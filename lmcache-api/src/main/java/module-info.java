@@ -7,6 +7,7 @@
 @org.jspecify.annotations.NullMarked
 @SuppressWarnings("module") // The modules named below are built after this one.
 module io.lmcache.api {
+    requires jdk.jfr;
     requires static transitive org.jspecify;
 
     exports io.lmcache.api;

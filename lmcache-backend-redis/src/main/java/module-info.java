@@ -8,7 +8,6 @@ module io.lmcache.backend.redis {
     requires io.netty.transport;
     requires lettuce.core;
     requires org.slf4j;
-    requires reactor.core;
     requires static org.jspecify;
 
     provides io.lmcache.api.spi.StorageBackendProvider with

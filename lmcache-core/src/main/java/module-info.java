@@ -4,7 +4,9 @@ module io.lmcache.core {
     requires transitive io.lmcache.api;
     requires com.fasterxml.jackson.databind;
     requires io.github.resilience4j.circuitbreaker;
+    requires jdk.jfr;
     requires jdk.management;
+    requires transitive micrometer.core;
     requires org.apache.commons.codec;
     requires org.apache.commons.configuration2;
     requires org.apache.commons.text;
@@ -18,6 +20,7 @@ module io.lmcache.core {
     exports io.lmcache.core.diagnosis;
     exports io.lmcache.core.engine;
     exports io.lmcache.core.hash;
+    exports io.lmcache.core.metrics;
 
     uses io.lmcache.api.spi.StorageBackendProvider;
 }

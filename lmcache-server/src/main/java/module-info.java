@@ -12,7 +12,9 @@ module io.lmcache.server {
     requires io.lmcache.cuda;
     requires io.netty.common;
     requires io.netty.transport;
+    requires jdk.httpserver;
     requires jdk.net;
+    requires micrometer.registry.prometheus;
     requires static org.jspecify;
     requires org.slf4j;
 

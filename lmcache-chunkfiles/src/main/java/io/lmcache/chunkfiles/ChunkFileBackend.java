@@ -7,6 +7,7 @@ import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
 import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
+import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
@@ -23,6 +24,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -91,9 +93,9 @@ public final class ChunkFileBackend implements StorageBackend {
         this.counters = counters;
         this.directory = directory;
         this.transport = transport;
-        this.lookupThreads = new IoThreads("lmcache-" + name + "-lookup", LOOKUP_THREADS);
-        this.readThreads = new IoThreads("lmcache-" + name + "-read", threads.readers());
-        this.writeThreads = new IoThreads("lmcache-" + name + "-write", threads.writers());
+        this.lookupThreads = new IoThreads(name, "lookup", LOOKUP_THREADS);
+        this.readThreads = new IoThreads(name, "read", threads.readers());
+        this.writeThreads = new IoThreads(name, "write", threads.writers());
         this.timer = new ScheduledThreadPoolExecutor(
                 1,
                 Thread.ofPlatform().daemon().name("lmcache-" + name + "-timer").factory());
@@ -240,7 +242,30 @@ public final class ChunkFileBackend implements StorageBackend {
     @Override
     public BackendStats stats() {
         return new BackendStats(directory.knownChunks(), directory.knownBytes(), limitBytes, counters.snapshot())
-                .with(transport.counters());
+                .with(transport.counters())
+                .with(waits());
+    }
+
+    private Map<BackendCounter, Long> waits() {
+        return Map.of(
+                BackendCounter.LOOKUPS_WAITING,
+                lookupThreads.waiting(),
+                BackendCounter.LOOKUP_WAITS,
+                lookupThreads.waits(),
+                BackendCounter.LOOKUP_WAIT_NANOS,
+                lookupThreads.waitNanos(),
+                BackendCounter.READS_WAITING,
+                readThreads.waiting(),
+                BackendCounter.READ_WAITS,
+                readThreads.waits(),
+                BackendCounter.READ_WAIT_NANOS,
+                readThreads.waitNanos(),
+                BackendCounter.WRITES_WAITING,
+                writeThreads.waiting(),
+                BackendCounter.WRITE_WAITS,
+                writeThreads.waits(),
+                BackendCounter.WRITE_WAIT_NANOS,
+                writeThreads.waitNanos());
     }
 
     /**

@@ -26,6 +26,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Writes chunks to the directory. Thread-safe. */
 final class ChunkWriter {
@@ -35,12 +36,15 @@ final class ChunkWriter {
     /** A file system that is full with other files stays full. */
     private static final int MAX_REQUESTS_WHEN_REFUSED = 3;
 
+    private static final Duration TIME_BETWEEN_REFUSALS = Duration.ofSeconds(30);
+
     private final ChunkDirectory directory;
     private final IoThreads threads;
     private final Counters counters;
     private final PayloadTransport transport;
     private final ScheduledExecutorService timer;
     private final AtomicInteger accepted = new AtomicInteger();
+    private final AtomicLong fullUntilNanos = new AtomicLong(System.nanoTime());
     private final ConcurrentHashMap<ChunkKey, CompletableFuture<PutOutcome>> writing = new ConcurrentHashMap<>();
 
     /** A writer that works on these threads, moves payload by this transport, and waits by this timer. */
@@ -187,7 +191,7 @@ final class ChunkWriter {
          * @param isRefused whether the file system has none, although there seems to be some
          */
         private void awaitRoom(boolean isRefused) {
-            if (isHopeless || (isRefused && requestsForRoom == MAX_REQUESTS_WHEN_REFUSED)) {
+            if (isHopeless || (isRefused && isInVain())) {
                 declineFull(isRefused);
                 return;
             }
@@ -205,6 +209,15 @@ final class ChunkWriter {
             } else {
                 declineBusy();
             }
+        }
+
+        /** Whether chunks were evicted for a file system that is full all the same: then no more are, for a while. */
+        private boolean isInVain() {
+            long now = System.nanoTime();
+            if (requestsForRoom == MAX_REQUESTS_WHEN_REFUSED) {
+                fullUntilNanos.set(now + TIME_BETWEEN_REFUSALS.toNanos());
+            }
+            return fullUntilNanos.get() - now > 0;
         }
 
         private Future<?> giveUpAfter(Duration patience, int request) {

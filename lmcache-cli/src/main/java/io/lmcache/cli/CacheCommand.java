@@ -1,9 +1,9 @@
 package io.lmcache.cli;
 
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code lmcache cache}: what can be done with a directory of chunks. */
@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
         description = "Works on a directory of chunk files.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
-final class CacheCommand implements Runnable {
+final class CacheCommand implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private CommandSpec spec;
@@ -27,12 +27,13 @@ final class CacheCommand implements Runnable {
                 .addSubcommand(new CollectCommand(confirmation))
                 .addSubcommand(new RepairCommand(confirmation))
                 .addSubcommand(new ClearCommand(confirmation))
+                .addSubcommand(new ExportCommand())
                 .addSubcommand(new ConvertCommand());
     }
 
     /** No command was named. */
     @Override
-    public void run() {
-        throw new ParameterException(spec.commandLine(), "No command is named");
+    public Integer call() {
+        return Failures.noCommand(spec.commandLine());
     }
 }

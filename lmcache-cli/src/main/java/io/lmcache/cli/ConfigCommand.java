@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
@@ -22,6 +23,9 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 final class ConfigCommand implements Callable<Integer> {
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
+
     @CommandLine.Option(names = "--explain", description = "Print what each setting means, too.")
     private boolean explain;
 
@@ -34,15 +38,13 @@ final class ConfigCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        LmcacheConfig config = LmcacheConfig.load();
+        LmcacheConfig config = choice.load();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(entries(config)));
         } else {
             print(config, out);
         }
-        PrintWriter err = spec.commandLine().getErr();
-        config.warnings().forEach(warning -> err.println("lmcache: " + warning));
         return 0;
     }
 

@@ -88,7 +88,7 @@ final class ConvertCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         try {
             Report report = run(request, err);
-            print(report, request);
+            print(report);
             return report.isComplete() ? 0 : 1;
         } catch (IOException e) {
             err.println("lmcache: the conversion stopped: " + e.getMessage()
@@ -98,13 +98,13 @@ final class ConvertCommand implements Callable<Integer> {
     }
 
     private static Report run(Request request, PrintWriter err) throws IOException {
-        try (ConvertProgress progress = new ConvertProgress(err)) {
+        try (ConvertProgress progress = new ConvertProgress("convert", err)) {
             return CacheConversion.run(request, progress);
         }
     }
 
     private Request request() {
-        return new Request(
+        return Request.converting(
                 source,
                 target,
                 from.equalsIgnoreCase("auto") ? Optional.empty() : Optional.of(format("--from", from)),
@@ -146,10 +146,10 @@ final class ConvertCommand implements Callable<Integer> {
                 spec.commandLine(), "Option " + option + " is '" + text + "', allowed are " + allowed);
     }
 
-    private void print(Report report, Request request) {
+    private void print(Report report) {
         PrintWriter out = spec.commandLine().getOut();
         out.println("Converted " + chunks(report.converted()) + " of " + report.bytes() + " bytes from " + source
-                + " to " + target + ", " + request.to().name().toLowerCase(Locale.ROOT) + ".");
+                + " to " + target + ", " + to.toLowerCase(Locale.ROOT) + ".");
         printUnlessZero(report.present(), "there already, the same", out);
         printUnlessZero(report.refused(), "not carried over, which the target cannot express", out);
         printUnlessZero(report.corrupt(), "not carried over, corrupt or unknown", out);

@@ -11,25 +11,38 @@ import java.util.Optional;
 final class ConvertProgress implements CacheConversion.Listener, AutoCloseable {
     /** Files named for each reason; the rest are counted. */
     private static final int NAMED = 3;
+    /** What is foreign and named; the rest is counted. */
+    private static final int PASSED_OVER_NAMED = 10;
 
     private final PrintWriter err;
     private final Map<String, Integer> files = new HashMap<>();
+    private final String task;
     private Optional<ProgressDisplay> display = Optional.empty();
+    private long passedOver;
 
-    ConvertProgress(PrintWriter err) {
+    ConvertProgress(String task, PrintWriter err) {
+        this.task = task;
         this.err = err;
     }
 
     @Override
     public void begin(long files) {
         if (ProgressDisplay.isWatched()) {
-            display = Optional.of(new ProgressDisplay("convert", files));
+            display = Optional.of(new ProgressDisplay(task, files));
         }
     }
 
     @Override
     public void done() {
         display.ifPresent(shown -> shown.advance("", 1));
+    }
+
+    @Override
+    public void passedOver(String path, String reason) {
+        passedOver++;
+        if (passedOver <= PASSED_OVER_NAMED) {
+            err.println("lmcache: passed over: '" + path + "' " + reason);
+        }
     }
 
     @Override
@@ -51,5 +64,9 @@ final class ConvertProgress implements CacheConversion.Listener, AutoCloseable {
             }
         });
         files.clear();
+        if (passedOver > PASSED_OVER_NAMED) {
+            err.println("lmcache: passed over " + (passedOver - PASSED_OVER_NAMED) + " more");
+        }
+        passedOver = 0;
     }
 }

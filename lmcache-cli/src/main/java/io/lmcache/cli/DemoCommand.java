@@ -5,14 +5,18 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lmcache.cli.demo.Demo;
 import io.lmcache.cli.demo.ModelConfig;
 import io.lmcache.cli.demo.Report;
+import io.lmcache.core.config.LmcacheConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -41,6 +45,9 @@ final class DemoCommand implements Callable<Integer> {
                     "The text to use as a prompt, - for standard input; the README unless given. Of a long text the"
                             + " beginning is used.")
     private @Nullable Path file;
+
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
 
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
@@ -78,12 +85,14 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private Report run(String text) throws IOException {
-        List<String> freshProcess = List.of(Main.class.getName(), DemoProcessCommand.NAME);
+        List<String> freshProcess = new ArrayList<>(List.of(Main.class.getName(), DemoProcessCommand.NAME));
+        freshProcess.addAll(choice.arguments());
+        Optional<LmcacheConfig> config = choice.isConfigured() ? Optional.of(choice.load()) : Optional.empty();
         if (json || !ProgressDisplay.isWatched()) {
-            return new Demo(model, freshProcess, (step, units) -> {}).run(text);
+            return new Demo(model, config, freshProcess, (step, units) -> {}).run(text);
         }
         try (ProgressDisplay display = new ProgressDisplay("demo", Demo.progressUnits(model))) {
-            return new Demo(model, freshProcess, display).run(text);
+            return new Demo(model, config, freshProcess, display).run(text);
         }
     }
 

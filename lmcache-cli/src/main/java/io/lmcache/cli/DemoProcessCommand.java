@@ -5,11 +5,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
 /** What {@code lmcache demo} starts as its new process: JSON in, JSON out. */
 @Command(name = DemoProcessCommand.NAME, hidden = true)
 final class DemoProcessCommand implements Callable<Integer> {
     static final String NAME = "demo-process";
+
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
 
     private final InputStream standardInput;
 
@@ -19,7 +23,7 @@ final class DemoProcessCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        FreshProcess.serve(standardInput, System.out);
+        FreshProcess.serve(standardInput, System.out, choice::load);
         return 0;
     }
 }

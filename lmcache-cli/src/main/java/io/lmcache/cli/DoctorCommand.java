@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.Lmcache;
-import io.lmcache.core.config.ConfigLoader;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import java.io.IOException;
@@ -13,6 +12,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -36,6 +36,9 @@ final class DoctorCommand implements Callable<Integer> {
             description = "The directory, or several with commas in between, to take for gds_path.")
     private @Nullable String path;
 
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
+
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
@@ -57,12 +60,12 @@ final class DoctorCommand implements Callable<Integer> {
 
     private LmcacheConfig config() {
         if (path == null) {
-            return LmcacheConfig.load();
+            return choice.load();
         }
         if (path.isBlank()) {
             throw new ParameterException(spec.commandLine(), "PATH is blank");
         }
-        return ConfigLoader.load(System.getenv(), Map.of(SharedOptions.GDS_PATH.name(), path));
+        return choice.load(Map.of(SharedOptions.GDS_PATH.name(), path));
     }
 
     private static void printJson(StackDiagnosis diagnosis, PrintWriter out) throws IOException {

@@ -80,6 +80,7 @@ final class ListCommand implements Callable<Integer> {
     }
 
     private void print(FoundFile chunk, Instant now, PrintWriter out) throws IOException {
+        String hash = chunk.key().hash().hex();
         if (json) {
             out.print((count == 0 ? "\n" : ",\n") + mapper.writeValueAsString(fields(chunk)));
         } else if (paths) {
@@ -87,13 +88,12 @@ final class ListCommand implements Callable<Integer> {
         } else {
             out.printf(
                     ROW,
-                    chunk.hash()
-                            .substring(0, Math.min(SHOWN_OF_HASH, chunk.hash().length())),
+                    hash.substring(0, Math.min(SHOWN_OF_HASH, hash.length())),
                     chunk.tokens(),
                     Quantities.bytes(chunk.bytes()),
                     Quantities.age(Duration.between(chunk.lastUse(), now)),
                     format(chunk),
-                    chunk.model());
+                    chunk.key().scope().model());
         }
         count++;
     }
@@ -110,8 +110,9 @@ final class ListCommand implements Callable<Integer> {
 
     private static Map<String, Object> fields(FoundFile chunk) {
         Map<String, Object> fields = new LinkedHashMap<>();
-        fields.put("hash", chunk.hash());
-        fields.put("model", chunk.model());
+        fields.put("hash", chunk.key().hash().hex());
+        fields.put("model", chunk.key().scope().model());
+        fields.put("rank", chunk.key().scope().rank());
         fields.put("tokens", chunk.tokens());
         fields.put("bytes", chunk.bytes());
         fields.put("lastUse", chunk.lastUse().toString());

@@ -1,23 +1,21 @@
 package io.lmcache.cli;
 
-import io.lmcache.core.config.ConfigLoader;
-import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.server.CacheServer;
 import io.lmcache.server.ServerOptions;
 import io.lmcache.server.ServerOptions.Tcp;
 import io.lmcache.server.ServerRun;
+import io.lmcache.server.ServerRun.Ready;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -42,12 +40,8 @@ final class ServeCommand implements Callable<Integer> {
                     + " lmcache/server.sock in XDG_RUNTIME_DIR, else /tmp/lmcache-UID/server.sock.")
     private @Nullable Path socket;
 
-    @Option(
-            names = "--config",
-            paramLabel = "FILE",
-            description = "The configuration file, in place of the one named by LMCACHE_CONFIG_FILE. The environment"
-                    + " variables LMCACHE_* are laid over it as ever.")
-    private @Nullable Path configFile;
+    @Mixin
+    private final ConfigChoice choice = new ConfigChoice();
 
     @Option(
             names = "--tcp",
@@ -61,6 +55,14 @@ final class ServeCommand implements Callable<Integer> {
             description = "A file that only this user may read (mode 600) with the token that clients over TCP have to"
                     + " send, of 16 characters or more.")
     private @Nullable Path tokenFile;
+
+    @Option(
+            names = "--metrics-port",
+            paramLabel = "[HOST:]PORT",
+            description =
+                    "Answer Prometheus at /metrics and probes at /healthcheck over HTTP, on loopback unless a host is"
+                            + " named; 0 for any free port. What they tell is in docs/metrics.md.")
+    private @Nullable String metrics;
 
     @Option(
             names = "--drain-seconds",
@@ -84,24 +86,15 @@ final class ServeCommand implements Callable<Integer> {
                 tcp(),
                 Duration.ofSeconds(drainSeconds),
                 new Version().getVersion()[0]);
-        ServerRun.serve(config(), options, this::announce);
+        ServerRun.serve(choice.load(), options, metricsAddress(), this::announce);
         return 0;
-    }
-
-    private LmcacheConfig config() {
-        if (configFile == null) {
-            return LmcacheConfig.load();
-        }
-        Map<String, String> environment = new HashMap<>(System.getenv());
-        environment.put("LMCACHE_CONFIG_FILE", configFile.toString());
-        return ConfigLoader.load(environment, Map.of());
     }
 
     private Optional<Tcp> tcp() {
         if (tcp == null) {
             return Optional.empty();
         }
-        InetSocketAddress address = tcpAddress(tcp);
+        InetSocketAddress address = address("--tcp", tcp);
         if (tokenFile == null) {
             throw new ParameterException(
                     spec.commandLine(),
@@ -111,11 +104,16 @@ final class ServeCommand implements Callable<Integer> {
         return Optional.of(new Tcp(address, tokenFile));
     }
 
-    private InetSocketAddress tcpAddress(String tcp) {
-        int colon = tcp.lastIndexOf(':');
-        String host = tcp.substring(0, Math.max(colon, 0));
+    private Optional<InetSocketAddress> metricsAddress() {
+        return Optional.ofNullable(metrics).map(text -> address("--metrics-port", text));
+    }
+
+    /** On loopback, unless a host is named. */
+    private InetSocketAddress address(String option, String text) {
+        int colon = text.lastIndexOf(':');
+        String host = text.substring(0, Math.max(colon, 0));
         try {
-            int port = Integer.parseInt(tcp.substring(colon + 1));
+            int port = Integer.parseInt(text.substring(colon + 1));
             InetSocketAddress address = host.isEmpty()
                     ? new InetSocketAddress(InetAddress.getLoopbackAddress(), port)
                     : new InetSocketAddress(host, port);
@@ -124,13 +122,15 @@ final class ServeCommand implements Callable<Integer> {
             }
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
-                    spec.commandLine(), "--tcp is '" + tcp + "', which is no [HOST:]PORT: " + e.getMessage(), e);
+                    spec.commandLine(), option + " is '" + text + "', which is no [HOST:]PORT: " + e.getMessage(), e);
         }
-        throw new ParameterException(spec.commandLine(), "--tcp names the host '" + host + "', which is unknown");
+        throw new ParameterException(spec.commandLine(), option + " names the host '" + host + "', which is unknown");
     }
 
-    private void announce(CacheServer server) {
+    private void announce(Ready ready) {
+        CacheServer server = ready.server();
         PrintWriter err = spec.commandLine().getErr();
+        ready.metrics().ifPresent(address -> err.println("lmcache: metrics on http:/" + address + "/metrics"));
         err.println("lmcache: ready on " + String.join(" and ", server.addresses()) + ", tiers "
                 + String.join(", ", server.tiers()));
         err.flush();

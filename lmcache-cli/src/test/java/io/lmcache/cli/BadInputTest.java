@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class BadInputTest {
     @TempDir
@@ -88,8 +90,31 @@ class BadInputTest {
     }
 
     @Test
-    void noCommand() {
-        assertRefused(Invocation.of(), "No command");
+    void noCommandListsThem() {
+        Invocation lmcache = Invocation.of();
+        assertThat(lmcache.status()).isEqualTo(2);
+        assertThat(lmcache.err())
+                .startsWith("lmcache: no command is named")
+                .contains("serve", "doctor")
+                .doesNotContain("demo-process");
+        assertThat(Invocation.of("cache").err()).contains("no command is named", "verify");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "serv | There is no command 'serv'; did you mean 'serve'?; see 'lmcache --help'",
+                "cache stta | There is no command 'stta'; did you mean 'stat'?; see 'lmcache cache --help'",
+                "config --explian | Unknown option: '--explian'; did you mean '--explain'?; see 'lmcache config --help'",
+                "sing | There is no command 'sing'",
+                "config --set chunk_size | --set takes NAME=VALUE, such as --set chunk_size=512, not 'chunk_size'",
+                "config --set =5 | --set takes NAME=VALUE",
+                "config --config /no/such/file | The configuration file /no/such/file does not exist",
+                "completion fish | BASH, ZSH",
+            })
+    void aMistypedOneIsAnsweredWithTheNearest(String line, String sentence) {
+        assertRefused(Invocation.of(line.split(" ")), sentence);
     }
 
     private Invocation demoOf(byte[] content) throws Exception {

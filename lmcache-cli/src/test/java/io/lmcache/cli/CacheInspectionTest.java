@@ -15,6 +15,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -107,7 +108,17 @@ class CacheInspectionTest {
                         "'" + root.relativize(files.get(2)) + "' ")
                 .hasLineCount(3);
         assertThat(chunkFiles()).isEqualTo(files);
-        assertThat(cache("du").out()).containsPattern("\\b2 +\\d+ .* \\(chunks of no known model\\)");
+        // Their names, and a header of another one, tell whose they are.
+        assertThat(cache("du").out()).containsPattern("\\b5 +\\d+ .* model");
+    }
+
+    @Test
+    void whereEveryHeaderIsDamagedTheModelIsUnknown() throws IOException {
+        store("native");
+        for (Path file : chunkFiles()) {
+            Files.write(file, new byte[5000]);
+        }
+        assertThat(cache("du").out()).containsPattern("\\b5 +25000 .* \\(chunks of no known model\\)");
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package io.lmcache.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -94,6 +95,40 @@ class ConfiguredProcessTest {
     }
 
     @Test
+    void aDeviceThatIsFullIsAFailure() throws Exception {
+        Path full = Path.of("/dev/full");
+        assumeTrue(Files.exists(full), "only Linux has such a device");
+        Finished config = run(full.toFile(), Map.of(), "config");
+        assertThat(config.status()).isEqualTo(1);
+        assertThat(config.err()).contains("standard output could not be written (No space left on device)");
+        assertThat(run(full.toFile(), Map.of(), "--help").status()).isEqualTo(1);
+    }
+
+    @Test
+    void everyWarningIsThereOnce() throws Exception {
+        Map<String, String> environment = Map.of("LMCACHE_MAX_LOCAL_CPU_SIZE", "0.1", "LMCACHE_CHUNK_SIZ", "64");
+        for (Finished finished : List.of(run(environment, "config"), run(environment, "demo", text.toString()))) {
+            assertThat(finished.status()).as(finished.err()).isZero();
+            assertThat(finished.err().lines().filter(line -> line.contains("LMCACHE_CHUNK_SIZ")))
+                    .hasSize(1);
+        }
+    }
+
+    @Test
+    void theNewProcessOfTheDemoHasTheSameConfiguration() throws Exception {
+        Finished demo = run(
+                Map.of(),
+                "demo",
+                "--json",
+                "--set=local_cpu=false",
+                "--set=gds_path=" + directory.resolve("chunks"),
+                "--set=chunk_size=256",
+                text.toString());
+        assertThat(demo.status()).as(demo.err()).isZero();
+        assertThat(hits(new ObjectMapper().readTree(demo.out()), 3)).isEqualTo(Map.of("posix", 660));
+    }
+
+    @Test
     void theOriginOfAValueIsItsVariable() throws Exception {
         assertThat(run(Map.of("LMCACHE_CHUNK_SIZE", "64"), "config").out())
                 .containsPattern("(?m)^chunk_size: 64 +# environment variable LMCACHE_CHUNK_SIZE$");
@@ -112,7 +147,10 @@ class ConfiguredProcessTest {
     private record Finished(int status, String out, String err) {}
 
     private Finished run(Map<String, String> environment, String... arguments) throws Exception {
-        File out = directory.resolve("out").toFile();
+        return run(directory.resolve("out").toFile(), environment, arguments);
+    }
+
+    private Finished run(File out, Map<String, String> environment, String... arguments) throws Exception {
         File err = directory.resolve("err").toFile();
         ProcessBuilder builder = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -136,7 +174,7 @@ class ConfiguredProcessTest {
         }
         return new Finished(
                 process.exitValue(),
-                Files.readString(out.toPath(), StandardCharsets.UTF_8),
+                out.isFile() ? Files.readString(out.toPath(), StandardCharsets.UTF_8) : "",
                 Files.readString(err.toPath(), StandardCharsets.UTF_8));
     }
 }

@@ -5,6 +5,6 @@ final class TinyMain {
     private TinyMain() {}
 
     public static void main(String[] arguments) {
-        System.exit(Main.commandLine(Invocation.MODEL, System.in).execute(arguments));
+        System.exit(Main.run(Main.commandLine(Invocation.MODEL, System.in), arguments));
     }
 }

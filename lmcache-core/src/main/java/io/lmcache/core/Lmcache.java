@@ -4,6 +4,8 @@ import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.core.wiring.ConfiguredStack;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 
 /** Opens and diagnoses caches from configuration. Stateless and thread-safe. */
 public final class Lmcache {
@@ -24,7 +26,17 @@ public final class Lmcache {
      * @throws io.lmcache.api.LmcacheException when a tier cannot start; nothing stays open
      */
     public static LmcacheStack open(LmcacheConfig config) {
-        return new ConfiguredStack(config).open();
+        return new ConfiguredStack(config).open(new CompositeMeterRegistry());
+    }
+
+    /**
+     * As {@link #open(LmcacheConfig)}, and shows what the cache does in this registry, which stays the caller's: see
+     * {@link LmcacheStack.Builder#meters(MeterRegistry)}.
+     *
+     * @throws io.lmcache.api.LmcacheException when a tier cannot start; nothing stays open
+     */
+    public static LmcacheStack open(LmcacheConfig config, MeterRegistry meters) {
+        return new ConfiguredStack(config).open(meters);
     }
 
     /**

@@ -39,7 +39,7 @@ class DependencyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cpu", "posix", "gds"})
+    @ValueSource(strings = {"cpu", "posix", "gds", "redis"})
     void nothingOutsideABackendNamesItsClasses(String backend) {
         String itself = "io.lmcache.backend." + backend + "..";
         noClasses()

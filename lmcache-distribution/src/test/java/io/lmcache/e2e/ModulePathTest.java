@@ -28,6 +28,7 @@ class ModulePathTest {
                         "io.lmcache.backend.cpu",
                         "io.lmcache.backend.posix",
                         "io.lmcache.backend.gds",
+                        "io.lmcache.backend.redis",
                         "io.lmcache.chunkfiles",
                         "io.lmcache.cuda",
                         "io.lmcache.server",

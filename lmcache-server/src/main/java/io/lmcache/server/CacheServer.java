@@ -7,6 +7,8 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.core.engine.LmcacheStack;
 import io.lmcache.server.ServerOptions.Tcp;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -23,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -70,15 +73,24 @@ public final class CacheServer implements AutoCloseable {
     private final RateLimitedLog troubles = new RateLimitedLog(LoggerFactory.getLogger(CacheServer.class)::warn);
     private final List<Server> servers = new CopyOnWriteArrayList<>();
     private final Admission admission;
+    private final ServerMeters meters;
+    private final HealthCheck healthCheck;
+    private final CountDownLatch stop = new CountDownLatch(1);
     private @Nullable Server tcpServer;
 
-    private CacheServer(LmcacheStack stack, ServerOptions options, SocketFile socketFile) {
+    private CacheServer(LmcacheStack stack, ServerOptions options, SocketFile socketFile, MeterRegistry registry) {
         this.stack = stack;
         this.options = options;
         this.socketFile = socketFile;
         this.gpus = new Gpus(stack.hostMemory());
         this.admission = new Admission(socketFile.owner());
-        this.service = new KvCacheCalls(stack, options.version(), sessions, gpus, calls);
+        this.meters = new ServerMeters(registry);
+        meters.show(sessions);
+        meters.show(gpus);
+        meters.show(calls);
+        this.healthCheck = new HealthCheck(stack, options.version(), calls);
+        this.service =
+                new KvCacheCalls(stack, options.version(), sessions, gpus, calls, meters, healthCheck, stop::countDown);
     }
 
     private static ExecutorService callThreads() {
@@ -104,12 +116,20 @@ public final class CacheServer implements AutoCloseable {
      * @throws LmcacheException with {@link ErrorCode#START_FAILED} when it cannot listen; nothing stays open
      */
     public static CacheServer start(LmcacheStack stack, ServerOptions options) {
-        return start(stack, options, SocketFile.claim(options.socket()));
+        return start(stack, options, new CompositeMeterRegistry());
     }
 
-    /** As {@link #start(LmcacheStack, ServerOptions)}, in a place that was claimed before; it is the server's from here on. */
-    static CacheServer start(LmcacheStack stack, ServerOptions options, SocketFile socketFile) {
-        CacheServer server = new CacheServer(stack, options, socketFile);
+    /**
+     * As {@link #start(LmcacheStack, ServerOptions)}, and shows what the server does in this registry, which stays the
+     * caller's.
+     */
+    public static CacheServer start(LmcacheStack stack, ServerOptions options, MeterRegistry meters) {
+        return start(stack, options, SocketFile.claim(options.socket()), meters);
+    }
+
+    /** As the others, in a place that was claimed before; it is the server's from here on. */
+    static CacheServer start(LmcacheStack stack, ServerOptions options, SocketFile socketFile, MeterRegistry meters) {
+        CacheServer server = new CacheServer(stack, options, socketFile, meters);
         try {
             server.listen();
             return server;
@@ -209,6 +229,16 @@ public final class CacheServer implements AutoCloseable {
         return addresses;
     }
 
+    /** How it is. */
+    public ServerHealth health() {
+        return healthCheck.health();
+    }
+
+    /** Waits until a client says that the server shall end; whoever started it then closes it. */
+    public void awaitStop() throws InterruptedException {
+        stop.await();
+    }
+
     /** The names of the tiers that are served, fastest first. */
     public List<String> tiers() {
         return stack.tiers();
@@ -235,6 +265,7 @@ public final class CacheServer implements AutoCloseable {
         endSessions();
         interrupted |= !stopServers();
         sweeper.shutdownNow();
+        meters.close();
         callThreads.shutdown();
         var _ = eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
         // A call that did not end may still have work on its GPU; the end of the process takes both.

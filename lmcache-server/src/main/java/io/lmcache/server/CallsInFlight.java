@@ -22,6 +22,10 @@ final class CallsInFlight {
         notifyAll();
     }
 
+    synchronized int count() {
+        return calls;
+    }
+
     synchronized boolean isIdle() {
         return calls == 0;
     }

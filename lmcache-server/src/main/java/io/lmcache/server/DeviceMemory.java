@@ -283,6 +283,11 @@ final class DeviceMemory implements EngineMemory {
     }
 
     @Override
+    public long deviceBytes() {
+        return buffers.limitBytes() + staging.memory().limitBytes();
+    }
+
+    @Override
     public long mappedBytes() {
         return mappedBytes;
     }

@@ -35,6 +35,9 @@ interface EngineMemory extends AutoCloseable {
     /** The bytes that are mapped. */
     long mappedBytes();
 
+    /** The bytes of GPU memory that the server has taken for it. */
+    long deviceBytes();
+
     /** Ends the mapping. Called once, when no request is open any more. */
     @Override
     void close();

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +26,7 @@ final class Gpus implements AutoCloseable {
     private final Map<ByteString, Gpu> opened = new HashMap<>();
     private final ResourceStack resources = new ResourceStack();
     private final List<HostBuffer> hostMemory;
-    private boolean locksHostMemory;
+    private volatile @Nullable HostPageLocks locks;
 
     /**
      * None yet.
@@ -59,9 +60,8 @@ final class Gpus implements AutoCloseable {
      * when an engine's memory is mapped: the driver does one thing at a time, and the engine had better not wait for this.
      */
     synchronized void lockHostMemory(Gpu gpu) {
-        if (!locksHostMemory) {
-            locksHostMemory = true;
-            resources.add(HostPageLocks.start(gpu.device(), hostMemory));
+        if (locks == null) {
+            locks = resources.add(HostPageLocks.start(gpu.device(), hostMemory));
         }
     }
 
@@ -76,6 +76,12 @@ final class Gpus implements AutoCloseable {
             device.close();
             throw e;
         }
+    }
+
+    /** The bytes of the host memory that are page-locked by now. */
+    long lockedHostBytes() {
+        HostPageLocks started = locks;
+        return started == null ? 0 : started.lockedBytes();
     }
 
     private static CudaDevice find(ByteString uuid) throws IOException {

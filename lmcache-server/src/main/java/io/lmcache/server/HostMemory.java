@@ -91,6 +91,11 @@ final class HostMemory implements EngineMemory {
     }
 
     @Override
+    public long deviceBytes() {
+        return 0;
+    }
+
+    @Override
     public long mappedBytes() {
         return regions.stream().mapToLong(region -> region.segment().byteSize()).sum();
     }

@@ -39,6 +39,8 @@ import io.lmcache.server.protocol.RowsRequest;
 import io.lmcache.server.protocol.SessionEvent;
 import io.lmcache.server.protocol.StatsRequest;
 import io.lmcache.server.protocol.StatsResponse;
+import io.lmcache.server.protocol.StopRequest;
+import io.lmcache.server.protocol.StopResponse;
 import io.lmcache.server.protocol.StoreRequest;
 import io.lmcache.server.protocol.StoreResponse;
 import io.lmcache.server.protocol.StoreRowsResponse;
@@ -77,10 +79,26 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     private final CallsInFlight calls;
     private final Registrations registrations;
     private final Transfers transfers;
+    private final ServerMeters meters;
+    private final HealthCheck healthCheck;
+    private final Runnable stop;
     private final RowTransfers rowTransfers;
     private final Semaphore prefetches = new Semaphore(MAX_PREFETCHES);
 
-    KvCacheCalls(LmcacheStack stack, String serverVersion, Sessions sessions, Gpus gpus, CallsInFlight calls) {
+    /**
+     * The calls to a server over this stack.
+     *
+     * @param stop called when a client says that the server shall end
+     */
+    KvCacheCalls(
+            LmcacheStack stack,
+            String serverVersion,
+            Sessions sessions,
+            Gpus gpus,
+            CallsInFlight calls,
+            ServerMeters meters,
+            HealthCheck healthCheck,
+            Runnable stop) {
         this.stack = stack;
         this.serverVersion = serverVersion;
         this.sessions = sessions;
@@ -88,6 +106,9 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         this.calls = calls;
         this.registrations = new Registrations(gpus, stack.chunkSize());
         this.transfers = new Transfers(stack);
+        this.meters = meters;
+        this.healthCheck = healthCheck;
+        this.stop = stop;
         this.rowTransfers = new RowTransfers(stack);
     }
 
@@ -101,6 +122,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
                 calls.end();
             }
         } catch (Refusal e) {
+            meters.refused(e.reason());
             observer.onError(e.toStatus());
         }
     }
@@ -322,9 +344,12 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         StackStats stats = stack.stats();
         ModelStats total = stats.total();
         StatsResponse.Builder response = StatsResponse.newBuilder()
+                .setLookedUpTokens(total.lookedUpTokens())
+                .setFoundTokens(total.foundTokens())
                 .setRequestedTokens(total.requestedTokens())
                 .setHitTokens(total.hitTokens())
                 .setStoredTokens(total.storedTokens());
+        stats.models().forEach((name, model) -> response.addModels(model(name, model)));
         for (String name : stack.tiers()) {
             var tier = stats.tiers().get(name);
             if (tier != null) {
@@ -347,15 +372,44 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         return response.build();
     }
 
+    private static io.lmcache.server.protocol.ModelStats model(String name, ModelStats stats) {
+        return io.lmcache.server.protocol.ModelStats.newBuilder()
+                .setName(name)
+                .setLookups(stats.lookups())
+                .setLookedUpTokens(stats.lookedUpTokens())
+                .setFoundTokens(stats.foundTokens())
+                .setRetrieves(stats.retrieves())
+                .setRequestedTokens(stats.requestedTokens())
+                .setHitTokens(stats.hitTokens())
+                .setStores(stats.stores())
+                .setStoredTokens(stats.storedTokens())
+                .setDeclinedTokens(stats.declinedTokens())
+                .build();
+    }
+
     /** Answers also while the server drains, which is why it is not counted. */
     @Override
     public void health(HealthRequest request, StreamObserver<HealthResponse> observer) {
+        ServerHealth health = healthCheck.health();
         observer.onNext(HealthResponse.newBuilder()
-                .setState(calls.isDraining() ? HealthResponse.State.DRAINING : HealthResponse.State.SERVING)
+                .setState(health.isServing() ? HealthResponse.State.SERVING : HealthResponse.State.DRAINING)
                 .addProtocolVersions(PROTOCOL_VERSION)
                 .setServerVersion(serverVersion)
+                .setServerPid(health.pid())
+                .setUptimeSeconds(health.uptime().toSeconds())
+                .addAllTiers(health.tiers())
+                .addAllTroubles(health.troubles())
                 .build());
         observer.onCompleted();
+    }
+
+    /** As {@link #health}. */
+    @Override
+    public void stop(StopRequest request, StreamObserver<StopResponse> observer) {
+        LOG.info("A client ends the server");
+        observer.onNext(StopResponse.getDefaultInstance());
+        observer.onCompleted();
+        stop.run();
     }
 
     private <R> void answer(StreamObserver<R> observer, Supplier<R> call) {
@@ -378,6 +432,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
             }
         } catch (RuntimeException e) {
             Refusal refusal = refusal(e);
+            meters.refused(refusal.reason());
             if (!answered[0]) {
                 observer.onError(refusal.toStatus());
             }

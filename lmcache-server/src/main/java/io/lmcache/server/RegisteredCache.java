@@ -63,6 +63,10 @@ final class RegisteredCache extends Registration {
         return memory.mappedBytes();
     }
 
+    long deviceBytes() {
+        return memory.deviceBytes();
+    }
+
     @Override
     void close() {
         memory.close();

@@ -81,6 +81,10 @@ final class ServerProcess implements AutoCloseable {
         return process.pid();
     }
 
+    String out() {
+        return read(out);
+    }
+
     String err() {
         return read(err);
     }

@@ -1,6 +1,8 @@
 package io.lmcache.api.spi;
 
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * What a backend counts, or what is counted around it. A backend reports those that mean something for it; the names in
@@ -66,6 +68,27 @@ public enum BackendCounter {
     HOST_BYTES,
     /** Bytes of the tiers above that are page-locked now. */
     PAGE_LOCKED_BYTES,
+    /** Page-locked memory that the backend has for staged transfers; now. */
+    STAGING_BYTES,
+
+    /** Lookups that wait for an I/O thread now. */
+    LOOKUPS_WAITING,
+    /** Lookups that have waited for one. */
+    LOOKUP_WAITS,
+    /** For how long these waited, all together. */
+    LOOKUP_WAIT_NANOS,
+    /** Reads that wait for an I/O thread now. */
+    READS_WAITING,
+    /** Reads that have waited for one. */
+    READ_WAITS,
+    /** For how long these waited, all together. */
+    READ_WAIT_NANOS,
+    /** Writes that wait for an I/O thread now. */
+    WRITES_WAITING,
+    /** Writes that have waited for one. */
+    WRITE_WAITS,
+    /** For how long these waited, all together. */
+    WRITE_WAIT_NANOS,
 
     /** Gets that the stack made of this tier and that returned a chunk. */
     TIER_HITS,
@@ -86,6 +109,15 @@ public enum BackendCounter {
     /** Writes that were not even tried for it. */
     WRITE_BREAKER_REFUSALS;
 
+    private static final Set<BackendCounter> LEVELS = EnumSet.of(
+            PAGE_LOCKED_BYTES,
+            STAGING_BYTES,
+            LOOKUPS_WAITING,
+            READS_WAITING,
+            WRITES_WAITING,
+            READ_BREAKER_OPEN,
+            WRITE_BREAKER_OPEN);
+
     /** The name in statistics, such as {@code bytes_read}. */
     public String text() {
         return name().toLowerCase(Locale.ROOT);
@@ -93,6 +125,6 @@ public enum BackendCounter {
 
     /** Whether it tells what is so now, and can fall, instead of counting what happened. */
     public boolean isLevel() {
-        return this == PAGE_LOCKED_BYTES || this == READ_BREAKER_OPEN || this == WRITE_BREAKER_OPEN;
+        return LEVELS.contains(this);
     }
 }

@@ -80,6 +80,21 @@ public record ChunkHeader(ChunkMeta meta, int payloadCrc) {
         }
     }
 
+    /**
+     * The key that a header says it is of; empty when it says none. Whether it is that key's, {@link #read} tells.
+     *
+     * @param header {@link #BYTES} bytes from index 0; position and limit are not used
+     */
+    public static Optional<ChunkKey> keyIn(ByteBuffer header) {
+        byte[] bytes = new byte[BYTES];
+        header.get(0, bytes);
+        try {
+            return Optional.of(ChunkKey.parse(textAfter("\"key\":\"", new String(bytes, StandardCharsets.ISO_8859_1))));
+        } catch (LmcacheException e) {
+            return Optional.empty();
+        }
+    }
+
     private static byte[] bytes(String keyText, ChunkMeta meta, int crc) {
         byte[] json = json(keyText, meta, crc).getBytes(StandardCharsets.US_ASCII);
         byte[] header = new byte[BYTES];

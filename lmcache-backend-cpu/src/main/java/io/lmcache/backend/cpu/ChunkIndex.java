@@ -2,6 +2,7 @@ package io.lmcache.backend.cpu;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import io.lmcache.api.ChunkKey;
+import io.lmcache.api.spi.Evictions;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
@@ -78,6 +79,10 @@ final class ChunkIndex {
                     victim.get().getKey(),
                     victim.get().getValue())) {
                 evicted.increment();
+                Evictions.record(
+                        CpuBackendProvider.NAME,
+                        "evicted",
+                        victim.get().getValue().byteSize());
                 return true;
             }
         }

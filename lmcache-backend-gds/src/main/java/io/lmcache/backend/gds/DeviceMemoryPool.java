@@ -199,6 +199,11 @@ final class DeviceMemoryPool implements AutoCloseable {
         }
     }
 
+    /** The page-locked memory through which bytes go that libcufile does not carry. */
+    long stagingBytes() {
+        return stagings.bytes();
+    }
+
     /** {@link StagingPool#awaitArrivals}. */
     boolean awaitArrivals(long deadlineNanos) {
         return stagings.awaitArrivals(deadlineNanos);

@@ -107,6 +107,7 @@ final class DeviceTransport implements PayloadTransport {
     public Map<BackendCounter, Long> counters() {
         Map<BackendCounter, Long> counters = new EnumMap<>(transfers.snapshot());
         counters.put(BackendCounter.PAGE_LOCKED_BYTES, memory.lockedHostBytes());
+        counters.put(BackendCounter.STAGING_BYTES, memory.stagingBytes());
         return counters;
     }
 

@@ -59,6 +59,11 @@ class CacheConversionTest {
         }
 
         @Override
+        public void passedOver(String path, String reason) {
+            // What is foreign is no matter of a conversion.
+        }
+
+        @Override
         public void notCarried(Path file, String reason) {
             problems.add(reason);
         }
@@ -78,7 +83,8 @@ class CacheConversionTest {
 
     private Report convert(Path from, Path into, FileFormat to, OptionalInt kvHeads, Optional<Boolean> signed)
             throws IOException {
-        return CacheConversion.run(new Request(from, into, Optional.empty(), to, false, signed, kvHeads), listener);
+        return CacheConversion.run(
+                Request.converting(from, into, Optional.empty(), to, false, signed, kvHeads), listener);
     }
 
     private static StorageBackend open(Path root, FileFormat format, String... settings) {
@@ -375,7 +381,7 @@ class CacheConversionTest {
     @Test
     void aFileWhoseNameItsFormatDoesNotHaveIsNamedWithTheReason() throws IOException {
         LmcacheWriter.Chunk chunk = GoldenChunks.of05().getFirst().chunk();
-        Path file = source().resolve("99/9/m%401%400%403e7%40half.kvcache.safetensors");
+        Path file = source().resolve("99/99/m%401%400%403e7%40half.kvcache.safetensors");
         Files.createDirectories(file.getParent());
         Files.write(file, LmcacheWriter.header(chunk, true));
         assertThat(convert(FileFormat.LMCACHE_0_5).corrupt()).isOne();
@@ -410,7 +416,7 @@ class CacheConversionTest {
     void onlyFilesOfTheAskedFormatAreRead() throws IOException {
         storeNative(2);
         LmcacheWriter.write05(source(), GoldenChunks.of05().getFirst().chunk());
-        Request request = new Request(
+        Request request = Request.converting(
                 source(),
                 target(),
                 Optional.of(FileFormat.LMCACHE_0_5),

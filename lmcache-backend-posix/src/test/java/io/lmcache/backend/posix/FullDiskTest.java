@@ -123,7 +123,7 @@ class FullDiskTest {
             TestChunks.keys(8).forEach(key -> TestBackends.store(backend, key));
         }
         Path foreign = Files.write(mount.resolve("foreign"), new byte[700 << 10]);
-        CacheConversion.Request request = new CacheConversion.Request(
+        CacheConversion.Request request = CacheConversion.Request.converting(
                 source,
                 mount.resolve("dst"),
                 Optional.empty(),
@@ -150,6 +150,11 @@ class FullDiskTest {
 
         @Override
         public void done() {}
+
+        @Override
+        public void passedOver(String path, String reason) {
+            throw new AssertionError(path + " " + reason);
+        }
 
         @Override
         public void notCarried(Path file, String reason) {

@@ -10,17 +10,19 @@ import io.lmcache.chunkfiles.directory.DirectorySettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.chunkfiles.format.FoundChunk;
+import io.lmcache.chunkfiles.inspect.ChunkChoice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * Carries the chunks of one directory over to another, in another format of files. The chunk hash is carried too: it is
+ * Carries chunks of one directory over to another, in another format of files or as they are. The chunk hash is carried too: it is
  * made of tokens, which files do not hold, so it cannot be made anew.
  *
  * <p>The source is only read. What is in the target already, and is the same, is left alone, so that a conversion that was
@@ -37,7 +39,8 @@ public final class CacheConversion {
      * @param source the directory to read
      * @param target the directory to write; created when missing
      * @param from the only kind of file to carry; empty for all
-     * @param to the kind of file to write
+     * @param to the kind of file to write; empty to keep each as it is
+     * @param choice which chunks to carry
      * @param checksum whether files of LMCache's formats get a checksum
      * @param signedHashes whether chunk hashes are signed numbers, for sources that do not show it
      * @param kvHeads the number of KV heads of a rank, for sources that do not say it
@@ -46,10 +49,39 @@ public final class CacheConversion {
             Path source,
             Path target,
             Optional<FileFormat> from,
-            FileFormat to,
+            Optional<FileFormat> to,
+            ChunkChoice choice,
             boolean checksum,
             Optional<Boolean> signedHashes,
-            OptionalInt kvHeads) {}
+            OptionalInt kvHeads) {
+        /** A conversion of all chunks. */
+        public static Request converting(
+                Path source,
+                Path target,
+                Optional<FileFormat> from,
+                FileFormat to,
+                boolean checksum,
+                Optional<Boolean> signedHashes,
+                OptionalInt kvHeads) {
+            return new Request(source, target, from, Optional.of(to), ChunkChoice.ALL, checksum, signedHashes, kvHeads);
+        }
+
+        /** A copy of some chunks, each in its format. */
+        public static Request copying(Path source, Path target, ChunkChoice choice) {
+            return new Request(
+                    source,
+                    target,
+                    Optional.empty(),
+                    Optional.empty(),
+                    choice,
+                    true,
+                    Optional.empty(),
+                    OptionalInt.empty());
+        }
+    }
+
+    /** What files in the target are like. */
+    private record Kind(FileFormat format, boolean checksum, boolean signedHashes) {}
 
     /**
      * What became of the chunks.
@@ -77,13 +109,17 @@ public final class CacheConversion {
 
         /** A file is not carried over; the reason is the predicate of a sentence about it. */
         void notCarried(Path file, String reason);
+
+        /** Something in the source, by its path there, is left alone; the reason is the predicate of a sentence about it. */
+        void passedOver(String path, String reason);
     }
 
     private final Request request;
     private final Listener listener;
     private final SourceFiles source;
-    // By whether hashes are signed numbers. One in most cases.
-    private final Map<Boolean, ChunkDirectory> targets = new HashMap<>();
+    // One in most cases.
+    private final Map<Kind, ChunkDirectory> targets = new HashMap<>();
+    private final Instant now = Instant.now();
     private long converted;
     private long present;
     private long refused;
@@ -107,11 +143,11 @@ public final class CacheConversion {
     public static Report run(Request request, Listener listener) throws IOException {
         requireApart(request.source(), request.target());
         SourceFiles source = new SourceFiles(request.source(), request.from());
-        long files = source.count();
+        long files = source.count(listener);
         if (files == 0) {
             throw new LmcacheException(
                     ErrorCode.INVALID_ARGUMENT,
-                    "'" + request.source() + "' holds no chunk files to convert; name a directory that gds_path names");
+                    "'" + request.source() + "' holds no chunk files; name a directory that gds_path names");
         }
         listener.begin(files);
         CacheConversion conversion = new CacheConversion(request, listener, source);
@@ -157,11 +193,14 @@ public final class CacheConversion {
             return;
         }
         try (SourceChunk chunk = SourceChunk.open(file, request.kvHeads())) {
-            Optional<String> objection = objectionTo(chunk.found());
+            if (!request.choice().includes(chunk.key(), chunk.lastUse().toInstant(), now)) {
+                return;
+            }
+            Optional<String> objection = request.to().flatMap(to -> objectionTo(chunk.found(), to));
             if (objection.isPresent()) {
                 refuse(file, objection.get());
             } else {
-                note(copy.copy(chunk, target(chunk.found())), file, chunk);
+                note(copy.copy(chunk, target(kindOf(chunk))), file, chunk);
             }
         } catch (SourceException e) {
             corrupt++;
@@ -190,9 +229,9 @@ public final class CacheConversion {
     }
 
     /** Why the chunk cannot become a file of the wanted kind, as the predicate of a sentence; empty when it can. */
-    private Optional<String> objectionTo(FoundChunk chunk) {
+    private Optional<String> objectionTo(FoundChunk chunk, FileFormat to) {
         ChunkHash hash = chunk.key().hash();
-        return switch (request.to()) {
+        return switch (to) {
             case NATIVE ->
                 chunk.headsKnown()
                         ? Optional.empty()
@@ -200,11 +239,11 @@ public final class CacheConversion {
                                 "does not say how many KV heads it has, which a native file needs; give --kv-heads");
             case LMCACHE_0_3_2 ->
                 objectionToHash(hash, SHA256_BYTES, "LMCache 0.3.2 names chunks by SHA-256")
-                        .or(() -> objectionToName(chunk));
+                        .or(() -> objectionToName(chunk, to));
             case LMCACHE_0_5 ->
                 objectionToHash(hash, NUMBER_BYTES, "LMCache 0.5 names chunks by builtin or sha256_cbor")
                         .or(() -> objectionToSign(chunk))
-                        .or(() -> objectionToName(chunk));
+                        .or(() -> objectionToName(chunk, to));
         };
     }
 
@@ -224,22 +263,36 @@ public final class CacheConversion {
                                 + " or --hash sha256_cbor");
     }
 
-    private Optional<String> objectionToName(FoundChunk chunk) {
-        return switch (target(chunk).format().name(chunk.key())) {
+    private Optional<String> objectionToName(FoundChunk chunk, FileFormat to) {
+        return switch (to.create(request.checksum(), isSigned(chunk)).name(chunk.key())) {
             case ChunkName.Below _ -> Optional.empty();
             case ChunkName.Inexpressible(String reason) -> Optional.of("has no name in that format: " + reason);
         };
     }
 
-    private ChunkDirectory target(FoundChunk chunk) {
-        boolean signed = chunk.signedHashes().or(request::signedHashes).orElse(false);
-        return targets.computeIfAbsent(signed, this::openTarget);
+    private boolean isSigned(FoundChunk chunk) {
+        return chunk.signedHashes().or(request::signedHashes).orElse(false);
     }
 
-    private ChunkDirectory openTarget(boolean signedHashes) {
+    private Kind kindOf(SourceChunk chunk) {
+        FoundChunk found = chunk.found();
+        boolean hasChecksum = chunk.header().payloadCrc().isPresent();
+        return request.to()
+                .map(to -> new Kind(to, request.checksum(), isSigned(found)))
+                .orElseGet(() -> new Kind(found.kind(), hasChecksum, isSigned(found)));
+    }
+
+    private ChunkDirectory target(Kind kind) {
+        return targets.computeIfAbsent(kind, this::openTarget);
+    }
+
+    private ChunkDirectory openTarget(Kind kind) {
         // A source may be removed after it, and files without a checksum do not show what a power cut took from them.
         DirectorySettings settings = DirectorySettings.withoutLimits(request.target(), FsyncMode.DATA);
         return ChunkDirectory.open(
-                settings, request.to().create(request.checksum(), signedHashes), Counters.ofFiles(), Clock.systemUTC());
+                settings,
+                kind.format().create(kind.checksum(), kind.signedHashes()),
+                Counters.ofFiles(),
+                Clock.systemUTC());
     }
 }

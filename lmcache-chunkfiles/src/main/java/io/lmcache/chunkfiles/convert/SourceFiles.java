@@ -1,19 +1,16 @@
 package io.lmcache.chunkfiles.convert;
 
+import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk;
+import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import java.io.IOException;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** The chunk files two directories below a root, without its control files. For one thread. */
+/** The chunk files below a root. For one thread. */
 final class SourceFiles {
-    private static final int DEPTH = 2;
-
     /**
      * A chunk file.
      *
@@ -40,37 +37,40 @@ final class SourceFiles {
         this.kind = kind;
     }
 
-    long count() throws IOException {
+    /** Counts them; tells the listener of what is there besides. */
+    long count(CacheConversion.Listener listener) throws IOException {
         long[] files = {0};
-        forEach(_ -> files[0]++);
+        walk(_ -> files[0]++, Optional.of(listener));
         return files[0];
     }
 
     void forEach(Visitor visitor) throws IOException {
-        visit(root, 0, visitor);
+        walk(visitor, Optional.empty());
     }
 
-    private void visit(Path directory, int level, Visitor visitor) throws IOException {
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-            for (Path entry : entries) {
-                visitEntry(entry, level, visitor);
+    private void walk(Visitor visitor, Optional<CacheConversion.Listener> listener) throws IOException {
+        new ChunkDirectoryWalk(root, () -> false).visitAll(new ChunkDirectoryWalk.Visitor() {
+            @Override
+            public void visit(Entry entry) throws IOException {
+                if (entry.kind() == ChunkDirectoryWalk.Kind.FOREIGN) {
+                    listener.ifPresent(told -> told.passedOver(entry.path(), "is nothing of the cache's"));
+                } else if (entry.kind() == ChunkDirectoryWalk.Kind.CHUNK && isWanted(entry.fileName())) {
+                    visitor.visit(new File(root, entry.path()));
+                }
             }
-        } catch (DirectoryIteratorException e) {
-            throw e.getCause();
-        }
+
+            @Override
+            public void unreadable(String path, IOException cause) throws IOException {
+                if (path.isEmpty() || !(cause instanceof AccessDeniedException)) {
+                    throw cause;
+                }
+                listener.ifPresent(told -> told.passedOver(path, "cannot be read: " + cause));
+            }
+        });
     }
 
-    private void visitEntry(Path entry, int level, Visitor visitor) throws IOException {
-        String name = entry.getFileName().toString();
-        if (level == DEPTH) {
-            Optional<FileFormat> own = FoundChunk.kindOf(name);
-            if (own.isPresent()
-                    && kind.or(() -> own).equals(own)
-                    && Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
-                visitor.visit(new File(root, root.relativize(entry).toString()));
-            }
-        } else if (!name.startsWith(".") && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
-            visit(entry, level + 1, visitor);
-        }
+    private boolean isWanted(String fileName) {
+        Optional<FileFormat> own = FoundChunk.kindOf(fileName);
+        return own.isPresent() && kind.or(() -> own).equals(own);
     }
 }

@@ -49,7 +49,7 @@ public final class ChunkDirectory implements AutoCloseable {
     // Less than the shortest deadline that can be set for a store: a long first count is no failure of the storage.
     private static final Duration COUNT_PATIENCE = Duration.ofMillis(900);
     // So many chunks make room for one that the file system refuses; inodes are freed one by one.
-    private static final int CHUNKS_PER_REFUSAL = 16;
+    private static final int CHUNKS_PER_REFUSAL = 8;
 
     private final DirectorySettings settings;
     private final ChunkFileFormat format;

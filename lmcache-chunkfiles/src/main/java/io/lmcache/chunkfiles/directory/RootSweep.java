@@ -1,6 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.Evictions;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.EvictionQueue.Candidate;
@@ -357,6 +358,7 @@ final class RootSweep {
                         // Of inodes they take as many as chunks do.
                         root.removeEmptyDirectoriesOf(chunk.name());
                     }
+                    Evictions.record(root.path().toString(), event.text(), chunk.bytes());
                     yield true;
                 }
                 case ABSENT -> {

@@ -28,15 +28,20 @@ public final class WholeFileCheck {
      */
     public static HeaderCheck of(Path root, Path file, ChunkFileFormat format, ChunkKey key) throws IOException {
         try (FileChannel channel = PlainFiles.open(root, file, Set.of(StandardOpenOption.READ))) {
-            long bytes = channel.size();
-            if (bytes < ChunkFileFormat.HEADER_BYTES) {
-                return new HeaderCheck.Invalid("has only " + bytes + " bytes");
-            }
-            ByteBuffer header = ByteBuffer.allocate(ChunkFileFormat.HEADER_BYTES);
-            WholeTransfer.read(channel, header, 0);
-            HeaderCheck check = format.check(header, bytes, key);
-            return check instanceof HeaderCheck.Valid valid ? withPayload(valid, channel) : check;
+            return of(channel, format, key);
         }
+    }
+
+    /** As {@link #of(Path, Path, ChunkFileFormat, ChunkKey)}, of an open file, whose position does not change. */
+    public static HeaderCheck of(FileChannel channel, ChunkFileFormat format, ChunkKey key) throws IOException {
+        long bytes = channel.size();
+        if (bytes < ChunkFileFormat.HEADER_BYTES) {
+            return new HeaderCheck.Invalid("has only " + bytes + " bytes");
+        }
+        ByteBuffer header = ByteBuffer.allocate(ChunkFileFormat.HEADER_BYTES);
+        WholeTransfer.read(channel, header, 0);
+        HeaderCheck check = format.check(header, bytes, key);
+        return check instanceof HeaderCheck.Valid valid ? withPayload(valid, channel) : check;
     }
 
     private static HeaderCheck withPayload(HeaderCheck.Valid header, FileChannel channel) throws IOException {
@@ -49,7 +54,7 @@ public final class WholeFileCheck {
     private static int crcOfRest(FileChannel channel, ChunkMeta meta) throws IOException {
         CRC32C crc = new CRC32C();
         try (Arena arena = Arena.ofConfined()) {
-            ByteBuffer step = arena.allocate(STEP).asByteBuffer();
+            ByteBuffer step = arena.allocate(Math.min(STEP, meta.byteSize())).asByteBuffer();
             for (long left = meta.byteSize(); left > 0; left -= step.limit()) {
                 step.clear().limit((int) Math.min(STEP, left));
                 WholeTransfer.read(channel, step, ChunkFileFormat.fileBytes(meta) - left);

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.format;
 
+import io.lmcache.api.ChunkHash;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.KeyScope;
 import io.lmcache.api.KvDtype;
@@ -33,6 +34,12 @@ import java.util.Set;
  */
 public record FoundChunk(
         ChunkKey key, FileFormat kind, ChunkFileFormat format, Optional<Boolean> signedHashes, boolean headsKnown) {
+    // Each remembers the scopes that it has named, so a directory of many chunks needs one of them.
+    private static final ChunkFileFormat NATIVE = FileFormat.NATIVE.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_3_2 = FileFormat.LMCACHE_0_3_2.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_5_UNSIGNED = FileFormat.LMCACHE_0_5.create(true, false);
+    private static final ChunkFileFormat LMCACHE_0_5_SIGNED = FileFormat.LMCACHE_0_5.create(true, true);
+
     /**
      * The kind of file that has this name; empty when it is no chunk.
      *
@@ -86,6 +93,33 @@ public record FoundChunk(
         }
     }
 
+    /** What the name of a native file says of its scope: the digest; empty for another file. */
+    public static Optional<String> scopeDigestIn(String fileName) {
+        return ChunkFileNames.isNative(fileName)
+                ? Optional.of(fileName.substring(fileName.indexOf('-') + 1, fileName.indexOf('.')))
+                : Optional.empty();
+    }
+
+    /**
+     * The chunk in a native file whose scope is known, by its name alone.
+     *
+     * @throws IOException when no file of that scope has the name; the message tells why, as the predicate of a sentence
+     */
+    public static FoundChunk ofNative(String path, KeyScope scope) throws IOException {
+        String fileName = path.substring(path.lastIndexOf('/') + 1);
+        ChunkKey key;
+        try {
+            key = new ChunkKey(scope, ChunkHash.ofHex(fileName.substring(0, fileName.indexOf('-'))));
+        } catch (LmcacheException e) {
+            throw new IOException("has no name of a chunk: " + e.getMessage(), e);
+        }
+        FoundChunk chunk = new FoundChunk(key, FileFormat.NATIVE, NATIVE, Optional.empty(), true);
+        if (!NATIVE.name(key).equals(new ChunkName.Below(path))) {
+            throw new IOException(objectionToName(chunk));
+        }
+        return chunk;
+    }
+
     /**
      * The model whose chunk, or layer of one, that file below that root is; empty where it does not say, or is gone.
      *
@@ -137,7 +171,7 @@ public record FoundChunk(
     private static FoundChunk ofNative(byte[] header) throws IOException {
         try {
             ChunkKey key = NativeChunkFormat.keyIn(header);
-            return new FoundChunk(key, FileFormat.NATIVE, new NativeChunkFormat(), Optional.empty(), true);
+            return new FoundChunk(key, FileFormat.NATIVE, NATIVE, Optional.empty(), true);
         } catch (IOException e) {
             throw new IOException("has a header that " + e.getMessage(), e);
         }
@@ -152,11 +186,11 @@ public record FoundChunk(
         ChunkKey key = new ChunkKey(scope, name.hash());
         boolean headsKnown = kvHeads.isPresent() || layout.format() == MemoryFormat.KV_MLA_FMT;
         if (kind == FileFormat.LMCACHE_0_3_2) {
-            return List.of(new FoundChunk(key, kind, kind.create(true, false), Optional.empty(), headsKnown));
+            return List.of(new FoundChunk(key, kind, LMCACHE_0_3_2, Optional.empty(), headsKnown));
         }
         return List.of(
-                new FoundChunk(key, kind, kind.create(true, false), Optional.of(false), headsKnown),
-                new FoundChunk(key, kind, kind.create(true, true), Optional.of(true), headsKnown));
+                new FoundChunk(key, kind, LMCACHE_0_5_UNSIGNED, Optional.of(false), headsKnown),
+                new FoundChunk(key, kind, LMCACHE_0_5_SIGNED, Optional.of(true), headsKnown));
     }
 
     private static LmcacheHeader headerIn(byte[] header) throws IOException {

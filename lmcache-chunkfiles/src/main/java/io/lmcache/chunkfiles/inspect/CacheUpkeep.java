@@ -133,7 +133,8 @@ public final class CacheUpkeep implements AutoCloseable {
 
     private boolean isChosen(Entry entry, ChunkChoice choice, Instant now) {
         try {
-            return choice.includes(files.describe(entry), now);
+            FoundFile chunk = files.describe(entry);
+            return choice.includes(chunk.key(), chunk.lastUse(), now);
         } catch (IOException e) {
             // Whose it is, it does not tell; a repair takes it away.
             return false;

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.inspect;
 
+import io.lmcache.api.ChunkKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -20,10 +21,10 @@ public record ChunkChoice(Optional<String> model, String hashPrefix, Duration un
         return equals(ALL);
     }
 
-    /** Whether a chunk is one of them. */
-    public boolean includes(FoundFile chunk, Instant now) {
-        return model.map(chunk.model()::equals).orElse(true)
-                && chunk.hash().startsWith(hashPrefix)
-                && !chunk.lastUse().isAfter(now.minus(unusedFor));
+    /** Whether a chunk that was used last at that time is one of them. */
+    public boolean includes(ChunkKey key, Instant lastUse, Instant now) {
+        return model.map(key.scope().model()::equals).orElse(true)
+                && key.hash().hex().startsWith(hashPrefix)
+                && (unusedFor.isZero() || !lastUse.isAfter(now.minus(unusedFor)));
     }
 }

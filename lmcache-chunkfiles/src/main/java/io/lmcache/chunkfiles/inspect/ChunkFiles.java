@@ -1,6 +1,9 @@
 package io.lmcache.chunkfiles.inspect;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.lmcache.api.ErrorCode;
+import io.lmcache.api.KeyScope;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
@@ -10,7 +13,6 @@ import io.lmcache.chunkfiles.directory.PlainFiles;
 import io.lmcache.chunkfiles.directory.WholeFileCheck;
 import io.lmcache.chunkfiles.format.FoundChunk;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -23,9 +25,17 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/** Reads chunk files of one root, whatever their format. Thread-safe. */
+/**
+ * Reads chunk files of one root, whatever their format. The name of a native file and the header of another of its model
+ * tell all but what a check finds out, so most need not be opened to be listed. Thread-safe.
+ */
 final class ChunkFiles {
+    private static final int SCOPES = 1024;
+
     private final Path root;
+    // By the digest in the names of native files.
+    private final Cache<String, KeyScope> scopes =
+            Caffeine.newBuilder().maximumSize(SCOPES).build();
 
     /**
      * The files of that root.
@@ -46,29 +56,96 @@ final class ChunkFiles {
         return root;
     }
 
-    /** Which chunk the file is, by its name and header; the message of an exception is the predicate of a sentence. */
-    FoundChunk find(String path) throws IOException {
-        return FoundChunk.in(path, header(root.resolve(path)), OptionalInt.empty());
+    /** The scope of a native file that has this digest in its name, once one of them was read. */
+    Optional<KeyScope> scope(String digest) {
+        return Optional.ofNullable(scopes.getIfPresent(digest));
+    }
+
+    /** Which chunk the file is; the message of an exception is the predicate of a sentence. */
+    private FoundChunk find(Entry entry) throws IOException {
+        Optional<KeyScope> known = FoundChunk.scopeDigestIn(entry.fileName()).flatMap(this::scope);
+        return known.isPresent()
+                ? FoundChunk.ofNative(entry.path(), known.get())
+                : find(entry.path(), header(root.resolve(entry.path())));
+    }
+
+    private FoundChunk find(String path, byte[] header) throws IOException {
+        FoundChunk found = FoundChunk.in(path, header, OptionalInt.empty());
+        FoundChunk.scopeDigestIn(path.substring(path.lastIndexOf('/') + 1))
+                .ifPresent(digest -> scopes.put(digest, found.key().scope()));
+        return found;
+    }
+
+    /** The model whose chunk, or layer of one, the file is, without a look at more than is needed; empty when unknown. */
+    Optional<String> modelOf(Entry entry) {
+        try {
+            return FoundChunk.scopeDigestIn(entry.fileName()).isPresent()
+                    ? Optional.of(find(entry).key().scope().model())
+                    : FoundChunk.modelOf(root, root.resolve(entry.path()));
+        } catch (IOException e) {
+            // It takes its room all the same; a verification tells what is wrong with it.
+            return Optional.empty();
+        }
     }
 
     /**
-     * The file, by its name and header.
+     * The file, by its name, its length and as much of its header as is needed.
      *
      * @throws IOException when it is none, with why as the predicate of a sentence
      */
     FoundFile describe(Entry entry) throws IOException {
-        byte[] header = header(root.resolve(entry.path()));
-        FoundChunk chunk = FoundChunk.in(entry.path(), header, OptionalInt.empty());
-        return switch (chunk.format().check(ByteBuffer.wrap(header), entry.length(), chunk.key())) {
-            case HeaderCheck.Valid valid ->
-                new FoundFile(
-                        entry.path(),
-                        chunk.kind(),
-                        chunk.key().scope().model(),
-                        chunk.key().hash().hex(),
-                        valid.meta().tokens(),
-                        entry.bytesOnDisk(),
-                        entry.lastUse().toInstant());
+        FoundChunk chunk = find(entry);
+        long bytes = entry.length() - ChunkFileFormat.HEADER_BYTES;
+        long bytesPerToken = chunk.key().scope().layout().bytesPerToken();
+        if (bytes <= 0 || bytes % bytesPerToken != 0 || bytes / bytesPerToken > Integer.MAX_VALUE) {
+            throw new IOException("has " + entry.length() + " bytes, which no number of tokens of its model gives");
+        }
+        return new FoundFile(
+                entry.path(),
+                chunk.kind(),
+                chunk.key(),
+                (int) (bytes / bytesPerToken),
+                entry.bytesOnDisk(),
+                entry.lastUse().toInstant());
+    }
+
+    /** A chunk file that is open, and sound as a whole. */
+    record Sound(FoundChunk chunk, FileChannel channel) implements AutoCloseable {
+        @Override
+        public void close() throws IOException {
+            channel.close();
+        }
+    }
+
+    /**
+     * Opens the file and checks all of it.
+     *
+     * @throws IOException when it is not sound, with why as the predicate of a sentence
+     */
+    Sound openSound(String path) throws IOException {
+        FileChannel channel = PlainFiles.open(root, root.resolve(path), Set.of(StandardOpenOption.READ));
+        boolean isSound = false;
+        try {
+            Sound sound = new Sound(checked(path, channel), channel);
+            isSound = true;
+            return sound;
+        } finally {
+            if (!isSound) {
+                channel.close();
+            }
+        }
+    }
+
+    private FoundChunk checked(String path, FileChannel channel) throws IOException {
+        if (channel.size() < ChunkFileFormat.HEADER_BYTES) {
+            throw new IOException("has only " + channel.size() + " bytes");
+        }
+        Optional<KeyScope> known = FoundChunk.scopeDigestIn(path.substring(path.lastIndexOf('/') + 1))
+                .flatMap(this::scope);
+        FoundChunk chunk =
+                known.isPresent() ? FoundChunk.ofNative(path, known.get()) : find(path, FoundChunk.headerIn(channel));
+        return switch (WholeFileCheck.of(channel, chunk.format(), chunk.key())) {
+            case HeaderCheck.Valid _ -> chunk;
             case HeaderCheck.Invalid(String reason) -> throw new IOException(reason);
             case HeaderCheck.Other(String reason) -> throw new IOException(reason);
         };
@@ -97,14 +174,8 @@ final class ChunkFiles {
     }
 
     private Optional<String> objectionAtFirst(String path) throws IOException {
-        try {
-            FoundChunk found = find(path);
-            Path file = root.resolve(path);
-            return switch (WholeFileCheck.of(root, file, found.format(), found.key())) {
-                case HeaderCheck.Valid _ -> objectionToMetadata(file);
-                case HeaderCheck.Invalid invalid -> Optional.of(invalid.reason());
-                case HeaderCheck.Other other -> Optional.of(other.reason());
-            };
+        try (Sound file = openSound(path)) {
+            return objectionToMetadata(root.resolve(path), file.channel());
         } catch (NoSuchFileException | AccessDeniedException e) {
             throw e;
         } catch (IOException e) {
@@ -112,10 +183,10 @@ final class ChunkFiles {
         }
     }
 
-    private Optional<String> objectionToMetadata(Path chunk) throws IOException {
+    private Optional<String> objectionToMetadata(Path chunk, FileChannel content) throws IOException {
         Optional<Path> metadata =
                 ChunkFileNames.metadataOf(chunk).filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS));
-        if (metadata.isEmpty() || Arrays.equals(header(metadata.get()), header(chunk))) {
+        if (metadata.isEmpty() || Arrays.equals(header(metadata.get()), FoundChunk.headerIn(content))) {
             return Optional.empty();
         }
         return Optional.of("has a metadata file that says something else than its header");

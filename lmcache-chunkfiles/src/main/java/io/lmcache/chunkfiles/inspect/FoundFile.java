@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.inspect;
 
+import io.lmcache.api.ChunkKey;
 import io.lmcache.chunkfiles.format.FileFormat;
 import java.time.Instant;
 
@@ -8,11 +9,9 @@ import java.time.Instant;
  *
  * @param path its path below the root, with {@code /} between
  * @param format what the file is like
- * @param model whose KV it is
- * @param hash the chunk hash in hex
+ * @param key which chunk it is; with one KV head, where the file does not say how many there are
  * @param tokens how many tokens it holds the KV of
  * @param bytes what it takes of the disk
  * @param lastUse when it was used last
  */
-public record FoundFile(
-        String path, FileFormat format, String model, String hash, int tokens, long bytes, Instant lastUse) {}
+public record FoundFile(String path, FileFormat format, ChunkKey key, int tokens, long bytes, Instant lastUse) {}

@@ -11,6 +11,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * A fixed number of daemon threads for blocking I/O. Platform threads: a virtual one would hold its carrier during file
@@ -27,10 +28,11 @@ public final class IoThreads {
     }
 
     /** What waits for a thread: tasks first, then offers; among equals what came first. */
-    private static final class Waiting implements Runnable, Comparable<Waiting> {
+    private final class Waiting implements Runnable, Comparable<Waiting> {
         private final Runnable work;
         private final boolean isOffer;
         private final long number;
+        private final long since = System.nanoTime();
         private final AtomicBoolean taken = new AtomicBoolean();
 
         private Waiting(Runnable work, boolean isOffer, long number) {
@@ -41,7 +43,12 @@ public final class IoThreads {
 
         /** Whether the caller is the one that runs it, or tells it that nobody will. */
         private boolean take() {
-            return taken.compareAndSet(false, true);
+            boolean isMine = taken.compareAndSet(false, true);
+            if (isMine && !isOffer) {
+                begun.increment();
+                waitNanos.add(System.nanoTime() - since);
+            }
+            return isMine;
         }
 
         @Override
@@ -61,10 +68,23 @@ public final class IoThreads {
 
     private final ThreadPoolExecutor pool;
     private final AtomicLong arrivals = new AtomicLong();
+    private final LongAdder submitted = new LongAdder();
+    private final LongAdder begun = new LongAdder();
+    private final LongAdder waitNanos = new LongAdder();
 
-    /** So many threads, named by that name and a number. */
-    public IoThreads(String name, int threads) {
-        this(threads, Thread.ofPlatform().daemon().name(name + "-", 0).factory());
+    /**
+     * So many threads.
+     *
+     * @param owner whose threads they are, for their names
+     * @param name what they do, such as {@code read}
+     */
+    public IoThreads(String owner, String name, int threads) {
+        this(
+                threads,
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("lmcache-" + owner + "-" + name + "-", 0)
+                        .factory());
     }
 
     IoThreads(int threads, ThreadFactory factory) {
@@ -86,10 +106,13 @@ public final class IoThreads {
             task.failed(e);
             return;
         }
+        submitted.increment();
         try {
             pool.execute(waiting);
         } catch (RejectedExecutionException e) {
-            task.rejected();
+            if (waiting.take()) {
+                task.rejected();
+            }
         } catch (Error e) {
             // A new thread was refused. It may lie in the queue all the same, or not: whoever takes it is the one.
             if (waiting.take()) {
@@ -97,6 +120,23 @@ public final class IoThreads {
                 task.failed(e);
             }
         }
+    }
+
+    /** The tasks that wait for a thread now. */
+    public long waiting() {
+        // In this order: a task that begins in between must not make it negative.
+        long before = begun.sum();
+        return submitted.sum() - before;
+    }
+
+    /** The tasks that have waited for a thread. */
+    public long waits() {
+        return begun.sum();
+    }
+
+    /** How long these waited, all together. */
+    public long waitNanos() {
+        return waitNanos.sum();
     }
 
     /** Makes a call when a thread is free; when the threads are closed before, the answer is the other value. */

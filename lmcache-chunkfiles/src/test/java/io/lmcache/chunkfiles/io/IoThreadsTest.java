@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class IoThreadsTest {
     private static final int THREADS = 2;
 
-    private final IoThreads threads = new IoThreads("test", THREADS);
+    private final IoThreads threads = new IoThreads("test", "read", THREADS);
     private final CountDownLatch end = new CountDownLatch(1);
     private final BlockingQueue<String> done = new LinkedBlockingQueue<>();
 
@@ -40,6 +40,20 @@ class IoThreadsTest {
         for (String next : List.of("first task", "second task", "first offer", "second offer")) {
             assertThat(done.poll(10, TimeUnit.SECONDS)).isEqualTo(next);
         }
+    }
+
+    @Test
+    void itIsCountedHowManyTasksWaitAndHowLong() throws Exception {
+        CountDownLatch begin = new CountDownLatch(1);
+        occupyUntil(begin);
+        occupyUntil(begin);
+        submit("task");
+        assertThat(threads.waiting()).isEqualTo(1);
+        begin.countDown();
+        assertThat(done.poll(10, TimeUnit.SECONDS)).isEqualTo("task");
+        assertThat(threads.waiting()).isZero();
+        assertThat(threads.waits()).isEqualTo(3);
+        assertThat(threads.waitNanos()).isPositive();
     }
 
     @Test

@@ -6,6 +6,8 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendStats;
 import io.lmcache.cli.process.TemporaryDirectory;
+import io.lmcache.core.Lmcache;
+import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -14,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.UUID;
 import java.util.stream.IntStream;
@@ -39,6 +42,7 @@ public final class Demo {
     private static final int RUNS = 11;
 
     private final ModelConfig config;
+    private final Optional<LmcacheConfig> stackConfig;
     private final List<String> freshProcess;
     private final Progress progress;
     private final List<Report.Row> rows = new ArrayList<>();
@@ -49,10 +53,12 @@ public final class Demo {
     /**
      * A demo with this model.
      *
+     * @param stackConfig the stack to run it on; empty for one of its own
      * @param freshProcess the main class and the arguments of a program that calls {@link FreshProcess#serve}
      */
-    public Demo(ModelConfig config, List<String> freshProcess, Progress progress) {
+    public Demo(ModelConfig config, Optional<LmcacheConfig> stackConfig, List<String> freshProcess, Progress progress) {
         this.config = config;
+        this.stackConfig = stackConfig;
         this.freshProcess = List.copyOf(freshProcess);
         this.progress = progress;
     }
@@ -68,8 +74,8 @@ public final class Demo {
      * @param text what the prompts are made of; not empty, only the first {@link #TEXT_BYTES} bytes are used
      */
     public Report run(String text) throws IOException {
-        if (CacheStack.isConfigured(System.getenv())) {
-            try (LmcacheStack stack = CacheStack.openConfigured()) {
+        if (stackConfig.isPresent()) {
+            try (LmcacheStack stack = Lmcache.open(stackConfig.get())) {
                 return run(text, stack, null);
             }
         }

@@ -8,6 +8,7 @@ import io.lmcache.api.LmcacheException;
 import io.lmcache.cli.Main;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
@@ -26,7 +27,8 @@ class DemoTest {
 
     @BeforeAll
     static void runDemo() throws Exception {
-        report = new Demo(TinyModel.CONFIG, FRESH_PROCESS, (step, units) -> PROGRESS.addAndGet(units)).run(TEXT);
+        report = new Demo(TinyModel.CONFIG, Optional.empty(), FRESH_PROCESS, (step, units) -> PROGRESS.addAndGet(units))
+                .run(TEXT);
     }
 
     @Test
@@ -76,7 +78,7 @@ class DemoTest {
 
     @Test
     void aTextOfOneByteIsEnough() throws Exception {
-        Report tiny = new Demo(TinyModel.CONFIG, FRESH_PROCESS, (step, units) -> {}).run("x");
+        Report tiny = new Demo(TinyModel.CONFIG, Optional.empty(), FRESH_PROCESS, (step, units) -> {}).run("x");
         assertThat(tiny.allLogitsEqual()).isTrue();
         assertThat(tiny.rows()).extracting(Report.Row::tokens).containsExactly(1, 1, 301, 1, 1);
     }

@@ -33,14 +33,20 @@ public final class ConfigLoader {
 
     private final Map<String, String> environment;
     private final Map<String, ?> code;
+    private final ConfigOrigin codeOrigin;
     private final OptionTable options;
     private final ByteSize machineMemory;
     private final Findings findings = new Findings();
 
     private ConfigLoader(
-            Map<String, String> environment, Map<String, ?> code, OptionTable options, ByteSize machineMemory) {
+            Map<String, String> environment,
+            Map<String, ?> code,
+            ConfigOrigin codeOrigin,
+            OptionTable options,
+            ByteSize machineMemory) {
         this.environment = environment;
         this.code = code;
+        this.codeOrigin = codeOrigin;
         this.options = options;
         this.machineMemory = machineMemory;
     }
@@ -53,15 +59,24 @@ public final class ConfigLoader {
      * @throws LmcacheException with {@link ErrorCode#INVALID_CONFIGURATION} and all problems
      */
     public static LmcacheConfig load(Map<String, String> environment, Map<String, ?> code) {
+        return load(environment, code, new ConfigOrigin.Code());
+    }
+
+    /**
+     * The same for code that has its values from somewhere, such as the arguments of a command.
+     *
+     * @param origin where
+     */
+    public static LmcacheConfig load(Map<String, String> environment, Map<String, ?> code, ConfigOrigin origin) {
         OptionTable options = new OptionTable(BackendRegistry.discover());
-        LmcacheConfig config = load(environment, code, options, machineMemory());
+        LmcacheConfig config = new ConfigLoader(environment, code, origin, options, machineMemory()).load();
         config.warnings().forEach(LOG::warn);
         return config;
     }
 
     static LmcacheConfig load(
             Map<String, String> environment, Map<String, ?> code, OptionTable options, ByteSize machineMemory) {
-        return new ConfigLoader(environment, code, options, machineMemory).load();
+        return new ConfigLoader(environment, code, new ConfigOrigin.Code(), options, machineMemory).load();
     }
 
     /**
@@ -102,7 +117,7 @@ public final class ConfigLoader {
     private List<List<Given>> sources() {
         EnvironmentVariables variables = new EnvironmentVariables(environment, options, findings);
         return List.of(
-                Given.listOf(code, new ConfigOrigin.Code(), findings),
+                Given.listOf(code, codeOrigin, findings),
                 variables.settings(),
                 variables.configFile().map(this::fileSettings).orElse(List.of()),
                 variables.pythonSettings());
@@ -144,6 +159,13 @@ public final class ConfigLoader {
         options.ofBackend(backend)
                 .orElse(List.of())
                 .forEach(option -> check(option, settings.get(tier + "." + option), findings));
+    }
+
+    /** Whether an environment says something of the cache; variables of the launcher and of connectors do not. */
+    public static boolean isConfigured(Map<String, String> environment) {
+        return environment.entrySet().stream()
+                .anyMatch(variable ->
+                        !variable.getValue().isBlank() && EnvironmentVariables.isOfTheCache(variable.getKey()));
     }
 
     /** What the JVM may use: of a container its limit, not the host's memory. */

@@ -11,6 +11,7 @@ import io.lmcache.api.option.Option;
 import io.lmcache.api.option.OptionType;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.hash.HashSeed;
+import io.lmcache.core.metrics.MetricNames;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
@@ -155,6 +156,14 @@ public final class ConfigOptions {
             seconds(Duration.ofMillis(1), Duration.ofDays(1)),
             "How long such a tier stays out of use before it is tried again.");
 
+    /** Under which names meters are exported. */
+    public static final Option<MetricNames> METRICS_NAMES = Option.of(
+            "metrics_names",
+            "own",
+            choice(MetricNames.class),
+            "The names under which metrics are exported: our own, or LMCache's beside them, for dashboards made for it"
+                    + " (docs/metrics.md).");
+
     /** Accepted for LMCache's sake. */
     public static final Option<Boolean> USE_LAYERWISE = Option.of(
             "use_layerwise",
@@ -188,6 +197,7 @@ public final class ConfigOptions {
             STORE_TIMEOUT_SECS,
             CIRCUIT_BREAKER_FAILURES,
             CIRCUIT_BREAKER_OPEN_SECS,
+            METRICS_NAMES,
             USE_LAYERWISE,
             LMCACHE_INSTANCE_ID);
 

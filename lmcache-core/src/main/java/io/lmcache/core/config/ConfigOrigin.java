@@ -36,6 +36,14 @@ public sealed interface ConfigOrigin {
         }
     }
 
+    /** The arguments of a command. */
+    record CommandLine() implements ConfigOrigin {
+        @Override
+        public String toString() {
+            return "command line";
+        }
+    }
+
     /** The embedding program. */
     record Code() implements ConfigOrigin {
         @Override

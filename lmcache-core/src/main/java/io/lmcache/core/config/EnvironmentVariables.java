@@ -20,9 +20,8 @@ final class EnvironmentVariables {
     static final String EXTRA_CONFIG = "LMCACHE_EXTRA_CONFIG";
     private static final String PYTHON_HASH_SEED = "PYTHONHASHSEED";
 
-    /** Variables that are no settings; the last two are the launcher's. */
-    private static final Set<String> NO_SETTINGS =
-            Set.of(CONFIG_FILE, USE_EXPERIMENTAL, "LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS");
+    private static final Set<String> LAUNCHERS =
+            Set.of("LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS", "LMCACHE_LOG_LEVEL");
 
     /** Begins the variables of the vLLM connector, which may be set in the same shell. */
     private static final String CONNECTOR_PREFIX = "LMCACHE_JVM_";
@@ -50,9 +49,9 @@ final class EnvironmentVariables {
         refuseLegacyEngine();
         List<Given> settings = new ArrayList<>();
         environment.forEach((variable, text) -> {
-            if (!variable.startsWith(OptionTable.ENVIRONMENT_PREFIX)
-                    || NO_SETTINGS.contains(variable)
-                    || variable.startsWith(CONNECTOR_PREFIX)
+            if (!isOfTheCache(variable)
+                    || variable.equals(CONFIG_FILE)
+                    || variable.equals(USE_EXPERIMENTAL)
                     || text.isBlank()) {
                 return;
             }
@@ -63,6 +62,13 @@ final class EnvironmentVariables {
             }
         });
         return settings;
+    }
+
+    /** Whether a variable is for the cache, and not for the launcher or a connector. */
+    static boolean isOfTheCache(String variable) {
+        return variable.startsWith(OptionTable.ENVIRONMENT_PREFIX)
+                && !LAUNCHERS.contains(variable)
+                && !variable.startsWith(CONNECTOR_PREFIX);
     }
 
     /** The setting that LMCache reads off a variable of Python's: empty when the variable is not set. */

@@ -19,6 +19,7 @@ final class RemoteStores {
             "redis", "lmcache-backend-redis",
             "rediss", "lmcache-backend-redis",
             "redis-sentinel", "lmcache-backend-redis",
+            "rediss-sentinel", "lmcache-backend-redis",
             "valkey", "lmcache-backend-redis",
             "valkeys", "lmcache-backend-redis");
 

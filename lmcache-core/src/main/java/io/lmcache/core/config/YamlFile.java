@@ -88,8 +88,8 @@ final class YamlFile {
     }
 
     private static String problem(Path file, String reason) {
-        return "The configuration file " + file + " " + reason + "; correct it, or unset "
-                + EnvironmentVariables.CONFIG_FILE + " to run without a file";
+        return "The configuration file " + file + " " + reason + "; correct it, or let "
+                + EnvironmentVariables.CONFIG_FILE + " (of a command, --config) name another or none";
     }
 
     /** Makes texts of all scalars but null, whatever type they look like or are tagged as. */

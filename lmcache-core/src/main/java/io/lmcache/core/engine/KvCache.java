@@ -17,6 +17,8 @@ import java.nio.IntBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import jdk.jfr.Event;
 
 /**
  * The cache of one model, rank and layout: KV by the tokens of the prompt.
@@ -69,14 +71,31 @@ public final class KvCache {
     }
 
     private int lookup(IntBuffer tokens, Patience patience) {
-        int found = worthwhile(storage.lookup(chunks(tokens), patience));
-        counters.lookedUp(tokens.remaining(), found);
+        LookupEvent event = begun(new LookupEvent());
+        long start = System.nanoTime();
+        int found = storage.lookup(chunks(tokens), minRetrieveTokens, patience, counters::found);
+        lookedUp(tokens.remaining(), found, System.nanoTime() - start, event);
         return found;
     }
 
     /** {@link #lookup(IntBuffer, Duration)} of all tokens of the array. */
     public int lookup(int[] tokens, Duration atMost) {
         return lookup(IntBuffer.wrap(tokens), atMost);
+    }
+
+    private void lookedUp(int asked, int found, long nanos, LookupEvent event) {
+        counters.lookedUp(asked, found, nanos);
+        if (event.shouldCommit()) {
+            event.model = scope.model();
+            event.tokens = asked;
+            event.foundTokens = found;
+            event.commit();
+        }
+    }
+
+    private static <E extends Event> E begun(E event) {
+        event.begin();
+        return event;
     }
 
     /** {@link #lookup(IntBuffer)} of all tokens of the array. */
@@ -125,9 +144,17 @@ public final class KvCache {
             throw new LmcacheException(
                     ErrorCode.INVALID_ARGUMENT, "The first wanted token is " + firstToken + ", below 0");
         }
-        PromptChunks chunks = chunks(tokens);
-        RetrieveResult result = storage.retrieve(chunks, scope.layout(), firstToken, minRetrieveTokens, sink, patience);
-        counters.retrieved(tokens.remaining(), result.tokens());
+        RetrieveEvent event = begun(new RetrieveEvent());
+        long start = System.nanoTime();
+        RetrieveResult result =
+                storage.retrieve(chunks(tokens), scope.layout(), firstToken, minRetrieveTokens, sink, patience);
+        counters.retrieved(tokens.remaining(), result.tokens(), result.tokensByTier(), System.nanoTime() - start);
+        if (event.shouldCommit()) {
+            event.model = scope.model();
+            event.tokens = tokens.remaining();
+            event.hitTokens = result.tokens();
+            event.commit();
+        }
         return result;
     }
 
@@ -150,9 +177,7 @@ public final class KvCache {
      *     read before stay stored
      */
     public StoreResult store(IntBuffer tokens, KvSource source) {
-        StoreResult result = storage.store(chunks(tokens), scope.layout(), source);
-        counters.stored(result.storedTokens());
-        return result;
+        return stored(tokens, () -> storage.store(chunks(tokens), scope.layout(), source));
     }
 
     /**
@@ -162,8 +187,21 @@ public final class KvCache {
      *     such a tier has no room for by then is declined; faster tiers keep it
      */
     public StoreResult store(IntBuffer tokens, KvSource source, Duration patience) {
-        StoreResult result = storage.store(chunks(tokens), scope.layout(), source, patience);
-        counters.stored(result.storedTokens());
+        return stored(tokens, () -> storage.store(chunks(tokens), scope.layout(), source, patience));
+    }
+
+    private StoreResult stored(IntBuffer tokens, Supplier<StoreResult> store) {
+        StoreEvent event = begun(new StoreEvent());
+        long start = System.nanoTime();
+        StoreResult result = store.get();
+        counters.stored(result.storedTokens(), result.declinedTokens(), System.nanoTime() - start);
+        if (event.shouldCommit()) {
+            event.model = scope.model();
+            event.tokens = tokens.remaining();
+            event.storedTokens = result.storedTokens();
+            event.declinedTokens = result.declinedTokens();
+            event.commit();
+        }
         return result;
     }
 
@@ -205,8 +243,10 @@ public final class KvCache {
      * and its retrieve say.
      */
     public PinnedPrefix pin(IntBuffer tokens) {
-        PinnedPrefix pinned = storage.pin(chunks(tokens), minRetrieveTokens);
-        counters.lookedUp(tokens.remaining(), pinned.tokens());
+        LookupEvent event = begun(new LookupEvent());
+        long start = System.nanoTime();
+        PinnedPrefix pinned = storage.pin(chunks(tokens), minRetrieveTokens, counters::found);
+        lookedUp(tokens.remaining(), pinned.tokens(), System.nanoTime() - start, event);
         return pinned;
     }
 
@@ -237,9 +277,5 @@ public final class KvCache {
 
     private PromptChunks chunks(IntBuffer tokens) {
         return chunker.chunks(scope, tokens);
-    }
-
-    private int worthwhile(int tokens) {
-        return tokens < minRetrieveTokens ? 0 : tokens;
     }
 }

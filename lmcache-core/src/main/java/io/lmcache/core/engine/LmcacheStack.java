@@ -10,9 +10,12 @@ import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Chunker;
 import io.lmcache.core.hash.Sha256ChunkHasher;
+import io.lmcache.core.metrics.MetricNames;
+import io.lmcache.core.metrics.StackMeters;
 import io.lmcache.core.storage.Closing;
 import io.lmcache.core.storage.HostMemory;
 import io.lmcache.core.storage.TieredStorageManager;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,12 +37,16 @@ public final class LmcacheStack implements AutoCloseable {
     private final Chunker chunker;
     private final TieredStorageManager storage;
     private final int minRetrieveTokens;
+    private final StackMeters meters;
+    private final List<String> tiers;
     private final ConcurrentMap<String, ModelCounters> counters = new ConcurrentHashMap<>();
 
-    private LmcacheStack(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens) {
+    private LmcacheStack(Chunker chunker, TieredStorageManager storage, int minRetrieveTokens, StackMeters meters) {
         this.chunker = chunker;
         this.storage = storage;
         this.minRetrieveTokens = minRetrieveTokens;
+        this.meters = meters;
+        this.tiers = storage.tierNames();
     }
 
     /** A stack to put together in code. */
@@ -62,12 +69,12 @@ public final class LmcacheStack implements AutoCloseable {
     }
 
     private ModelCounters counters(String model) {
-        return counters.computeIfAbsent(model, _ -> new ModelCounters());
+        return counters.computeIfAbsent(model, _ -> new ModelCounters(model, tiers, meters));
     }
 
     /** The names of the tiers, fastest first. */
     public List<String> tiers() {
-        return storage.tierNames();
+        return tiers;
     }
 
     /** The names of the tiers whose chunks survive the process, fastest first. */
@@ -128,6 +135,7 @@ public final class LmcacheStack implements AutoCloseable {
      */
     @Override
     public void close() {
+        meters.close();
         storage.close();
     }
 
@@ -146,6 +154,7 @@ public final class LmcacheStack implements AutoCloseable {
         private boolean saveUnfullChunk = true;
         private int minRetrieveTokens;
         private StackOptions options = StackOptions.DEFAULTS;
+        private StackMeters meters = StackMeters.none();
         // Searched for when a tier needs them: who gives objects only needs no search.
         private @Nullable BackendRegistry backends;
 
@@ -184,6 +193,20 @@ public final class LmcacheStack implements AutoCloseable {
         /** Deadlines, promotion and the like; {@link StackOptions#DEFAULTS} unless set. */
         public Builder options(StackOptions options) {
             this.options = options;
+            return this;
+        }
+
+        /**
+         * Shows what the stack does in this registry, which stays the caller's, until it is closed: docs/metrics.md has the
+         * meters. For one stack; those of several in one registry would be the same.
+         */
+        public Builder meters(MeterRegistry registry) {
+            return meters(registry, MetricNames.OWN);
+        }
+
+        /** As {@link #meters(MeterRegistry)}, under these names. */
+        public Builder meters(MeterRegistry registry, MetricNames names) {
+            this.meters = new StackMeters(registry, names);
             return this;
         }
 
@@ -245,8 +268,10 @@ public final class LmcacheStack implements AutoCloseable {
             try {
                 Chunker chunker = new Chunker(hasher, chunkSize, saveUnfullChunk);
                 tiers.forEach(tier -> started.add(tier.apply(started)));
-                return new LmcacheStack(chunker, new TieredStorageManager(started, options), minRetrieveTokens);
+                TieredStorageManager storage = new TieredStorageManager(started, options, meters);
+                return new LmcacheStack(chunker, storage, minRetrieveTokens, meters);
             } catch (RuntimeException e) {
+                meters.close();
                 given.stream().filter(backend -> !started.contains(backend)).forEach(started::add);
                 Closing.afterFailure(started.reversed(), e);
                 throw e;

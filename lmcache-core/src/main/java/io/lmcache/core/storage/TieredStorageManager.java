@@ -19,6 +19,7 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.PromotionPolicy;
 import io.lmcache.core.config.StackOptions;
 import io.lmcache.core.hash.PromptChunks;
+import io.lmcache.core.metrics.StackMeters;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -28,6 +29,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
 import java.util.function.Predicate;
 
 /**
@@ -52,11 +54,12 @@ public final class TieredStorageManager implements AutoCloseable {
     /**
      * A stack of these backends, fastest first. From here on they belong to the stack.
      *
+     * @param meters where it shows what its tiers do; they stay the caller's
      * @throws LmcacheException with {@link ErrorCode#INVALID_CONFIGURATION} when there is none, or two of one name; the
      *     backends stay the caller's then
      */
-    public TieredStorageManager(List<StorageBackend> backends, StackOptions options) {
-        this.tiers = new Tiers(backends, options);
+    public TieredStorageManager(List<StorageBackend> backends, StackOptions options, StackMeters meters) {
+        this.tiers = new Tiers(backends, options, meters);
         this.options = options;
         this.writer = new ChunkWriter(tiers, options, activity);
     }
@@ -74,10 +77,30 @@ public final class TieredStorageManager implements AutoCloseable {
                 .toList();
     }
 
-    /** How many tokens, counted from the first, are in the tiers without a gap. */
-    public int lookup(PromptChunks chunks, Patience patience) {
+    /**
+     * How many tokens, counted from the first, are in the tiers without a gap.
+     *
+     * @param minTokens a shorter prefix counts as none
+     * @param foundIn is told of each run of tokens the tier that has it
+     */
+    public int lookup(PromptChunks chunks, int minTokens, Patience patience, ObjIntConsumer<String> foundIn) {
         try (Activity.Call _ = activity.enter()) {
-            return chunks.tokensIn(Tiers.found(tiers.locate(chunks.keys(), patience)));
+            List<TierRun> located = tiers.locate(chunks.keys(), patience);
+            int tokens = chunks.tokensIn(Tiers.found(located));
+            if (tokens < minTokens) {
+                return 0;
+            }
+            tell(chunks, located, Tiers.found(located), foundIn);
+            return tokens;
+        }
+    }
+
+    private void tell(PromptChunks chunks, List<TierRun> located, int count, ObjIntConsumer<String> foundIn) {
+        for (TierRun run : located) {
+            if (run.start() < count) {
+                int tokens = chunks.tokensIn(Math.min(run.end(), count)) - chunks.tokensIn(run.start());
+                foundIn.accept(tiers.at(run.tier()).name(), tokens);
+            }
         }
     }
 
@@ -259,11 +282,13 @@ public final class TieredStorageManager implements AutoCloseable {
      * Keeps the prefix that is there from being evicted by this instance. The caller closes the result.
      *
      * @param minTokens a shorter prefix is not worth it: nothing is pinned
+     * @param foundIn is told of each run of tokens the tier that has it
      */
-    public PinnedPrefix pin(PromptChunks chunks, int minTokens) {
+    public PinnedPrefix pin(PromptChunks chunks, int minTokens, ObjIntConsumer<String> foundIn) {
         try (Activity.Call _ = activity.enter()) {
             List<ChunkPin> pins = new ArrayList<>();
-            int found = Tiers.found(tiers.locate(chunks.keys(), Patience.UNLIMITED));
+            List<TierRun> located = tiers.locate(chunks.keys(), Patience.UNLIMITED);
+            int found = Tiers.found(located);
             Optional<ChunkPin> pin = Optional.empty();
             for (int index = 0; index < found; index++) {
                 pin = pinAnywhere(chunks, index);
@@ -277,6 +302,7 @@ public final class TieredStorageManager implements AutoCloseable {
                 pinned.close();
                 return new PinnedPrefix(0, List.of());
             }
+            tell(chunks, located, pins.size(), foundIn);
             return pinned;
         }
     }

@@ -10,6 +10,7 @@ import io.lmcache.api.memory.MemoryDomain;
 import io.lmcache.api.spi.BackendCapability;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.core.config.StackOptions;
+import io.lmcache.core.metrics.StackMeters;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -30,7 +31,7 @@ final class Tiers {
     // Not the JDK's, which the whole process shares.
     private final ScheduledThreadPoolExecutor timer;
 
-    Tiers(List<StorageBackend> backends, StackOptions options) {
+    Tiers(List<StorageBackend> backends, StackOptions options, StackMeters meters) {
         Set<String> names = new HashSet<>();
         for (StorageBackend backend : backends) {
             if (!names.add(backend.name())) {
@@ -49,20 +50,24 @@ final class Tiers {
         timer.setRemoveOnCancelPolicy(true);
         StorageBackend first = backends.getFirst();
         this.tiers = backends.stream()
-                .map(backend -> decorated(backend, first, options, timer))
+                .map(backend -> decorated(backend, first, options, meters, timer))
                 .toList();
     }
 
     /** Everything that surrounds a backend, innermost first. */
     private static StorageBackend decorated(
-            StorageBackend backend, StorageBackend first, StackOptions options, ScheduledExecutorService timer) {
+            StorageBackend backend,
+            StorageBackend first,
+            StackOptions options,
+            StackMeters meters,
+            ScheduledExecutorService timer) {
         // A memory tier keeps what it is given, and its own eviction bounds that.
         boolean borrows = keepsChunksInMemory(first) && !keepsChunksInMemory(backend);
         StorageBackend sharing = borrows ? new WriteShareBackend(backend, first.allocator()) : backend;
         StorageBackend inTime = new DeadlineBackend(sharing, options.readDeadline(), options.writeDeadline(), timer);
         StorageBackend guarded = new BreakerBackend(
                 inTime, breaker(backend.name() + " reads", options), breaker(backend.name() + " writes", options));
-        return new ForgivingBackend(guarded);
+        return new MeasuredBackend(new ForgivingBackend(guarded), meters);
     }
 
     static boolean keepsChunksInMemory(StorageBackend backend) {

@@ -13,6 +13,7 @@ import io.lmcache.core.hash.BuiltinChunkHasher;
 import io.lmcache.core.hash.ChunkHasher;
 import io.lmcache.core.hash.Sha256CborChunkHasher;
 import io.lmcache.core.hash.Sha256ChunkHasher;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
 
@@ -35,15 +36,17 @@ public final class ConfiguredStack {
     /**
      * Starts it. The caller closes it.
      *
+     * @param meters where it shows what it does; the caller's
      * @throws io.lmcache.api.LmcacheException when a tier cannot start; nothing stays open
      */
-    public LmcacheStack open() {
+    public LmcacheStack open(MeterRegistry meters) {
         LmcacheStack.Builder stack = LmcacheStack.builder()
                 .hasher(hasher(config))
                 .chunkSize(config.value(ConfigOptions.CHUNK_SIZE))
                 .saveUnfullChunk(config.value(ConfigOptions.SAVE_UNFULL_CHUNK))
                 .minRetrieveTokens(config.value(ConfigOptions.MIN_RETRIEVE_TOKENS))
-                .options(options());
+                .options(options())
+                .meters(meters, config.value(ConfigOptions.METRICS_NAMES));
         new TierStarter(config, registry, context).start().forEach(stack::tier);
         return stack.build();
     }

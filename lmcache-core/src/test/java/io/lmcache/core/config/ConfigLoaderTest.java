@@ -431,6 +431,22 @@ class ConfigLoaderTest {
     }
 
     @Test
+    void anEnvironmentSaysSomethingOfTheCacheOrNot() {
+        assertThat(ConfigLoader.isConfigured(Map.of("LMCACHE_CONFIG_FILE", "/x")))
+                .isTrue();
+        assertThat(ConfigLoader.isConfigured(Map.of("PATH", "/bin", "LMCACHE_CHUNK_SIZE", "16")))
+                .isTrue();
+        assertThat(ConfigLoader.isConfigured(Map.of(
+                        "PATH", "/bin",
+                        "LMCACHE_CHUNK_SIZE", " ",
+                        "LMCACHE_JVM_HOME", "/opt/lmcache",
+                        "LMCACHE_PLUGIN_PATH", "/plugins",
+                        "LMCACHE_JAVA_OPTS", "-Xmx1g",
+                        "LMCACHE_LOG_LEVEL", "info")))
+                .isFalse();
+    }
+
+    @Test
     void layerwiseSwitchedOnHasNoUse() throws IOException {
         assertThat(load("use_layerwise: true").warnings())
                 .containsExactly("LMCache's settings, of no use here: use_layerwise (file " + file() + ")");
@@ -724,8 +740,9 @@ class ConfigLoaderTest {
     void missingFileIsAProblem() {
         Path missing = folder.resolve("missing.yaml");
         assertThat(problemOf(Map.of("LMCACHE_CONFIG_FILE", missing.toString())))
-                .isEqualTo("Invalid configuration: The configuration file " + missing
-                        + " does not exist; correct it, or unset LMCACHE_CONFIG_FILE to run without a file");
+                .isEqualTo(
+                        "Invalid configuration: The configuration file " + missing
+                                + " does not exist; correct it, or let LMCACHE_CONFIG_FILE (of a command, --config) name another or none");
     }
 
     @Test

@@ -55,7 +55,7 @@ class RemoteUrlTest {
     @Test
     void aSchemeThatThereIsNothingForListsWhatThereIs() {
         assertThat(problem(Map.of("remote_url", "infinistore://host")))
-                .contains("redis://, rediss://", "of lmcache-backend-redis", "shelf:// of backend 'shelf'");
+                .contains("redis://", "rediss://", "of lmcache-backend-redis", "shelf:// of backend 'shelf'");
     }
 
     @ParameterizedTest

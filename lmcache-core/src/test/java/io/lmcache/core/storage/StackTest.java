@@ -949,11 +949,12 @@ class StackTest {
             assertThat(stack.stats().models())
                     .isEqualTo(Map.of(
                             "model",
-                            new ModelStats(90, 4 * CHUNK_TOKENS, 100, 2 * CHUNK_TOKENS, 2 * CHUNK_TOKENS),
+                            new ModelStats(2, 90, 4 * CHUNK_TOKENS, 1, 100, 2 * CHUNK_TOKENS, 1, 2 * CHUNK_TOKENS, 0),
                             "other",
-                            new ModelStats(30, 0, 0, 0, 0)));
+                            new ModelStats(1, 30, 0, 0, 0, 0, 0, 0, 0)));
             assertThat(stack.stats().total())
-                    .isEqualTo(new ModelStats(120, 4 * CHUNK_TOKENS, 100, 2 * CHUNK_TOKENS, 2 * CHUNK_TOKENS));
+                    .isEqualTo(
+                            new ModelStats(3, 120, 4 * CHUNK_TOKENS, 1, 100, 2 * CHUNK_TOKENS, 1, 2 * CHUNK_TOKENS, 0));
         }
 
         @Test

@@ -19,7 +19,7 @@ import java.util.function.Consumer;
 final class Arrivals implements Closeable {
     private final CudaDevice device;
     private final CudaStream stream;
-    private final IoThreads thread = new IoThreads("lmcache-gds-arrivals", 1);
+    private final IoThreads thread = new IoThreads("gds", "arrivals", 1);
     private final ResourceStack events = new ResourceStack();
     // Guards itself and events.
     private final Deque<CudaEvent> idle = new ArrayDeque<>();

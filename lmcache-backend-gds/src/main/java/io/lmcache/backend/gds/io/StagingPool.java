@@ -22,13 +22,15 @@ public final class StagingPool implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(StagingPool.class);
 
     private final CudaDevice device;
+    private final long bytes;
     private final Arrivals arrivals;
     private final ResourceStack resources;
     // Guarded by itself. The last one used is taken first: its memory is the most likely to be in the CPU's caches.
     private final Deque<Staging> free = new ArrayDeque<>();
 
-    private StagingPool(CudaDevice device, Arrivals arrivals, ResourceStack resources) {
+    private StagingPool(CudaDevice device, long bytes, Arrivals arrivals, ResourceStack resources) {
         this.device = device;
+        this.bytes = bytes;
         this.arrivals = arrivals;
         this.resources = resources;
     }
@@ -47,7 +49,8 @@ public final class StagingPool implements Closeable {
             resources.add(device.pageLock(region.segment()));
             Optional<CudaKernels> kernels = withKernel ? loadKernels(device, resources) : Optional.empty();
             CudaStream toDevice = resources.add(device.newStream());
-            StagingPool pool = new StagingPool(device, resources.add(new Arrivals(device, toDevice)), resources);
+            StagingPool pool = new StagingPool(
+                    device, region.segment().byteSize(), resources.add(new Arrivals(device, toDevice)), resources);
             for (int i = 0; i < threads; i++) {
                 MemorySegment memory = region.segment().asSlice(i * Staging.BYTES, Staging.BYTES);
                 pool.free.add(Staging.create(device, memory, toDevice, kernels, resources));
@@ -101,6 +104,11 @@ public final class StagingPool implements Closeable {
         } finally {
             giveBack(staging);
         }
+    }
+
+    /** The page-locked bytes of all stagings. */
+    public long bytes() {
+        return bytes;
     }
 
     /** What tells when copies to the device have arrived. */
