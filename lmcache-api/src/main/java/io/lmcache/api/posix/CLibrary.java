@@ -1,8 +1,5 @@
 package io.lmcache.api.posix;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -13,26 +10,8 @@ import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 
-/** The functions of the C library as it declares them, and the one place that reads {@code errno}. Thread-safe. */
+/** Finds and calls functions of the C library; the one place that reads {@code errno}. Thread-safe. */
 final class CLibrary {
-    static final MethodHandle OPENAT =
-            variadicFrom(3, "openat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
-    static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-    static final MethodHandle STATX =
-            function("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
-    static final MethodHandle UNLINKAT =
-            function("unlinkat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
-    static final MethodHandle RENAMEAT =
-            function("renameat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS));
-    static final MethodHandle MKDIRAT =
-            function("mkdirat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
-    static final MethodHandle MMAP = function(
-            "mmap", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
-    static final MethodHandle MUNMAP = function("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
-    static final MethodHandle MADVISE =
-            function("madvise", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
-    static final MethodHandle GETEUID = function("geteuid", FunctionDescriptor.of(JAVA_INT));
-
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO = STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
     private static final int EINTR = 4;
@@ -70,11 +49,16 @@ final class CLibrary {
         }
     }
 
-    private static MethodHandle function(String name, FunctionDescriptor descriptor) {
+    /**
+     * A function of the library; whoever calls it keeps the handle in a constant of its own. To make one takes milliseconds in
+     * a new process, which should pay for those only that it uses.
+     */
+    static MethodHandle function(String name, FunctionDescriptor descriptor) {
         return handle(name, descriptor, Linker.Option.captureCallState("errno"));
     }
 
-    private static MethodHandle variadicFrom(int argument, String name, FunctionDescriptor descriptor) {
+    /** As {@link #function}, with variable arguments from that one on. */
+    static MethodHandle variadicFrom(int argument, String name, FunctionDescriptor descriptor) {
         return handle(
                 name, descriptor, Linker.Option.captureCallState("errno"), Linker.Option.firstVariadicArg(argument));
     }

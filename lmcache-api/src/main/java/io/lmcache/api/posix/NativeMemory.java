@@ -1,11 +1,22 @@
 package io.lmcache.api.posix;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.invoke.MethodHandle;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Mapped memory, which ends with an arena. Stateless and thread-safe. */
 public final class NativeMemory {
+    private static final MethodHandle MMAP = CLibrary.function(
+            "mmap", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle MUNMAP = CLibrary.function("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle MADVISE =
+            CLibrary.function("madvise", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
+
     private static final int READ_WRITE = 0x1 | 0x2;
     private static final int SHARED = 0x01;
     private static final int PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
@@ -24,7 +35,7 @@ public final class NativeMemory {
         MemorySegment memory = owned(address, bytes, owner);
         try {
             CLibrary.call("madvise", "memory", (arena, state) ->
-                    (int) CLibrary.MADVISE.invokeExact(state, address, bytes, HUGE_PAGES));
+                    (int) MADVISE.invokeExact(state, address, bytes, HUGE_PAGES));
         } catch (PosixException e) {
             // A refusal costs speed only: kernels without huge pages answer EINVAL.
         }
@@ -39,7 +50,7 @@ public final class NativeMemory {
      */
     public static void commit(MemorySegment region) throws PosixException {
         CLibrary.call("madvise", "memory", (arena, state) ->
-                (int) CLibrary.MADVISE.invokeExact(state, region.address(), region.byteSize(), POPULATE_WRITE));
+                (int) MADVISE.invokeExact(state, region.address(), region.byteSize(), POPULATE_WRITE));
     }
 
     static MemorySegment shared(int descriptor, String path, long bytes, Arena owner) throws PosixException {
@@ -48,7 +59,7 @@ public final class NativeMemory {
 
     private static long map(String subject, long bytes, int flags, int descriptor) throws PosixException {
         return CLibrary.call("mmap of " + bytes + " bytes", subject, (arena, state) ->
-                (long) CLibrary.MMAP.invokeExact(state, 0L, bytes, READ_WRITE, flags, descriptor, 0L));
+                (long) MMAP.invokeExact(state, 0L, bytes, READ_WRITE, flags, descriptor, 0L));
     }
 
     @SuppressWarnings("restricted")
@@ -59,7 +70,7 @@ public final class NativeMemory {
     private static void unmap(MemorySegment region) {
         try {
             CLibrary.call("munmap", region.toString(), (arena, state) ->
-                    (int) CLibrary.MUNMAP.invokeExact(state, region.address(), region.byteSize()));
+                    (int) MUNMAP.invokeExact(state, region.address(), region.byteSize()));
         } catch (PosixException e) {
             throw new UncheckedIOException(e);
         }

@@ -1,5 +1,10 @@
 package io.lmcache.api.posix;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.invoke.MethodHandle;
 import java.io.Closeable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -15,6 +20,18 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * then. All methods throw {@link PosixException} where the operating system refuses.
  */
 public final class PosixFile implements Closeable {
+    private static final MethodHandle OPENAT =
+            CLibrary.variadicFrom(3, "openat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+    private static final MethodHandle CLOSE = CLibrary.function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle STATX =
+            CLibrary.function("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle UNLINKAT =
+            CLibrary.function("unlinkat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle RENAMEAT =
+            CLibrary.function("renameat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS));
+    private static final MethodHandle MKDIRAT =
+            CLibrary.function("mkdirat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
     private static final int CURRENT_DIRECTORY = -100;
     private static final int EMPTY_PATH = 0x1000;
@@ -43,7 +60,7 @@ public final class PosixFile implements Closeable {
     private static PosixFile open(int directory, String name, String path, OpenFlag... flags) throws PosixException {
         int bits = OpenFlag.bits(flags);
         return new PosixFile(path, (int) CLibrary.call(
-                "open", path, (arena, state) -> (int) CLibrary.OPENAT.invokeExact(
+                "open", path, (arena, state) -> (int) OPENAT.invokeExact(
                         state, directory, NativeText.of(arena, name), bits, FileModes.PRIVATE_FILE_BITS)));
     }
 
@@ -65,7 +82,7 @@ public final class PosixFile implements Closeable {
     private static FileStatus status(int directory, String name, int flags, String path) throws PosixException {
         try (Arena results = Arena.ofConfined()) {
             MemorySegment statx = results.allocate(FileStatus.STATX_BYTES, Long.BYTES);
-            CLibrary.call("statx", path, (arena, state) -> (int) CLibrary.STATX.invokeExact(
+            CLibrary.call("statx", path, (arena, state) -> (int) STATX.invokeExact(
                     state, directory, NativeText.of(arena, name), flags, FileStatus.STATX_BASIC, statx));
             return FileStatus.of(statx);
         }
@@ -83,18 +100,18 @@ public final class PosixFile implements Closeable {
 
     private void remove(String name, int flags) throws PosixException {
         CLibrary.call("unlink", below(name), (arena, state) ->
-                (int) CLibrary.UNLINKAT.invokeExact(state, descriptor, NativeText.of(arena, name), flags));
+                (int) UNLINKAT.invokeExact(state, descriptor, NativeText.of(arena, name), flags));
     }
 
     /** Moves an entry of this directory to another of the same file system, over what has its name there. */
     public void rename(String name, PosixFile directory, String newName) throws PosixException {
-        CLibrary.call("rename", below(name), (arena, state) -> (int) CLibrary.RENAMEAT.invokeExact(
+        CLibrary.call("rename", below(name), (arena, state) -> (int) RENAMEAT.invokeExact(
                 state, descriptor, NativeText.of(arena, name), directory.descriptor, NativeText.of(arena, newName)));
     }
 
     /** Makes a directory in this one, for its owner alone. */
     public void makeDirectory(String name) throws PosixException {
-        CLibrary.call("mkdir", below(name), (arena, state) -> (int) CLibrary.MKDIRAT.invokeExact(
+        CLibrary.call("mkdir", below(name), (arena, state) -> (int) MKDIRAT.invokeExact(
                 state, descriptor, NativeText.of(arena, name), FileModes.PRIVATE_DIRECTORY_BITS));
     }
 
@@ -128,7 +145,7 @@ public final class PosixFile implements Closeable {
     @Override
     public void close() throws PosixException {
         if (isClosed.compareAndSet(false, true)) {
-            CLibrary.call("close", path, (arena, state) -> (int) CLibrary.CLOSE.invokeExact(state, descriptor));
+            CLibrary.call("close", path, (arena, state) -> (int) CLOSE.invokeExact(state, descriptor));
         }
     }
 
