@@ -70,6 +70,15 @@ public final class OptionType<T> {
     private final Function<T, String> printer;
     private final Function<String, Optional<String>> remark;
 
+    /**
+     * The path of a text as people write it: {@code ~/} at its start is the home of the user.
+     *
+     * @throws java.nio.file.InvalidPathException when it is none
+     */
+    public static Path path(String text) {
+        return PathTexts.path(text);
+    }
+
     private OptionType(
             String name,
             String allowed,

@@ -40,7 +40,7 @@ final class PathTexts {
         return Optional.empty();
     }
 
-    private static Path path(String entry) {
+    static Path path(String entry) {
         return Path.of(expanded(entry));
     }
 

@@ -125,7 +125,7 @@ public final class ConfigLoader {
 
     private List<Given> fileSettings(String name) {
         try {
-            Path file = Path.of(name.strip());
+            Path file = OptionType.path(name.strip());
             return Given.listOf(YamlFile.read(file, findings), new ConfigOrigin.File(file), findings);
         } catch (InvalidPathException e) {
             findings.problem(

@@ -737,6 +737,12 @@ class ConfigLoaderTest {
     }
 
     @Test
+    void theHomeOfTheUserMayBeATilde() {
+        assertThat(problemOf(Map.of("LMCACHE_CONFIG_FILE", "~/no such lmcache.yaml")))
+                .contains(System.getProperty("user.home") + "/no such lmcache.yaml");
+    }
+
+    @Test
     void missingFileIsAProblem() {
         Path missing = folder.resolve("missing.yaml");
         assertThat(problemOf(Map.of("LMCACHE_CONFIG_FILE", missing.toString())))
