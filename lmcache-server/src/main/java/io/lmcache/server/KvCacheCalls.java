@@ -329,8 +329,14 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     @Override
     public void clear(ClearRequest request, StreamObserver<ClearResponse> observer) {
         answer(observer, () -> {
-            LOG.info("{} clears the cache", sessions.session(request.getSessionId()));
-            stack.clear();
+            Session session = sessions.session(request.getSessionId());
+            if (request.getModel().isEmpty()) {
+                LOG.info("{} clears the cache", session);
+                stack.clear();
+            } else {
+                LOG.info("{} clears the cache of model '{}'", session, request.getModel());
+                stack.clear(request.getModel());
+            }
             return ClearResponse.getDefaultInstance();
         });
     }
