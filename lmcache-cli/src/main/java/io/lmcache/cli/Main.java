@@ -60,6 +60,7 @@ public final class Main implements Callable<Integer> {
                 .addSubcommand(new HealthCommand())
                 .addSubcommand(new ServerClearCommand(Confirmation.of(standardInput)))
                 .addSubcommand(new StopCommand())
+                .addSubcommand(new RehearseCommand())
                 .addSubcommand(new ConfigCommand())
                 .addSubcommand(new DoctorCommand())
                 .addSubcommand(CacheCommand.commandLine(Confirmation.of(standardInput)))
