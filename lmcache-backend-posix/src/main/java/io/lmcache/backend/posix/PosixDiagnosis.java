@@ -8,10 +8,12 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.diagnosis.Amounts;
+import io.lmcache.chunkfiles.diagnosis.BudgetCheck;
 import io.lmcache.chunkfiles.diagnosis.MountPoint;
 import io.lmcache.chunkfiles.diagnosis.Reason;
 import io.lmcache.chunkfiles.diagnosis.StorageTrial;
 import io.lmcache.chunkfiles.diagnosis.TrialDirectory;
+import io.lmcache.chunkfiles.directory.DirectorySettings;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
 import io.lmcache.chunkfiles.io.DirectIo;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -28,6 +31,7 @@ import java.util.Optional;
  * of its own. For one thread.
  */
 final class PosixDiagnosis {
+    private static final Duration BUDGET_TIME = Duration.ofSeconds(5);
     private static final String REMEDY = "check the file system and its drive, or name another path";
 
     private final FileTierSettings settings;
@@ -53,12 +57,21 @@ final class PosixDiagnosis {
         }
         try {
             examinePlace(path, nearest);
+            if (Files.isDirectory(path)) {
+                findings.add(BudgetCheck.of(path, maxBytesOfEach(), BUDGET_TIME));
+            }
         } catch (IOException e) {
             findings.add(Finding.problem(
                     "directory",
                     path + " cannot be used: " + Reason.of(e),
                     "name a path where this user may create files and lock them"));
         }
+    }
+
+    /** The share of one of several directories. */
+    private long maxBytesOfEach() {
+        DirectorySettings directory = settings.directory();
+        return directory.maxBytes() / Math.max(1, directory.paths().size());
     }
 
     private void examinePlace(Path path, Path nearest) throws IOException {
