@@ -2,15 +2,12 @@
 
     python3 connectors/vllm/gpu/stacks.py target/gpu-bundle
 
-The argument is a folder with bin/lmcache (a distribution) or with a Java runtime and the jars
-(scripts/gpu-bundle's). vLLM
-and the connector have to be installed, of whatever version; LMCache's own package for the stack of that name. The
-model has
-the shape of Llama 3.1 8B with random weights, made here. For each stack one vLLM is started; then come unique
-prompts, 16 at a
-time (the first lap), prompts of three lengths one by one, computed and then loaded, and unique prompts again. Prints
-one
-table with ratios to the run without a cache. `--keep FILE` adds to what an earlier run of the same machine measured.
+The argument is a folder with bin/lmcache (a distribution) or with a Java runtime and the jars (scripts/gpu-bundle's).
+vLLM and the connector have to be installed, of whatever version; LMCache's own package for the stack of that name.
+The model has the shape of Llama 3.1 8B with random weights, made here. For each stack one vLLM is started; then come
+unique prompts, 16 at a time (the first lap), prompts of three lengths one by one, computed and then loaded, and unique
+prompts again. Prints one table with ratios to the run without a cache. `--keep FILE` adds to what an earlier run of the
+same machine measured. The stack "slow" writes at 200 MB/s at most, for which it needs root and cgroups (version 2).
 """
 
 from __future__ import annotations
@@ -37,6 +34,7 @@ UNIQUE, UNIQUE_TOKENS, AT_A_TIME = 48, 4096, 16
 VOCABULARY = 49_152
 PORT = 8123
 START_SECONDS = 300
+SETTLE_SECONDS = 40
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -66,7 +64,13 @@ STACKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "files": ("ours, `local_cpu: false`, `gds_path`", "jvm", FILES | {"gds_path": "files"}),
     "host": ("ours, `local_cpu` 40 GB alone", "jvm", HOST),
     "both": ("ours, both", "jvm", HOST | FILES | {"local_cpu": True, "max_local_cpu_size": 20, "gds_path": "both"}),
+    "slow": (
+        "ours, both, disk of 200 MB/s",
+        "jvm",
+        HOST | FILES | {"local_cpu": True, "max_local_cpu_size": 20, "gds_path": "slow"},
+    ),
 }
+SLOW_BYTES = 200_000_000
 TRANSFER = '{"kv_connector":"LMCacheConnectorV1","kv_role":"kv_both"}'
 
 
@@ -80,10 +84,24 @@ def home_of(folder: Path, scratch: Path) -> Path:
     command.parent.mkdir(parents=True)
     command.write_text(
         f'#!/bin/sh\nexec "{folder}/runtime/bin/java" --enable-native-access=ALL-UNNAMED '
-        f'-Dguice_bytecode_gen_option=DISABLED -classpath "{folder}/lib/*" io.lmcache.cli.Main "$@"\n'
+        f'-classpath "{folder}/lib/*" io.lmcache.cli.Main "$@"\n'
     )
     command.chmod(0o755)
     return scratch / "home"
+
+
+def throttled(folder: Path) -> Path:
+    """A control group whose processes write at SLOW_BYTES a second to the folder's disk."""
+    root = Path("/sys/fs/cgroup")
+    device = folder.stat().st_dev
+    try:
+        (root / "cgroup.subtree_control").write_text("+io +memory")
+        group = root / f"lmcache-stacks-{os.getpid()}"
+        group.mkdir()
+        (group / "io.max").write_text(f"{os.major(device)}:{os.minor(device)} wbps={SLOW_BYTES}")
+    except OSError as error:
+        raise RuntimeError(f"this machine does not let its disk be slowed down: {error}") from error
+    return group
 
 
 def make_model(folder: Path) -> Path:
@@ -136,6 +154,10 @@ class Vllm:
             command += ["--kv-offloading-backend", "native", "--kv-offloading-size", "40"]
         elif connector:
             command += ["--kv-transfer-config", TRANSFER]
+        if name == "slow":
+            group = throttled(scratch)
+            # The cache server is a child of vLLM.
+            command = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", *command]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdout=log, stderr=log, start_new_session=True, cwd=scratch
@@ -188,6 +210,23 @@ class Vllm:
         url = f"http://127.0.0.1:{PORT}/reset_prefix_cache"
         urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=30).read()
 
+    def settle(self) -> None:
+        """Waits until the cache server has the memory it wants and has written what it was given, but not for long."""
+        lock = self._socket.with_name(self._socket.name + ".lock")
+        if not lock.exists():
+            time.sleep(2)
+            return
+        process = Path("/proc", lock.read_text().split()[0])
+        before, end = "", time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < end:
+            written = [line for line in (process / "io").read_text().splitlines() if line.startswith("write_bytes")]
+            resident = int((process / "statm").read_text().split()[1]) >> 14
+            now = f"{resident} {written}"
+            if now == before:
+                return
+            before = now
+            time.sleep(2)
+
     def counters(self) -> dict[str, int]:
         """What the connector counted."""
         with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=10) as answer:
@@ -217,7 +256,7 @@ def one_by_one(vllm: Vllm) -> tuple[list[float], list[float]]:
     for size in SIZES:
         prompts = [tokens_of(size + number, size) for number in range(ROUNDS)]
         computed.append(1000 * statistics.median(vllm.ask(prompt) for prompt in prompts))
-        time.sleep(2)
+        vllm.settle()
         times = []
         for prompt in prompts:
             vllm.forget()
@@ -231,6 +270,7 @@ def measure(vllm: Vllm) -> dict[str, Any]:
     vllm.ask(tokens_of(1, 3000), 4)
     unique(vllm, 1_000_000, 4)
     laps = [unique(vllm, 2_000_000)]
+    vllm.settle()
     computed, loaded = one_by_one(vllm)
     laps += [unique(vllm, 3_000_000), unique(vllm, 4_000_000)]
     return {"computed": computed, "loaded": loaded, "laps": laps, "counters": vllm.counters()}

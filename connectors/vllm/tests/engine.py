@@ -416,7 +416,7 @@ class Engine:
         worker, cache = self.workers[rank], self.caches[rank]
         with cache.active():
             if output.preempted_req_ids:
-                # Up to 0.20 vLLM passes the requests.
+                # vLLM 0.18 passes the requests.
                 self._passes_requests = not self._passes_requests
                 worker.handle_preemptions(output.preempted_req_ids if self._passes_requests else metadata)
             worker.bind_connector_metadata(metadata)

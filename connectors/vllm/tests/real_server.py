@@ -76,6 +76,13 @@ class RealServer:
         """As an operator does."""
         self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """As a debugger does, or a control group's freezer."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

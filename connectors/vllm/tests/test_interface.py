@@ -15,8 +15,13 @@ _SINCE = {
     "restore_kv_caches": (0, 31, 0),
     "unregister_kv_caches": (0, 31, 0),
 }
+# Methods that newer versions no longer have, with the first of the checked ones without.
+_UNTIL = {
+    "prefer_cross_layer_blocks": (0, 30, 0),
+    "register_cross_layers_kv_cache": (0, 30, 0),
+}
 # Where vLLM passes something else under another name, and the connector takes either.
-_RENAMED = {("handle_preemptions", (0, 18)), ("handle_preemptions", (0, 20))}
+_RENAMED = {("handle_preemptions", (0, 18))}
 _CONNECTORS = "vllm/distributed/kv_transfer/kv_connector"
 
 
@@ -74,7 +79,9 @@ def test_every_method_is_one_of_vllms_with_its_parameters(
     own = {name: method for name, method in methods(connector).items() if name == "__init__" or name[0] != "_"}
     for name, method in own.items():
         if name not in theirs:
-            assert vllm.number() < _SINCE[name], f"vLLM no longer calls {name}"
+            number = vllm.number()
+            known = number < _SINCE.get(name, ()) or number >= _UNTIL.get(name, (99,))
+            assert known, f"vLLM {vllm.version} does not call {name}"
             continue
         names, required, more = parameters(method)
         their_names, _, their_more = parameters(theirs[name])
@@ -158,3 +165,34 @@ def test_what_is_read_of_requests_and_steps_is_there(vllm: Source) -> None:
 def test_load_failure_policy_is_read_after_the_connector_is_made(vllm: Source) -> None:
     init = ast.unparse(methods(vllm.classes("vllm/v1/core/sched/scheduler.py")["Scheduler"])["__init__"])
     assert init.index("create_connector(") < init.index(".kv_load_failure_policy")
+
+
+_SCHEDULER = "vllm/v1/core/sched/scheduler.py"
+
+
+def scheduler(vllm: Source, method: str) -> str:
+    return ast.unparse(methods(vllm.classes(_SCHEDULER)["Scheduler"])[method])
+
+
+def test_blocks_of_a_request_are_freed_when_it_was_sent(vllm: Source) -> None:
+    """Saves go on after their request is over: vLLM must keep its blocks until the workers say that they were sent."""
+    freed = scheduler(vllm, "_update_from_kv_xfer_finished")
+    assert "finished_sending" in freed
+    assert "_free_blocks(" in freed[freed.index("finished_sending") :]
+
+
+def test_a_loaded_request_is_scheduled_when_it_was_received(vllm: Source) -> None:
+    assert "finished_recving_kv_req_ids" in scheduler(vllm, "_update_from_kv_xfer_finished")
+    # What was promised and did not arrive is computed, from the first block that is missing.
+    assert "failed_recving_kv_req_ids" in scheduler(vllm, "_update_waiting_for_remote_kv")
+    assert "invalid_block_ids" in vllm.text(_SCHEDULER)
+
+
+def test_preempted_requests_are_told_before_their_blocks_are_written(vllm: Source) -> None:
+    runner = vllm.text("vllm/v1/worker/gpu_model_runner.py")
+    step = runner[runner.index("    def execute_model(") :]
+    assert step.index(".handle_preemptions(") < step.index("._model_forward(")
+
+
+def test_requests_that_must_not_read_a_cache_say_so(vllm: Source) -> None:
+    assert "self.skip_reading_prefix_cache" in vllm.text("vllm/v1/request.py")

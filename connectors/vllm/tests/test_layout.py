@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from paged_cache import FullAttentionSpec, PagedCache, Shape, Tensor, kv_cache_config
 
-from lmcache_jvm.layout import CacheSpec, UnsupportedCache, describe, spec_of
+from lmcache_jvm.layout import CacheSpec, UnsupportedCache, describe, layers_of, spec_of
 from lmcache_jvm.memory import NotShareable
 
 
@@ -26,10 +26,12 @@ def config_of(*specs: Any) -> Any:
 def test_hybrid_models_are_refused() -> None:
     spec = FullAttentionSpec(2, 8, 16)
     assert "--disable-hybrid-kv-cache-manager" in refusal(config_of(spec, spec))
+    assert "LMCacheOffloadingConnector" in refusal(config_of(spec, spec))
 
 
 def test_layers_that_are_no_full_attention_are_refused() -> None:
     assert "MambaSpec" in refusal(config_of(type("MambaSpec", (), {})()))
+    assert "LMCacheOffloadingConnector" in refusal(config_of(type("MambaSpec", (), {})()))
 
 
 def test_compressed_and_uneven_heads_are_refused() -> None:
@@ -97,3 +99,26 @@ def test_layers_that_share_their_kv_are_described_once() -> None:
         assert len(describe(tensors, spec_of(kv_cache_config(cache.shape))).layers) == 2
     finally:
         cache.close()
+
+
+def test_layers_of_one_tensor_are_those_that_vllm_would_have_made() -> None:
+    """As vLLM 0.26 does it: the tensor has the order of memory, with the layers inside of the blocks."""
+    layers, blocks, slots, heads, size = 3, 4, 16, 2, 8
+    order = (1, 0, 2, 3, 4, 5)  # of [layers, blocks, 2, slots, heads, size]
+    everything = np.arange(layers * blocks * 2 * slots * heads * size).reshape(blocks, layers, 2, slots, heads, size)
+    backend = SimpleNamespace(get_kv_cache_stride_order=lambda **_: order)
+    tensors = [SimpleNamespace(shared_by=[f"layers.{layer}"]) for layer in range(layers)]
+    array = SimpleNamespace(permute=everything.transpose)
+    found = layers_of(array, backend, SimpleNamespace(kv_cache_tensors=tensors))
+    assert list(found) == ["layers.0", "layers.1", "layers.2"]
+    for layer, name in enumerate(found):
+        assert found[name].shape == (blocks, 2, slots, heads, size)
+        assert (found[name] == everything[:, layer]).all()
+        assert np.shares_memory(found[name], everything)
+
+
+def test_windows_that_vllm_does_not_use_are_seen() -> None:
+    plain, sliding = FullAttentionSpec(2, 8, 16), FullAttentionSpec(2, 8, 16)
+    sliding.sliding_window = 512
+    assert not spec_of(config_of(plain)).windows
+    assert spec_of(config_of(sliding)).windows

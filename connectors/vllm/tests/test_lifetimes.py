@@ -50,6 +50,41 @@ def restart(server: RealServer, after: float) -> None:
     server.start()
 
 
+def test_server_that_was_frozen_in_a_load_writes_into_nobody_elses_blocks(
+    own_server: RealServer, seeded: random.Random
+) -> None:
+    options = own_server.options | {"retrieve_seconds": 0.2, "lookup_seconds": 0.2, "retry_seconds": 0.1}
+    # Room for the load and little else, so that others get its blocks as soon as it gives them up.
+    shape = Shape("packed HND", layers=8, heads=8, head_size=64, blocks=80)
+    loads_caught = 0
+    with Engine(shape, options, step_tokens=1024) as engine:
+        while loads_caught < ROUNDS:
+            engine.wait_connected()
+            engine.run(loaded := Request(prompt(seeded, 960)))
+            engine.forget_prefixes()
+            engine.add(again := Request(loaded.prompt_token_ids))
+            engine.step_until(lambda request=again: request.state != "waiting")
+            time.sleep(seeded.uniform(0, 0.01))
+            own_server.freeze()
+            # Each of their tokens is computed from all before, and the engine looks at every byte of them.
+            others = [Request(prompt(seeded, 200), max_tokens=30) for _ in range(6)]
+            engine.add(*others)
+            step_for(engine, 0.1)
+            caught = again.state == "loading"
+            if caught:
+                # Longer than the load's deadline and the patience after it.
+                step_for(engine, 0.9)
+                assert again.state == "loading"
+                loads_caught += 1
+            own_server.thaw()
+            engine.run(seconds=600)
+
+
+def step_for(engine: Engine, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    engine.step_until(lambda: time.monotonic() >= end)
+
+
 def test_engines_killed_in_the_middle_of_stores_leave_nothing(own_server: RealServer, seeded: random.Random) -> None:
     with Engine(SHAPE, own_server.options, model="bystander") as bystander:
         bystander.wait_connected()

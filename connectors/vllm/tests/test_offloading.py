@@ -58,6 +58,10 @@ def test_without_a_server_everything_is_a_miss_at_once(vllm: Source, tmp_path: P
     run(vllm, tmp_path / "none.sock", "alone")
 
 
+def test_routers_are_told_what_was_stored(vllm: Source, own_server: RealServer) -> None:
+    run(vllm, own_server.socket, "events")
+
+
 def test_what_vanishes_after_it_was_found_is_a_miss(vllm: Source, own_server: RealServer) -> None:
     run(vllm, own_server.socket, "vanished")
 

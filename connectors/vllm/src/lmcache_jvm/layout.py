@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from lmcache_jvm import lmcache_pb2 as pb
 from lmcache_jvm.identity import digest
 from lmcache_jvm.memory import Place, locate
+from lmcache_jvm.plugin import OFFLOADING
 
 
 class UnsupportedCache(Exception):
@@ -57,6 +58,8 @@ class CacheSpec:
     # The blocks that its scheduler deals in, and their slots.
     blocks: int
     block_size: int
+    # Whether some layers look at their last tokens only, and vLLM keeps all of them nevertheless.
+    windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,15 @@ def spec_of(kv_cache_config: Any) -> CacheSpec:
     if len(groups) != 1:
         raise UnsupportedCache(
             f"the model has {len(groups)} groups of KV cache layers (a hybrid model), this connector knows one; "
-            "start vLLM with --disable-hybrid-kv-cache-manager, or without this connector"
+            f'use "kv_connector": "{OFFLOADING}", which knows all, or start vLLM with --disable-hybrid-kv-cache-manager'
         )
     spec = groups[0].kv_cache_spec
     kinds = {kind.__name__ for kind in type(spec).__mro__}
     if "FullAttentionSpec" not in kinds:
-        raise UnsupportedCache(f"layers of {type(spec).__name__} are not supported, only full attention and MLA are")
+        raise UnsupportedCache(
+            f"layers of {type(spec).__name__} are not supported, only full attention and MLA are; "
+            f'use "kv_connector": "{OFFLOADING}"'
+        )
     if getattr(spec, "tokens_per_state", 1) != 1:
         raise UnsupportedCache("the cache does not hold one state for each token, as compressed attention does not")
     if getattr(spec, "non_causal", False):
@@ -91,7 +97,19 @@ def spec_of(kv_cache_config: Any) -> CacheSpec:
     if not latent and getattr(spec, "head_size_v", spec.head_size) != spec.head_size:
         raise UnsupportedCache("keys and values have heads of different sizes")
     heads = 1 if latent else spec.num_kv_heads
-    return CacheSpec(heads, spec.head_size, latent, kv_cache_config.num_blocks, spec.block_size)
+    windows = any(getattr(spec, kind, None) is not None for kind in ("sliding_window", "attention_chunk_size"))
+    return CacheSpec(heads, spec.head_size, latent, kv_cache_config.num_blocks, spec.block_size, windows)
+
+
+def layers_of(everything: Any, backend: Any, kv_cache_config: Any) -> dict[str, Any]:
+    """The layers of a cache that is one tensor, each with the dimensions that it would have alone: views of it."""
+    order = backend.get_kv_cache_stride_order(include_num_layers_dimension=True)
+    layers = everything.permute(*(order.index(dimension) for dimension in range(len(order))))
+    return {
+        name: layers[place]
+        for place, tensor in enumerate(kv_cache_config.kv_cache_tensors)
+        for name in tensor.shared_by
+    }
 
 
 def describe(tensors: Mapping[str, Tensor], spec: CacheSpec) -> pb.RegisterKvCacheRequest:

@@ -18,7 +18,13 @@ import vllm
 from vllm.distributed.kv_transfer.kv_connector.v1.base import KVConnectorHandshakeMetadata, KVConnectorRole
 from vllm.distributed.kv_transfer.kv_connector.v1.offloading.metrics import OffloadingConnectorStats
 from vllm.distributed.kv_transfer.kv_connector.v1.offloading_connector import OffloadingConnector
-from vllm.v1.kv_offload.base import LookupResult, OffloadingCounterMetadata, RequestOffloadingContext
+from vllm.v1.kv_offload import base
+from vllm.v1.kv_offload.base import (
+    LookupResult,
+    OffloadingCounterMetadata,
+    OffloadingEvent,
+    RequestOffloadingContext,
+)
 from vllm.v1.kv_offload.tiering.base import JobResult, SecondaryTierManager
 
 from lmcache_jvm import identity, log, prompt, settings
@@ -30,6 +36,8 @@ from lmcache_jvm.rows import Done, Rows
 
 logger = log.logger(__name__)
 
+# What vLLM calls storage in its events; up to 0.28 it has texts for that.
+_MEDIUM: Any = base.Medium.STORAGE if hasattr(base, "Medium") else "FS"
 # What a result of a job may say besides whether it succeeded; older vLLMs know less.
 _RESULT = frozenset(field.name for field in fields(JobResult))
 
@@ -110,6 +118,8 @@ class LmcacheTier(SecondaryTierManager):  # type: ignore[misc]
                 "blocks are made of"
             )
         self._engine = engine
+        if offloading_spec.kv_events_config.enable_kv_cache_events:
+            engine.events = []
         engine.attach(primary_kv_view)
 
     def lookup(self, key: bytes, req_context: Any) -> LookupResult:
@@ -137,6 +147,10 @@ class LmcacheTier(SecondaryTierManager):  # type: ignore[misc]
     def on_schedule_end(self, context: Any) -> None:
         if self._engine.rows:
             self._engine.rows.ask()
+
+    def take_events(self) -> Iterable[OffloadingEvent]:
+        """For routers: blocks that were stored, where vLLM publishes events."""
+        return self._engine.take_events()
 
     def drain_jobs(self) -> None:
         if self._engine.rows:
@@ -174,6 +188,8 @@ class _Engine:
         self._unsaved: set[str] = set()
         # Jobs under way, by their ids.
         self._jobs: dict[int, tuple[Any, list[bytes]]] = {}
+        # Of blocks that were stored; None where vLLM publishes none.
+        self.events: list[OffloadingEvent] | None = None
         # Results that are not of `rows`.
         self._ended: list[JobResult] = []
         # None until the workers have said what is in their blocks; then nothing is found and nothing stored.
@@ -246,6 +262,10 @@ class _Engine:
         ended, self._ended = self._ended, []
         return ended + ([self._result(done) for done in self.rows.done()] if self.rows else [])
 
+    def take_events(self) -> list[OffloadingEvent]:
+        events, self.events = self.events or [], None if self.events is None else []
+        return events
+
     def stats(self) -> OffloadingConnectorStats | None:
         counts = self._metrics.take()
         stats = OffloadingConnectorStats()
@@ -268,6 +288,8 @@ class _Engine:
             said["successful_keys"] = tuple(keys[place] for place in done.loaded) or None
         elif done.success:
             self.rows.present(names)
+            if self.events is not None and not job.is_promotion:
+                self.events.append(OffloadingEvent(keys=list(job.keys), medium=_MEDIUM, removed=False))
         return JobResult(
             job_id=done.job_id, success=done.success, **{name: value for name, value in said.items() if name in _RESULT}
         )

@@ -49,6 +49,8 @@ class Settings:
     # What vLLM does about blocks that were promised and did not arrive: `recompute` them, or leave it to `vllm`'s own
     # kv_load_failure_policy, which fails the request unless set otherwise.
     load_failures: str = "recompute"
+    # Whether all layers' KV of a block shall be one piece of memory, where vLLM up to 0.29 can do that.
+    cross_layer_blocks: bool = False
 
     def __post_init__(self) -> None:
         if self.load_failures not in ("recompute", "vllm"):

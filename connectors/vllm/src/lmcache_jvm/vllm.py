@@ -14,14 +14,17 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     KVConnectorRole,
 )
 
-from lmcache_jvm import identity, settings
+from lmcache_jvm import identity, log, settings
 from lmcache_jvm import lmcache_pb2 as pb
-from lmcache_jvm.layout import CacheSpec, spec_of
+from lmcache_jvm.layout import CacheSpec, layers_of, spec_of
 from lmcache_jvm.metrics import Metrics
+from lmcache_jvm.plugin import OFFLOADING
 from lmcache_jvm.scheduler import SchedulerSide
 from lmcache_jvm.session import Session
 from lmcache_jvm.steps import Step
 from lmcache_jvm.worker import WorkerSide
+
+logger = log.logger(__name__)
 
 # Before, what is computed after a loaded prefix that ends inside a block is wrong, and so is what follows an abort.
 _OLDEST = (0, 18)
@@ -46,10 +49,19 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
         _refuse_context_parallelism(vllm_config.parallel_config)
         identity.refuse_later_tokens(vllm_config.model_config)
         self._metrics = Metrics()
+        self._cache = kv_cache_config
+        self._one_piece = options.cross_layer_blocks
         if role == KVConnectorRole.SCHEDULER:
             if options.load_failures == "recompute":
                 # vLLM reads it after it has made its connector.
                 transfer.kv_load_failure_policy = "recompute"
+            if spec.windows:
+                logger.warning(
+                    "vLLM keeps KV of all tokens in layers that look at the last ones only, because %s does without "
+                    'its hybrid KV cache manager. "kv_connector": "%s" works with it and takes less memory.',
+                    type(self).__name__,
+                    OFFLOADING,
+                )
             self._session = Session(options, "vllm scheduler", self._metrics)
             loads, saves = transfer.kv_role != "kv_producer", transfer.kv_role != "kv_consumer"
             self._scheduler = SchedulerSide(options, transfer.engine_id, self._session, self._metrics, loads, saves)
@@ -62,6 +74,14 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
     def register_kv_caches(self, kv_caches: dict[str, Any]) -> None:
         self._worker.register(kv_caches)
 
+    @property
+    def prefer_cross_layer_blocks(self) -> bool:
+        """Whether vLLM shall make all layers' KV of a block one piece of memory; it asks up to 0.29."""
+        return self._one_piece
+
+    def register_cross_layers_kv_cache(self, kv_cache: Any, attn_backend: type[Any]) -> None:
+        self._worker.register(layers_of(kv_cache, attn_backend, self._cache))
+
     def unregister_kv_caches(self) -> None:
         self._worker.unregister()
 
@@ -69,7 +89,7 @@ class LMCacheConnectorV1(KVConnectorBase_V1):  # type: ignore[misc]
         self._worker.restore()
 
     def handle_preemptions(self, kv_connector_metadata: KVConnectorMetadata | set[str]) -> None:
-        """The blocks of these requests are about to be written to. Up to 0.20 vLLM passes the requests themselves."""
+        """The blocks of these requests are about to be written to. vLLM 0.18 passes the requests themselves."""
         if isinstance(kv_connector_metadata, StepMetadata):
             self._worker.await_saved(kv_connector_metadata.step.preempted)
         else:

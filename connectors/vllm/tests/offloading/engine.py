@@ -56,6 +56,7 @@ class Engine:
         row_bytes: int = 12_288,
         model: str = "model",
         layout: str = "layout",
+        events: bool = False,
     ) -> None:
         self.id = f"test-{uuid.uuid4()}"
         extra = {
@@ -75,12 +76,13 @@ class Engine:
             vllm_config, SimpleNamespace(kv_cache_groups=[group], kv_cache_tensors=[], num_blocks=8)
         )
         offloading._ENGINES[self.id] = self.offload
-        spec = TieringOffloadingSpec(_offloading_config(self.id, extra, row_bytes))
+        spec = TieringOffloadingSpec(_offloading_config(self.id, extra, row_bytes, events))
         self.manager = spec.get_manager()
         self.view = np.asarray(self.manager.primary_tier.get_kv_memoryview())
         self.offload.begin(layout)
-        # The longest that vLLM's scheduler was held by one of its calls.
+        # The longest that vLLM's scheduler was held by one of its calls, and how long by all of them.
         self.longest = 0.0
+        self.held = 0.0
 
     def await_server(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
@@ -102,13 +104,21 @@ class Engine:
 
     def store(self, context: ReqContext, blocks: dict[bytes, int]) -> None:
         """Offloads blocks with this content, and waits until the tier has them or has not."""
+        self.complete(context, self.prepare(context, blocks))
+        self.settle()
+
+    def prepare(self, context: ReqContext, blocks: dict[bytes, int]) -> Any:
+        """Puts blocks with this content into rows."""
         output = self._timed(self.manager.prepare_store, list(blocks), context)
         assert output is not None
         for name, row in zip(output.keys_to_store, output.store_spec.block_ids, strict=True):
             self.view[row] = _content(blocks[name], self.view.shape[1])
+        return output
+
+    def complete(self, context: ReqContext, output: Any) -> None:
+        """Hands these rows to the tier."""
         if output.keys_to_store:
             self._timed(self.manager.complete_store, output.keys_to_store, context)
-        self.settle()
 
     def settle(self, seconds: float = 60) -> None:
         """Steps until nothing is under way."""
@@ -121,15 +131,29 @@ class Engine:
 
     def lookup(self, context: ReqContext, keys: Iterable[bytes], seconds: float = 60) -> list[bool]:
         """Whether each block can be had, asked as often as vLLM says so; loads what the tier has."""
+        return self.lookup_all([(context, keys)], seconds)[0]
+
+    def lookup_all(
+        self, requests: Sequence[tuple[ReqContext, Iterable[bytes]]], seconds: float = 60
+    ) -> list[list[bool]]:
+        """As `lookup`, for several requests at a time."""
         deadline = time.monotonic() + seconds
-        wanted = list(keys)
-        while True:
-            answers = [self._timed(self.manager.lookup, name, context) for name in wanted]
+        found: dict[int, list[bool]] = {}
+        waiting = [(place, context, list(keys)) for place, (context, keys) in enumerate(requests)]
+        while waiting:
+            assert time.monotonic() < deadline, "no answer"
+            again = []
+            for place, context, keys in waiting:
+                answers = [self._timed(self.manager.lookup, name, context) for name in keys]
+                if all(answer in (LookupResult.HIT, LookupResult.MISS) for answer in answers):
+                    found[place] = [answer is LookupResult.HIT for answer in answers]
+                else:
+                    again.append((place, context, keys))
+            waiting = again
             self.step()
-            if all(answer in (LookupResult.HIT, LookupResult.MISS) for answer in answers):
-                return [answer is LookupResult.HIT for answer in answers]
-            assert time.monotonic() < deadline, f"no answer: {answers}"
-            time.sleep(0.002)
+            if waiting:
+                time.sleep(0.002)
+        return [found[place] for place in range(len(requests))]
 
     def require(self, context: ReqContext, blocks: dict[bytes, int]) -> None:
         """That blocks which were found have this content."""
@@ -147,21 +171,23 @@ class Engine:
         try:
             return call(*arguments)
         finally:
-            self.longest = max(self.longest, time.perf_counter() - began)
+            took = time.perf_counter() - began
+            self.longest = max(self.longest, took)
+            self.held += took
 
 
 def _content(number: int, row_bytes: int) -> np.ndarray:
     return np.random.default_rng(number).integers(-128, 128, row_bytes, np.int8)
 
 
-def _offloading_config(engine_id: str, extra: dict[str, Any], row_bytes: int) -> Any:
+def _offloading_config(engine_id: str, extra: dict[str, Any], row_bytes: int, events: bool) -> Any:
     parallel = {"rank": 0, "data_parallel_index": 0, "data_parallel_rank_local": None, "is_parallelism_agnostic": False}
     sizes = {f"{kind}_size": 1 for kind in ("world", "tp", "pp", "pcp", "dcp", "data_parallel")}
     return _made(
         offload_config.OffloadingConfig,
         groups=(_made(offload_config.OffloadingGroupConfig, tokens_per_block=16, layer_names=("layer",), group_id=0),),
         worker_kv_bytes_per_block=row_bytes,
-        enable_kv_cache_events=False,
+        enable_kv_cache_events=events,
         extra_config=extra,
         engine_id=engine_id,
         model=offload_config.OffloadingModelConfig(name="model", dtype="bfloat16"),

@@ -82,7 +82,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._folder = folder
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
-        if name.split(".")[0] not in _MADE_UP:
+        # vLLM does without its C extension of that name, where there is none.
+        if name.split(".")[0] not in _MADE_UP or name == "vllm.fs_io_C":
             return None
         file = self._folder / name.replace(".", "/")
         if any(name == real or (real.endswith(".") and f"{name}.".startswith(real)) for real in _REAL):

@@ -49,6 +49,19 @@ def load() -> None:
     with_tier.close()
 
 
+def events() -> None:
+    """Where vLLM publishes events, it is told which blocks were stored."""
+    with_tier = Engine(OPTIONS, model="events", events=True)
+    with_tier.await_server()
+    context = with_tier.begin(request("a"))
+    with_tier.store(context, {key(n): n for n in range(3)})
+    of_tier = [event for tier in with_tier.manager.secondary_tiers for event in tier.take_events()]
+    assert [event.keys for event in of_tier] == [[key(n) for n in range(3)]], of_tier
+    assert not any(event.removed for event in of_tier)
+    assert not list(with_tier.manager.secondary_tiers[0].take_events())
+    with_tier.close()
+
+
 def apart() -> None:
     """Another model, another layout of the bytes: nothing is found."""
     for different in ({"model": "other"}, {"layout": "other"}, {"row_bytes": 8192}):

@@ -4,14 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.e2e.Processes.Finished;
 import java.io.File;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The launcher in a distribution, laid out here as the assembly does it, in folders with spaces. */
@@ -114,6 +118,47 @@ class LauncherTest {
         Finished loud = lmcache(Map.of("LMCACHE_LOG_LEVEL", "loud"), "config");
         assertThat(loud.status()).isEqualTo(2);
         assertThat(loud.err()).contains("LMCACHE_LOG_LEVEL is 'loud', allowed are trace, debug");
+    }
+
+    /** What records it leaves the machine to everybody else. */
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
+    @Test
+    void theFirstServerHasACacheRecordedThatLaterStartsUse() throws Exception {
+        Process server = new ProcessBuilder(
+                        home.resolve("bin/lmcache").toString(),
+                        "serve",
+                        "--set",
+                        "max_local_cpu_size=64 MiB",
+                        "--socket",
+                        directory.resolve("run").resolve("s.sock").toString())
+                .redirectErrorStream(true)
+                .redirectOutput(directory.resolve("server.log").toFile())
+                .start();
+        try {
+            while (recordedCaches().isEmpty()) {
+                assertThat(server.waitFor(100, TimeUnit.MILLISECONDS))
+                        .as(Files.readString(directory.resolve("server.log")))
+                        .isFalse();
+            }
+        } finally {
+            server.destroy();
+            server.waitFor();
+        }
+        Path loaded = directory.resolve("loaded classes.txt");
+        Finished version = lmcache(
+                Map.of("JDK_JAVA_OPTIONS", "\"-Xlog:class+load:file=" + loaded.getFileName() + "\""), "--version");
+        assertThat(version.status()).as(version.err()).isZero();
+        Path log = Path.of(loaded.getFileName().toString());
+        assertThat(Files.readAllLines(log))
+                .anyMatch(line -> line.contains("io.lmcache.cli.Main source: shared objects file"));
+        Files.delete(log);
+    }
+
+    private static List<Path> recordedCaches() throws IOException {
+        try (Stream<Path> files = Files.list(home)) {
+            return files.filter(file -> file.getFileName().toString().startsWith("aot-"))
+                    .toList();
+        }
     }
 
     private static Finished lmcache(Map<String, String> environment, String... arguments) throws Exception {
