@@ -134,6 +134,11 @@ public final class ServerClient implements AutoCloseable {
         var _ = call(PATIENCE, calls -> calls.stop(StopRequest.getDefaultInstance()));
     }
 
+    @Override
+    public String toString() {
+        return "ServerClient[" + socket + "]";
+    }
+
     private <R> R call(Duration patience, Function<KvCacheServiceBlockingStub, R> call) {
         try {
             return call.apply(KvCacheServiceGrpc.newBlockingStub(channel)
