@@ -41,7 +41,12 @@ final class Shares {
 
     synchronized void giveBack(Object client) {
         used--;
-        held.computeIfPresent(client, (_, mine) -> mine == 1 ? null : mine - 1);
+        int left = held.getOrDefault(client, 1) - 1;
+        if (left == 0) {
+            held.remove(client);
+        } else {
+            held.put(client, left);
+        }
     }
 
     synchronized int used() {
