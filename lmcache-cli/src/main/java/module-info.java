@@ -20,4 +20,6 @@ module io.lmcache.cli {
             com.fasterxml.jackson.databind;
     opens io.lmcache.cli.demo to
             com.fasterxml.jackson.databind;
+    opens io.lmcache.cli.report to
+            com.fasterxml.jackson.databind;
 }

@@ -55,7 +55,7 @@ class LimitsTest {
         listening.writeInbound(tooMany);
         assertThat(listening.inboundMessages()).hasSize(Admission.MAX_CONNECTIONS);
         assertThat(tooMany.isOpen()).isFalse();
-        open.remove().close();
+        var _ = open.remove().close();
         EmbeddedChannel next = new EmbeddedChannel();
         listening.writeInbound(next);
         assertThat(next.isOpen()).isTrue();
