@@ -1,6 +1,5 @@
 package io.lmcache.api.posix;
 
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;

@@ -3,11 +3,11 @@ package io.lmcache.api.posix;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.invoke.MethodHandle;
 import java.io.Closeable;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -59,9 +59,8 @@ public final class PosixFile implements Closeable {
 
     private static PosixFile open(int directory, String name, String path, OpenFlag... flags) throws PosixException {
         int bits = OpenFlag.bits(flags);
-        return new PosixFile(path, (int) CLibrary.call(
-                "open", path, (arena, state) -> (int) OPENAT.invokeExact(
-                        state, directory, NativeText.of(arena, name), bits, FileModes.PRIVATE_FILE_BITS)));
+        return new PosixFile(path, (int) CLibrary.call("open", path, (arena, state) -> (int)
+                OPENAT.invokeExact(state, directory, NativeText.of(arena, name), bits, FileModes.PRIVATE_FILE_BITS)));
     }
 
     /** The status of a path that is not opened; a symbolic link is not followed. */
@@ -111,8 +110,8 @@ public final class PosixFile implements Closeable {
 
     /** Makes a directory in this one, for its owner alone. */
     public void makeDirectory(String name) throws PosixException {
-        CLibrary.call("mkdir", below(name), (arena, state) -> (int) MKDIRAT.invokeExact(
-                state, descriptor, NativeText.of(arena, name), FileModes.PRIVATE_DIRECTORY_BITS));
+        CLibrary.call("mkdir", below(name), (arena, state) -> (int)
+                MKDIRAT.invokeExact(state, descriptor, NativeText.of(arena, name), FileModes.PRIVATE_DIRECTORY_BITS));
     }
 
     /**
