@@ -40,6 +40,8 @@ LENGTHS = (2049, 3073, 4097, 1537, 2561, 5121)
 # Of an answer; short, since one token that differs changes all that follow.
 ANSWER = 8
 KV_BYTES = 2 << 30
+CONNECT_SECONDS = 60
+REGISTER_SECONDS = 8
 OFFLOAD_BYTES = 2 << 30
 _COMMON = {
     "vocab_size": VOCABULARY,
@@ -205,6 +207,16 @@ def enliven(model: Any) -> None:
             weight.data.mul_(80)
 
 
+def await_server() -> None:
+    """vLLM does not wait for the cache server, and small models are done with all prompts before it is there."""
+    socket = Path(os.environ["LMCACHE_JVM_SOCKET"])
+    end = time.monotonic() + CONNECT_SECONDS
+    while not socket.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    # Until the KV cache is registered.
+    time.sleep(REGISTER_SECONDS)
+
+
 def child(job: dict[str, Any]) -> dict[str, Any]:
     """What one vLLM answers."""
     from vllm import LLM, SamplingParams
@@ -247,6 +259,8 @@ def child(job: dict[str, Any]) -> dict[str, Any]:
         result["again"] = answers(PROMPTS)
         result["others"] = answers(OTHERS)
     else:
+        if "LMCACHE_JVM_SOCKET" in os.environ:
+            await_server()
         result["answers"] = answers(PROMPTS)
         # What is being stored is stored while vLLM goes on.
         for _ in range(3):
