@@ -24,8 +24,11 @@ final class ReplayReport {
 
     private final ReplayTable table;
 
-    ReplayReport(ReplayTable table) {
+    private final Optional<DriveTable> drive;
+
+    ReplayReport(ReplayTable table, Optional<DriveTable> drive) {
         this.table = table;
+        this.drive = drive;
     }
 
     Page page() {
@@ -42,9 +45,14 @@ final class ReplayReport {
                 "s",
                 ReplayTable.Row::prefillSecondsSaved));
         best().map(this::overTime).ifPresent(charts::add);
+        List<String> facts = new ArrayList<>(table.facts());
+        drive.ifPresent(driven -> {
+            charts.addAll(driven.charts());
+            facts.addAll(driven.lines());
+        });
         return new Page(
                 "LMCache replay",
-                table.facts(),
+                facts,
                 charts,
                 List.of(new Table("All replays", ReplayTable.COLUMNS, table.cells())),
                 List.of(ReplayTable.LEGEND, table.formula()));
