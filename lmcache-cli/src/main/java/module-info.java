@@ -9,6 +9,7 @@ module io.lmcache.cli {
     requires io.lmcache.server;
     requires java.management;
     requires jdk.management;
+    requires jdk.unsupported;
     requires org.apache.commons.compress;
     requires static org.jspecify;
     requires me.tongfei.progressbar;

@@ -51,6 +51,26 @@ final class TestEngine {
         }
     }
 
+    /** Retrieves what there is of the prompt, and checks every byte of it; the number of tokens. */
+    static int retrieve(LmcacheStack stack, int[] prompt) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment all = arena.allocate(LAYOUT.chunkBytes(prompt.length));
+            fill(all);
+            MemorySegment memory = arena.allocate(LAYOUT.chunkBytes(prompt.length));
+            int tokens = stack.cache(SCOPE)
+                    .retrieve(prompt, new HostKvTensor(LAYOUT, memory, prompt.length))
+                    .tokens();
+            long row = (long) LAYOUT.hiddenSize() * LAYOUT.dtype().bytes();
+            for (long rows = 0; rows < memory.byteSize() / row; rows++) {
+                if (rows % prompt.length < tokens) {
+                    assertThat(memory.asSlice(rows * row, row).mismatch(all.asSlice(rows * row, row)))
+                            .isEqualTo(-1);
+                }
+            }
+            return tokens;
+        }
+    }
+
     static void fill(MemorySegment memory) {
         for (long i = 0; i < memory.byteSize(); i++) {
             memory.set(ValueLayout.JAVA_BYTE, i, patternAt(i));

@@ -234,7 +234,12 @@ public final class CacheServer implements AutoCloseable {
         return healthCheck.health();
     }
 
-    /** Waits until a client says that the server shall end; whoever started it then closes it. */
+    /** Asks it to stop: who {@linkplain #awaitStop waits} for that goes on. */
+    public void stop() {
+        stop.countDown();
+    }
+
+    /** Waits until somebody, a client perhaps, asks it to stop; whoever started it then closes it. */
     public void awaitStop() throws InterruptedException {
         stop.await();
     }

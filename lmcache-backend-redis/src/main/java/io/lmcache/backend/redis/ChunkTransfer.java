@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A value comes in pieces, since Lettuce keeps a reply until its last byte is there: a piece fits into the processor's
  * cache, so that the copy from the connection's buffer to the chunk's memory costs little, and the buffer stays small. The
- * first piece has the header, which says how many there are; all others are asked for at once.
+ * first piece has the header, which says how many there are. As many as the last chunk of the layout had are asked for with it, so
+ * that most chunks take one round trip.
  *
  * <p>One lock guards the memory: pieces are copied under it on the connection's thread, and whoever gives the try up waits for
  * a piece at most and then owns no memory any more, whatever still arrives.
@@ -70,18 +71,43 @@ final class ChunkTransfer {
         this.allocator = allocator;
     }
 
-    /** Reads it over that connection; when the future fails, no memory is held. */
-    CompletableFuture<Outcome> over(RedisLink link) {
+    /**
+     * Reads it over that connection; when the future fails, no memory is held.
+     *
+     * @param expectedBytes how long the value probably is: so much is asked for before anything is known of it, which costs
+     *     nothing where it is shorter, or not there
+     */
+    CompletableFuture<Outcome> over(RedisLink link, long expectedBytes) {
         AsyncCommand<byte[], byte[], Long> length = RedisCommands.length(name);
-        AsyncCommand<byte[], byte[], Integer> first = RedisCommands.piece(name, 0, PIECE_BYTES, this::acceptFirst);
-        return link.callAll(List.of(length, first))
-                .thenCompose(_ -> length.thenCombine(first, (valueBytes, _) -> valueBytes))
-                .thenCompose(valueBytes -> rest(valueBytes, link))
+        List<AsyncCommand<byte[], byte[], Integer>> pieces = pieces(PIECE_BYTES, expectedBytes);
+        pieces.addFirst(RedisCommands.piece(name, 0, PIECE_BYTES, this::acceptFirst));
+        List<AsyncCommand<byte[], byte[], ?>> all = new ArrayList<>(pieces);
+        all.addFirst(length);
+        long asked = Math.max(PIECE_BYTES, expectedBytes);
+        return link.callAll(all)
+                .thenCompose(_ -> all(pieces))
+                .thenCompose(_ -> length)
+                .thenCompose(valueBytes -> rest(asked, valueBytes, link))
                 .whenComplete((outcome, _) -> {
                     if (!(outcome instanceof Outcome.Found)) {
                         abandon();
                     }
                 });
+    }
+
+    /** What asks for a part of the value, from one offset to another. */
+    private List<AsyncCommand<byte[], byte[], Integer>> pieces(long from, long to) {
+        List<AsyncCommand<byte[], byte[], Integer>> pieces = new ArrayList<>();
+        for (long offset = from; offset < to; offset += PIECE_BYTES) {
+            long place = offset - ChunkHeader.BYTES;
+            pieces.add(RedisCommands.piece(
+                    name, offset, Math.min(PIECE_BYTES, to - offset), bytes -> accept(place, bytes)));
+        }
+        return pieces;
+    }
+
+    private static CompletableFuture<Void> all(List<AsyncCommand<byte[], byte[], Integer>> pieces) {
+        return CompletableFuture.allOf(pieces.toArray(CompletableFuture[]::new));
     }
 
     private synchronized void acceptFirst(ByteBuffer bytes) {
@@ -112,28 +138,19 @@ final class ChunkTransfer {
         received += count;
     }
 
-    private CompletableFuture<Outcome> rest(long valueBytes, RedisLink link) {
-        List<AsyncCommand<byte[], byte[], Integer>> pieces = new ArrayList<>();
-        synchronized (this) {
-            Optional<Outcome> early = withoutMore(valueBytes);
-            if (early.isPresent()) {
-                return CompletableFuture.completedFuture(early.get());
-            }
-            for (long offset = PIECE_BYTES; offset < valueBytes; offset += PIECE_BYTES) {
-                long place = offset - ChunkHeader.BYTES;
-                long count = Math.min(PIECE_BYTES, valueBytes - offset);
-                pieces.add(RedisCommands.piece(name, offset, count, bytes -> accept(place, bytes)));
-            }
+    private CompletableFuture<Outcome> rest(long asked, long valueBytes, RedisLink link) {
+        Optional<Outcome> early = withoutMore(valueBytes);
+        if (early.isPresent()) {
+            return CompletableFuture.completedFuture(early.get());
         }
+        List<AsyncCommand<byte[], byte[], Integer>> pieces = pieces(asked, valueBytes);
         return pieces.isEmpty()
                 ? CompletableFuture.completedFuture(verified())
-                : link.callAll(pieces)
-                        .thenCompose(_ -> CompletableFuture.allOf(pieces.toArray(CompletableFuture[]::new)))
-                        .thenApply(_ -> verified());
+                : link.callAll(pieces).thenCompose(_ -> all(pieces)).thenApply(_ -> verified());
     }
 
     /** What is clear from the first piece; empty when the others are needed, or there are none. */
-    private Optional<Outcome> withoutMore(long valueBytes) {
+    private synchronized Optional<Outcome> withoutMore(long valueBytes) {
         if (valueBytes == 0 || firstBytes == 0) {
             return Optional.of(new Outcome.Absent());
         }

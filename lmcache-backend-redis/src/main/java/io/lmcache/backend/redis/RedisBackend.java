@@ -4,6 +4,7 @@ import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.protocol.AsyncCommand;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
+import io.lmcache.api.KvLayout;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.memory.BufferAllocator;
 import io.lmcache.api.memory.BufferLease;
@@ -58,6 +59,7 @@ import org.slf4j.LoggerFactory;
 final class RedisBackend implements StorageBackend {
     private static final Logger LOG = LoggerFactory.getLogger(RedisBackend.class);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration SHUTDOWN_TIMEOUT = Duration.ofSeconds(2);
     /** They take checksums; more would not be faster than the connections. */
     private static final int WORKERS = 2;
 
@@ -71,6 +73,9 @@ final class RedisBackend implements StorageBackend {
     private final HostRegion stagingRegion;
     private final SlabAllocator staging;
     private final ExecutorService workers;
+    /** How long the value of a layout was that was read last; a process has few layouts. */
+    private final Map<KvLayout, Long> usualBytes = new ConcurrentHashMap<>();
+
     /** Reads and writes that have begun, until their memory is given back. */
     private final Map<Object, CompletableFuture<?>> underway = new ConcurrentHashMap<>();
 
@@ -206,6 +211,7 @@ final class RedisBackend implements StorageBackend {
         if (found.isPresent()) {
             long bytes = found.get().meta().byteSize();
             known.seen(chunk, bytes);
+            usualBytes.put(found.get().meta().layout(), bytes + ChunkHeader.BYTES);
             counters.increment(BackendCounter.HITS);
             counters.add(BackendCounter.BYTES_READ, bytes);
         } else {
@@ -232,7 +238,7 @@ final class RedisBackend implements StorageBackend {
 
     private CompletableFuture<Outcome> tried(ChunkKey key, String chunk, BufferAllocator allocator, RedisNode node) {
         return new ChunkTransfer(key, bytes(chunk), allocator)
-                .over(node.payload())
+                .over(node.payload(), usualBytes.getOrDefault(key.scope().layout(), 0L))
                 .exceptionallyCompose(error -> outcomeOf(error));
     }
 
@@ -559,6 +565,18 @@ final class RedisBackend implements StorageBackend {
         }
     }
 
+    /** What some server tells of itself, for a diagnosis. */
+    CompletableFuture<String> info(String section) {
+        return guarded(
+                () -> servers.route()
+                        .thenCompose(route -> route.nodes().stream()
+                                .findFirst()
+                                .map(node -> node.control().call(RedisCommands.info(section)))
+                                .orElseGet(() ->
+                                        CompletableFuture.failedFuture(new IOException("the cluster has no node")))),
+                _ -> "");
+    }
+
     @Override
     public BackendStats stats() {
         return new BackendStats(known.ownChunks(), known.ownBytes(), known.limit(), counters.snapshot());
@@ -573,17 +591,20 @@ final class RedisBackend implements StorageBackend {
     @Override
     public void close() {
         closed = true;
-        try {
-            CompletableFuture.allOf(underway.values().toArray(CompletableFuture[]::new))
-                    .handle((_, _) -> true)
-                    .completeOnTimeout(false, CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
-                    .join();
-        } finally {
-            workers.shutdown();
-            servers.close();
-        }
+        awaitEnd(CLOSE_TIMEOUT);
+        // What hangs fails with its connection, and gives its memory back.
+        servers.close();
+        awaitEnd(SHUTDOWN_TIMEOUT);
+        workers.shutdown();
         staging.close();
         stagingRegion.close();
+    }
+
+    private void awaitEnd(Duration limit) {
+        var _ = CompletableFuture.allOf(underway.values().toArray(CompletableFuture[]::new))
+                .handle((_, _) -> true)
+                .completeOnTimeout(false, limit.toMillis(), TimeUnit.MILLISECONDS)
+                .join();
     }
 
     // What every operation has around it

@@ -48,6 +48,6 @@ public final class RedisBackendProvider implements StorageBackendProvider {
 
     @Override
     public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
-        return List.of();
+        return new RedisDiagnosis(RedisSettings.from(settings, System.getenv())).findings();
     }
 }

@@ -6,7 +6,6 @@ import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.ByteArrayCodec;
-import java.io.IOException;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Map;
@@ -21,10 +20,18 @@ import java.util.concurrent.TimeUnit;
  * active yet refuses commands: so the event of its activation is awaited, too. Thread-safe.
  */
 final class RedisConnector {
+    /**
+     * A connection that takes commands.
+     *
+     * @param lettuces the connection
+     * @param state what was sent over it
+     */
+    record Open(StatefulRedisConnection<byte[], byte[]> lettuces, RedisConnection state) {}
+
     private final RedisClient client;
     private final Duration timeout;
-    /** Connections that are made now, and those that are there, each with its activation. */
-    private final Map<Object, CompletableFuture<Void>> activations = new ConcurrentHashMap<>();
+    /** Connections that are made now, and those that are there. */
+    private final Map<Object, RedisConnection> states = new ConcurrentHashMap<>();
 
     RedisConnector(RedisClient client, Duration timeout) {
         this.client = client;
@@ -32,27 +39,35 @@ final class RedisConnector {
         client.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress server) {
-                activation(connection).complete(null);
+                stateOf(connection).activated();
             }
 
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> connection) {
-                activation(connection).completeExceptionally(new IOException("the connection was lost"));
-                activations.remove(connection);
+                stateOf(connection).lose();
+                states.remove(connection);
             }
         });
     }
 
-    private CompletableFuture<Void> activation(Object connection) {
-        return activations.computeIfAbsent(connection, _ -> new CompletableFuture<>());
+    private RedisConnection stateOf(Object connection) {
+        return states.computeIfAbsent(connection, _ -> new RedisConnection());
     }
 
-    CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connect(RedisURI server) {
+    CompletableFuture<Open> connect(RedisURI server) {
         return client.connectAsync(ByteArrayCodec.INSTANCE, server)
                 .toCompletableFuture()
-                .thenCompose(connection -> activation(connection)
-                        .copy()
-                        .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
-                        .thenApply(_ -> connection));
+                .thenCompose(connection -> {
+                    RedisConnection state = stateOf(connection);
+                    return state.activation()
+                            .copy()
+                            .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
+                            .thenApply(_ -> new Open(connection, state));
+                });
+    }
+
+    /** Fails whatever waits for an answer: no connection will give one any more. */
+    void close() {
+        states.values().forEach(RedisConnection::lose);
     }
 }

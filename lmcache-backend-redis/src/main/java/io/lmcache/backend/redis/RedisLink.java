@@ -1,9 +1,9 @@
 package io.lmcache.backend.redis;
 
 import io.lettuce.core.RedisURI;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.protocol.AsyncCommand;
-import io.lettuce.core.protocol.RedisCommand;
+import io.lmcache.backend.redis.RedisConnector.Open;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -22,7 +22,7 @@ final class RedisLink {
     private final RedisConnector connector;
     private final RedisURI server;
     // Guarded by this.
-    private @Nullable CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connection;
+    private @Nullable CompletableFuture<Open> connection;
     private long openedAt;
     private boolean closed;
 
@@ -37,44 +37,61 @@ final class RedisLink {
     }
 
     /** Sends commands in one go; completes when they are on their way, each of them with its reply. */
-    CompletableFuture<Void> callAll(List<? extends RedisCommand<byte[], byte[], ?>> commands) {
-        return open().thenAccept(open -> open.dispatch(commands));
+    CompletableFuture<Void> callAll(List<? extends AsyncCommand<byte[], byte[], ?>> commands) {
+        return open().thenAccept(open -> open.state().send(commands, open.lettuces()));
     }
 
-    private synchronized CompletableFuture<StatefulRedisConnection<byte[], byte[]>> open() {
-        CompletableFuture<StatefulRedisConnection<byte[], byte[]>> current = connection;
+    private synchronized CompletableFuture<Open> open() {
+        CompletableFuture<Open> current = connection;
         if (closed) {
-            return CompletableFuture.failedFuture(new IllegalStateException("the connection is closed"));
+            return CompletableFuture.failedFuture(new IOException("the connection is closed"));
         }
         if (current == null || isLost(current)) {
             openedAt = System.nanoTime();
-            current = connector.connect(server);
-            connection = current;
+            // One of our own, to be failed when Lettuce leaves it open.
+            CompletableFuture<Open> made = new CompletableFuture<>();
+            var _ = connector.connect(server).whenComplete((open, error) -> {
+                if (error == null) {
+                    made.complete(open);
+                } else {
+                    made.completeExceptionally(error);
+                }
+            });
+            connection = made;
+            return made;
         }
         return current;
     }
 
-    private boolean isLost(CompletableFuture<StatefulRedisConnection<byte[], byte[]>> current) {
+    private boolean isLost(CompletableFuture<Open> current) {
         if (!current.isDone()) {
             return false;
         }
         return current.isCompletedExceptionally()
                 ? System.nanoTime() - openedAt > PAUSE_NANOS
-                : !current.join().isOpen();
+                : current.join().state().isLost();
     }
 
     /** Gives the connection up; what is under way on it fails. The next call makes another. */
     synchronized void drop() {
-        CompletableFuture<StatefulRedisConnection<byte[], byte[]>> current = connection;
+        CompletableFuture<Open> current = connection;
         connection = null;
         if (current != null) {
-            var _ = current.thenCompose(
-                    open -> open.isOpen() ? open.closeAsync() : CompletableFuture.<Void>completedFuture(null));
+            var _ = current.thenCompose(open -> open.state().isLost()
+                    ? CompletableFuture.<Void>completedFuture(null)
+                    : open.lettuces().closeAsync());
         }
     }
 
-    /** Makes no connection any more; the client ends the one that there is. */
-    synchronized void close() {
-        closed = true;
+    /** Makes no connection any more; whoever waits for one waits in vain, and is told so. */
+    void close() {
+        CompletableFuture<Open> current;
+        synchronized (this) {
+            closed = true;
+            current = connection;
+        }
+        if (current != null) {
+            current.completeExceptionally(new IOException("the connection is closed"));
+        }
     }
 }

@@ -209,6 +209,7 @@ final class RedisServers implements AutoCloseable {
             closed = true;
             nodes.values().forEach(RedisNode::close);
         }
+        connector.close();
         CompletableFuture<Void> ended = client.shutdownAsync(0, SHUTDOWN.toMillis(), TimeUnit.MILLISECONDS);
         try {
             Optional.ofNullable(ended.completeOnTimeout(null, SHUTDOWN.toMillis(), TimeUnit.MILLISECONDS))

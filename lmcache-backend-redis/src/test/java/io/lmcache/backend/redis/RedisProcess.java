@@ -2,6 +2,7 @@ package io.lmcache.backend.redis;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -19,7 +20,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A redis-server of a test's own, on a free port of the loopback, which ends with the test. */
-final class RedisProcess implements AutoCloseable {
+public final class RedisProcess implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final int port;
@@ -35,21 +36,21 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Skips the test where there is no redis-server. */
-    static void assumeInstalled() {
+    public static void assumeInstalled() {
         assumeTrue(isInstalled("redis-server"), "there is no redis-server; install the package redis-server");
     }
 
-    static boolean isInstalled(String program) {
+    public static boolean isInstalled(String program) {
         return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
                 .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
     }
 
     /** A server with these arguments after the usual ones, which answers. */
-    static RedisProcess start(Path folder, String... arguments) {
+    public static RedisProcess start(Path folder, String... arguments) {
         return start(freePort(), folder, arguments);
     }
 
-    static RedisProcess start(int port, Path folder, String... arguments) {
+    public static RedisProcess start(int port, Path folder, String... arguments) {
         assumeInstalled();
         try {
             RedisProcess server = new RedisProcess(port, folder, List.of(arguments));
@@ -60,7 +61,7 @@ final class RedisProcess implements AutoCloseable {
         }
     }
 
-    static int freePort() {
+    public static int freePort() {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         } catch (IOException e) {
@@ -117,16 +118,16 @@ final class RedisProcess implements AutoCloseable {
         }
     }
 
-    int port() {
+    public int port() {
         return port;
     }
 
-    String url() {
+    public String url() {
         return "redis://127.0.0.1:" + port;
     }
 
     /** Sends a command past the backend; the reply as the server writes it. */
-    String command(String... words) {
+    public String command(String... words) {
         return new String(
                 command(Arrays.stream(words)
                         .map(word -> word.getBytes(StandardCharsets.ISO_8859_1))
@@ -135,7 +136,7 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Sends a command past the backend; the whole reply, as far as it comes within a moment of its beginning. */
-    byte[] command(byte[]... words) {
+    public byte[] command(byte[]... words) {
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
             socket.setSoTimeout((int) PATIENCE.toMillis());
             var out = socket.getOutputStream();
@@ -147,20 +148,32 @@ final class RedisProcess implements AutoCloseable {
                 out.write('\n');
             }
             out.write("*1\r\n$4\r\nQUIT\r\n".getBytes(StandardCharsets.US_ASCII));
-            InputStream in = socket.getInputStream();
-            byte[] reply = in.readAllBytes();
+            byte[] reply = replyOf(socket.getInputStream());
             return Arrays.copyOf(reply, Math.max(0, reply.length - "+OK\r\n".length()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
+    /** All up to the end of the connection; of a sentinel, which does not know {@code QUIT}, up to its complaint. */
+    private static byte[] replyOf(InputStream in) throws IOException {
+        ByteArrayOutputStream reply = new ByteArrayOutputStream();
+        byte[] buffer = new byte[8192];
+        for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+            reply.write(buffer, 0, count);
+            if (reply.toString(StandardCharsets.ISO_8859_1).contains("-ERR unknown command 'QUIT'")) {
+                break;
+            }
+        }
+        return reply.toByteArray();
+    }
+
     /** Stops the server where it is; it keeps its connections and answers nothing. */
-    void stall() {
+    public void stall() {
         signal("STOP");
     }
 
-    void goOn() {
+    public void goOn() {
         signal("CONT");
     }
 
@@ -181,13 +194,13 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Ends it as a power cut would. */
-    void kill() {
+    public void kill() {
         process.destroyForcibly();
         awaitEnd();
     }
 
     /** Starts it again on the same port, empty. */
-    void restart() {
+    public void restart() {
         try {
             process = launch();
             awaitAnswer();

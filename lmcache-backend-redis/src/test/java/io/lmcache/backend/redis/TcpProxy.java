@@ -14,9 +14,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /** Stands between a client and a server on the loopback: makes the way long or narrow, cuts it, and counts. */
-final class TcpProxy implements AutoCloseable {
+public final class TcpProxy implements AutoCloseable {
     /** Never. */
-    static final long NEVER = Long.MAX_VALUE;
+    public static final long NEVER = Long.MAX_VALUE;
 
     private final ServerSocket listener;
     private final int target;
@@ -30,7 +30,8 @@ final class TcpProxy implements AutoCloseable {
     private volatile long delayNanos;
     private volatile long bytesPerSecond = NEVER;
 
-    TcpProxy(int target) {
+    /** A way to the server at that port. */
+    public TcpProxy(int target) {
         this.target = target;
         try {
             this.listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -40,30 +41,30 @@ final class TcpProxy implements AutoCloseable {
         Thread.ofVirtual().start(this::accept);
     }
 
-    String url() {
+    public String url() {
         return "redis://127.0.0.1:" + listener.getLocalPort();
     }
 
     /** Cuts all connections when so many further bytes have come from the server; then lets new ones through. */
-    void cutAfterReply(long bytes) {
+    public void cutAfterReply(long bytes) {
         fromServer.set(bytes);
     }
 
     /** Cuts all connections when so many further bytes have gone to the server; then lets new ones through. */
-    void cutAfterRequest(long bytes) {
+    public void cutAfterRequest(long bytes) {
         toServer.set(bytes);
     }
 
-    void delay(long millis) {
+    public void delay(long millis) {
         delayNanos = millis * 1_000_000;
     }
 
-    void limit(long bytesPerSecond) {
+    public void limit(long bytesPerSecond) {
         this.bytesPerSecond = bytesPerSecond;
     }
 
     /** How often a request has followed a reply, or was the first: the round trips. */
-    int roundTrips() {
+    public int roundTrips() {
         return turns.get();
     }
 
@@ -127,7 +128,7 @@ final class TcpProxy implements AutoCloseable {
     }
 
     /** Cuts all connections now. */
-    void cut() {
+    public void cut() {
         for (Socket socket : sockets) {
             try {
                 socket.close();

@@ -5,6 +5,7 @@ import io.lmcache.cli.bench.Report.Row;
 import io.lmcache.cli.process.TemporaryDirectory;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +49,18 @@ public final class Bench {
             progress.accept("heap");
             rows.addAll(new HeapBench(scale, childJvm, directory.path()).measure());
         }
+        return new Report(machine(), loadBefore, rows);
+    }
+
+    /** Runs what concerns the store at that URL. */
+    public Report runRemote(URI url) throws IOException {
+        double loadBefore = system().getSystemLoadAverage();
+        progress.accept("the store at " + url);
+        try (RemoteBench bench = new RemoteBench(scale, contest, url)) {
+            rows.addAll(bench.measure());
+        }
+        progress.accept("heap");
+        rows.add(new HeapBench(scale, childJvm, Path.of("")).remote(url));
         return new Report(machine(), loadBefore, rows);
     }
 

@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -23,6 +24,8 @@ import java.util.Map;
 public final class HeapWorker {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int CHUNKS_PER_PROMPT = 1000;
+    /** 256 MiB, so that the store needs no more. */
+    private static final int REMOTE_CHUNKS = 8;
 
     private HeapWorker() {}
 
@@ -32,6 +35,8 @@ public final class HeapWorker {
         STORE_AND_RETRIEVE,
         /** The heap that so many chunks hold in the host tier. */
         INDEX_OF_HOST_TIER,
+        /** The growth of the heap, at its peak, while so many bytes go to a store at a URL and come back. */
+        STORE_AND_RETRIEVE_REMOTELY,
         /** The heap that so many chunks hold in the file tier. */
         INDEX_OF_FILE_TIER
     }
@@ -40,9 +45,9 @@ public final class HeapWorker {
      * A job.
      *
      * @param amount bytes or chunks
-     * @param directory where files may go
+     * @param place the directory where files may go, or the URL of the store
      */
-    record Request(Job job, long amount, String directory) {}
+    record Request(Job job, long amount, String place) {}
 
     /**
      * What was measured.
@@ -57,6 +62,7 @@ public final class HeapWorker {
         Request request = JSON.readValue(in, Request.class);
         Answer answer = switch (request.job()) {
             case STORE_AND_RETRIEVE -> storeAndRetrieve(request.amount());
+            case STORE_AND_RETRIEVE_REMOTELY -> storeAndRetrieveRemotely(request.amount(), URI.create(request.place()));
             case INDEX_OF_HOST_TIER ->
                 index(
                         "cpu",
@@ -68,7 +74,7 @@ public final class HeapWorker {
                         "posix",
                         Map.of(
                                 "gds_path",
-                                Path.of(request.directory(), "index"),
+                                Path.of(request.place(), "index"),
                                 "staging_size",
                                 new ByteSize(512 * Models.chunkBytes(Models.TINY))),
                         request.amount());
@@ -86,6 +92,29 @@ public final class HeapWorker {
             cache.store(prompt, HeapWorker::write);
             int tokens = cache.retrieve(prompt, HeapWorker::check).tokens();
             return new Answer(Models.SMALL.layout().chunkBytes(tokens), peakHeap());
+        }
+    }
+
+    private static Answer storeAndRetrieveRemotely(long bytes, URI url) {
+        int[] prompt = Models.prompt(1, REMOTE_CHUNKS * Models.CHUNK_TOKENS);
+        long moved = 0;
+        try (LmcacheStack stack = LmcacheStack.builder()
+                .tier(RemoteBench.tier(url), RemoteBench.settings(url))
+                .build()) {
+            KvCache cache = stack.cache(Models.LARGE);
+            long before = usedHeap();
+            ManagementFactory.getMemoryPoolMXBeans().forEach(MemoryPoolMXBean::resetPeakUsage);
+            while (moved < bytes) {
+                cache.store(prompt, HeapWorker::write).published().join();
+                int tokens = cache.retrieve(prompt, HeapWorker::check).tokens();
+                moved += Models.LARGE.layout().chunkBytes(tokens);
+                stack.clear();
+                if (tokens < prompt.length) {
+                    throw new IllegalStateException("The store at " + url + " has " + tokens + " of " + prompt.length
+                            + " tokens; give it more memory");
+                }
+            }
+            return new Answer(moved, peakHeap() - before);
         }
     }
 

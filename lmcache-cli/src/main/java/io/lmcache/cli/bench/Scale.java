@@ -33,6 +33,11 @@ record Scale(
     /** Enough to see that every measurement works; the numbers say little. */
     static final Scale QUICK = new Scale(16, 20, 1, 3, 3, 2, 64 * MIB, 64 * MIB, 20_000, 2_000);
 
+    /** How many chunks of that size a store holds in a round: few, for many rounds. */
+    int remoteChunks(long chunkBytes) {
+        return Math.toIntExact(fileBytes / 4 / chunkBytes);
+    }
+
     /** How many chunks of that size are written to files. */
     int fileChunks(long chunkBytes) {
         return Math.toIntExact(fileBytes / chunkBytes);
