@@ -55,7 +55,7 @@ class LimitsTest {
         listening.writeInbound(tooMany);
         assertThat(listening.inboundMessages()).hasSize(Admission.MAX_CONNECTIONS);
         assertThat(tooMany.isOpen()).isFalse();
-        open.remove().close();
+        var _ = open.remove().close();
         EmbeddedChannel next = new EmbeddedChannel();
         listening.writeInbound(next);
         assertThat(next.isOpen()).isTrue();
@@ -204,15 +204,17 @@ class LimitsTest {
         try (ServerProcess server = ServerProcess.start(directory, Map.of())) {
             openToAll(server.socket());
             assertThat(run(server, probe, "/usr/bin/env")).as("the own user").doesNotContain("-1");
-            String answer = run(
-                    server, probe, "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--");
+            String answer =
+                    run(server, probe, "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--");
             assertThat(answer).as("another user").isEqualTo("-1");
             assertThat(server.err()).contains("another user's");
         }
     }
 
     private void openToAll(Path socket) throws IOException {
-        for (Path folder = socket.getParent(); folder != null && folder.getNameCount() > 1; folder = folder.getParent()) {
+        for (Path folder = socket.getParent();
+                folder != null && folder.getNameCount() > 1;
+                folder = folder.getParent()) {
             Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
         }
         Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rwxrwxrwx"));
@@ -224,7 +226,9 @@ class LimitsTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 probe.toString(),
                 server.socket().toString()));
-        Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Process process = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }

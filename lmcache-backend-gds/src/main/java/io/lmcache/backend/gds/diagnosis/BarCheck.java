@@ -25,8 +25,8 @@ public record BarCheck(Machine machine, String pciAddress, long bufferBytes) {
 
     /** Whether the buffer fits into the window. */
     public Finding finding() {
-        Optional<Long> size = machine.text("/sys/bus/pci/devices/" + pciAddress + "/resource")
-                .flatMap(BarCheck::sizeIn);
+        Optional<Long> size =
+                machine.text("/sys/bus/pci/devices/" + pciAddress + "/resource").flatMap(BarCheck::sizeIn);
         if (size.isEmpty()) {
             return Finding.ok(TOPIC, "its size is unknown: the kernel does not tell of " + pciAddress);
         }
