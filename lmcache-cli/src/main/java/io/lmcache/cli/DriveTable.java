@@ -75,7 +75,9 @@ record DriveTable(DriveResult result) {
     }
 
     private static String percent(double share) {
-        return share == 1 ? "Max" : "P" + String.format(Locale.ROOT, "%.1f", share * 100).replace(".0", "");
+        return share == 1
+                ? "Max"
+                : "P" + String.format(Locale.ROOT, "%.1f", share * 100).replace(".0", "");
     }
 
     /** Its figures. */

@@ -86,8 +86,9 @@ final class ReplayCommand implements Callable<Integer> {
 
     @Option(
             names = "--drive",
-            description = "Send real payload, of the model's KV size, through the configured stack as well, and check every"
-                    + " byte that comes back; the exit status is 1 when one is wrong.")
+            description =
+                    "Send real payload, of the model's KV size, through the configured stack as well, and check every"
+                            + " byte that comes back; the exit status is 1 when one is wrong.")
     private boolean isDriven;
 
     @Option(
@@ -101,8 +102,9 @@ final class ReplayCommand implements Callable<Integer> {
             names = "--speed",
             paramLabel = "X",
             defaultValue = "0",
-            description = "How fast the trace's time goes by: 1 as it was, 10 ten times as fast; 0, the default, waits for"
-                    + " nothing.")
+            description =
+                    "How fast the trace's time goes by: 1 as it was, 10 ten times as fast; 0, the default, waits for"
+                            + " nothing.")
     private double speed;
 
     @Option(

@@ -56,8 +56,7 @@ public final class Drive {
      * @param speed how fast the trace's time goes by; 0 to wait for nothing
      * @param progress told the number of each request that is done
      */
-    public Drive(
-            Trace trace, ReplayModel model, LmcacheStack stack, int requests, double speed, IntConsumer progress) {
+    public Drive(Trace trace, ReplayModel model, LmcacheStack stack, int requests, double speed, IntConsumer progress) {
         this.trace = trace;
         this.cache = stack.cache(KeyScope.of("replay-" + model, model.layout()));
         this.requests = Math.min(requests, trace.requests());

@@ -52,7 +52,9 @@ class DriveTest {
             assertThat(result.bytesRead()).isEqualTo(5 * bytesOfBlock);
             assertThat(result.bytesWritten()).isEqualTo(6 * bytesOfBlock);
             assertThat(result.retrieveMillis()).hasSize(2).isSorted();
-            assertThat(result.steps().stream().mapToLong(DriveResult.Part::bytesWritten).sum())
+            assertThat(result.steps().stream()
+                            .mapToLong(DriveResult.Part::bytesWritten)
+                            .sum())
                     .isEqualTo(result.bytesWritten());
         }
     }
