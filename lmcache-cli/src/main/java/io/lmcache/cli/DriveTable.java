@@ -89,7 +89,7 @@ record DriveTable(DriveResult result) {
         return new Chart(
                 "Driven: throughput against the ceiling",
                 "The ceiling is what comparing and making the bytes takes without a cache, on one core.",
-                "",
+                "operation",
                 "GiB/s",
                 List.of("load", "store"),
                 List.of(

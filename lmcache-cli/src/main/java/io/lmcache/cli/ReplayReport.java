@@ -21,6 +21,7 @@ import java.util.function.ToLongFunction;
 final class ReplayReport {
     private static final String INFINITE = "infinite";
     private static final double GIB = 1L << 30;
+    private static final double SHORT_SECONDS = 300;
 
     private final ReplayTable table;
 
@@ -92,14 +93,15 @@ final class ReplayReport {
 
     private Chart overTime(ReplayTable.Row row) {
         Outcome outcome = row.outcome();
+        boolean isShort = outcome.steps().getLast().startSeconds() < SHORT_SECONDS;
         List<String> times = outcome.steps().stream()
-                .map(step -> String.format(Locale.ROOT, "%.1f", step.startSeconds() / 60))
+                .map(step -> String.format(Locale.ROOT, "%.1f", step.startSeconds() / (isShort ? 1 : 60)))
                 .toList();
         return new Chart(
                 "Bytes by tier over time",
                 "With " + row.policy() + " and a host tier of " + row.hostSize()
                         + ", the replay that found most; each point is a fiftieth of the trace's time.",
-                "minutes from the start",
+                (isShort ? "seconds" : "minutes") + " from the start",
                 "GiB",
                 times,
                 List.of(
