@@ -21,7 +21,7 @@ final class EnvironmentVariables {
     private static final String PYTHON_HASH_SEED = "PYTHONHASHSEED";
 
     private static final Set<String> LAUNCHERS =
-            Set.of("LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS", "LMCACHE_LOG_LEVEL");
+            Set.of("LMCACHE_PLUGIN_PATH", "LMCACHE_JAVA_OPTS", "LMCACHE_LOG_LEVEL", "LMCACHE_AOT");
 
     /** Begins the variables of the vLLM connector, which may be set in the same shell. */
     private static final String CONNECTOR_PREFIX = "LMCACHE_JVM_";

@@ -442,6 +442,7 @@ class ConfigLoaderTest {
                         "LMCACHE_JVM_HOME", "/opt/lmcache",
                         "LMCACHE_PLUGIN_PATH", "/plugins",
                         "LMCACHE_JAVA_OPTS", "-Xmx1g",
+                        "LMCACHE_AOT", "false",
                         "LMCACHE_LOG_LEVEL", "info")))
                 .isFalse();
     }
