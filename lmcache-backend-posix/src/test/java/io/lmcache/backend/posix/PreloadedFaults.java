@@ -16,9 +16,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 
 /**
  * Faults of the C library's calls below chosen paths, in a process into which the library of {@code faults.c} is preloaded.
@@ -49,10 +51,13 @@ final class PreloadedFaults {
     }
 
     private static final int HANG = -1;
+    private static final int SLOTS = 256;
 
     private final MethodHandle set;
     private final MethodHandle struck;
-    private final AtomicInteger slots = new AtomicInteger();
+    // Those of the C source that are free.
+    private final Queue<Integer> slots =
+            new ConcurrentLinkedQueue<>(IntStream.range(0, SLOTS).boxed().toList());
 
     /** The faults of this process, into which that library was preloaded. */
     @SuppressWarnings("restricted")
@@ -114,7 +119,7 @@ final class PreloadedFaults {
     }
 
     private Fault begin(Path directory, Set<Call> calls, int error, int every) {
-        int slot = slots.getAndIncrement();
+        int slot = slots.remove();
         int bits = calls.stream().mapToInt(call -> 1 << call.number).sum();
         set(slot, directory.toString(), bits, error, every);
         return new Fault() {
@@ -126,6 +131,7 @@ final class PreloadedFaults {
             @Override
             public void close() {
                 set(slot, "", 0, 0, 1);
+                slots.add(slot);
             }
         };
     }

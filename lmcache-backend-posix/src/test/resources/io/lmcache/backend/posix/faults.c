@@ -44,6 +44,9 @@ void faults_set(int slot, const char *path, int calls, int error, int every) {
     fault->error = error;
     fault->every = every;
     fault->seen = 0;
+    if (calls != 0) {
+        fault->struck = 0;
+    }
     __atomic_store_n(&fault->active, calls != 0, __ATOMIC_SEQ_CST);
 }
 
