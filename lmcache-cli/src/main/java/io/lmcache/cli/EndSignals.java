@@ -18,6 +18,7 @@ final class EndSignals {
      *
      * @return whether they do: a JVM that was started with {@code -Xrs} leaves signals alone
      */
+    @SuppressWarnings("ReferenceEquality") // What a proxy's equals is.
     static boolean handle(Runnable end) {
         // By name: the module jdk.unsupported exports the classes, but javac's warning about them cannot be suppressed.
         try {

@@ -150,7 +150,10 @@ final class StatsCommand implements Callable<Integer> {
                 "tiers",
                 stats.tiers().stream()
                         .collect(Collectors.toMap(
-                                ServerStats.Tier::name, StatsCommand::fields, (first, _) -> first, LinkedHashMap::new)));
+                                ServerStats.Tier::name,
+                                StatsCommand::fields,
+                                (first, _) -> first,
+                                LinkedHashMap::new)));
         return fields;
     }
 

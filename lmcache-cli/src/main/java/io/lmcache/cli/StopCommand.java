@@ -37,8 +37,8 @@ final class StopCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException, ExecutionException {
         try (ServerClient client = server.connect()) {
             ServerHealth health = client.health();
-            // Found before it is told: afterwards the process may be gone, and its number another's. In another container
-            // there is none of that number.
+            // Found before the server is told: afterwards its number may be another's. It is none of ours where the
+            // server is in another container.
             Optional<ProcessHandle> process = ProcessHandle.of(health.pid());
             CompletableFuture<ProcessHandle> end =
                     process.map(ProcessHandle::onExit).orElseGet(() -> CompletableFuture.completedFuture(null));

@@ -119,7 +119,8 @@ public final class ServerClient implements AutoCloseable {
             session.run(() -> call(CLEAR_PATIENCE, calls -> {
                 Iterator<SessionEvent> events = calls.openSession(OpenSessionRequest.newBuilder()
                         .setProtocolVersion(KvCacheCalls.PROTOCOL_VERSION)
-                        .setClient("lmcache clear, pid " + ProcessHandle.current().pid())
+                        .setClient(
+                                "lmcache clear, pid " + ProcessHandle.current().pid())
                         .build());
                 return calls.clear(ClearRequest.newBuilder()
                         .setSessionId(events.next().getWelcome().getSessionId())
@@ -150,7 +151,8 @@ public final class ServerClient implements AutoCloseable {
                     ? new LmcacheException(
                             ErrorCode.CLOSED,
                             "No server answers on " + socket
-                                    + "; start one with 'lmcache serve', or name its socket with --socket (" + reason + ")",
+                                    + "; start one with 'lmcache serve', or name its socket with --socket (" + reason
+                                    + ")",
                             e)
                     : new LmcacheException(ErrorCode.STORAGE, "The server on " + socket + " failed: " + reason, e);
         }

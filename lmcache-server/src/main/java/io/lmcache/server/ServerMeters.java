@@ -80,7 +80,10 @@ final class ServerMeters implements AutoCloseable {
     /** Shows the wait for the CPU. */
     void show(Turns copies) {
         meters.gauge(
-                "lmcache.server.queue.size", "Stores that wait for their turn at copying", Tags.empty(), copies::waiting);
+                "lmcache.server.queue.size",
+                "Stores that wait for their turn at copying",
+                Tags.empty(),
+                copies::waiting);
         meters.total(
                 "lmcache.server.queue.wait",
                 "How long stores waited for it",

@@ -32,6 +32,7 @@ class ManyClientsTest {
     private static final int SMALL_STORES = 20;
     /** Of the storing client: 8 MiB a store. */
     private static final Sizes LARGE = new Sizes(8, 128, 16, 8, 128);
+
     private static final Sizes SMALL = new Sizes(1, 16, 16, 1, 8);
 
     @TempDir
@@ -93,7 +94,8 @@ class ManyClientsTest {
             for (int i = 0; i < SMALL_STORES; i++) {
                 int[] prompt = IntStream.range(i, i + 256).toArray();
                 long start = System.nanoTime();
-                StoreResponse stored = small.store(prompt, IntStream.range(0, 16).toArray());
+                StoreResponse stored =
+                        small.store(prompt, IntStream.range(0, 16).toArray());
                 stores[i] = (System.nanoTime() - start) / 1e6;
                 declined += stored.getDeclinedTokens() > 0 ? 1 : 0;
             }
