@@ -8,7 +8,9 @@ module io.lmcache.cli {
     requires io.lmcache.core;
     requires io.lmcache.server;
     requires java.management;
+    requires jdk.jfr;
     requires jdk.management;
+    requires jdk.unsupported;
     requires org.apache.commons.compress;
     requires static org.jspecify;
     requires me.tongfei.progressbar;
@@ -18,5 +20,7 @@ module io.lmcache.cli {
     opens io.lmcache.cli.bench to
             com.fasterxml.jackson.databind;
     opens io.lmcache.cli.demo to
+            com.fasterxml.jackson.databind;
+    opens io.lmcache.cli.report to
             com.fasterxml.jackson.databind;
 }

@@ -29,6 +29,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -66,6 +67,8 @@ public final class ChunkFileBackend implements StorageBackend {
     private final IoThreads lookupThreads;
     private final IoThreads readThreads;
     private final IoThreads writeThreads;
+    // Not the JDK's, which the whole process shares.
+    private final ScheduledThreadPoolExecutor timer;
     private final ChunkReader reader;
     private final ChunkWriter writer;
     private final PrefixProbe probe;
@@ -93,9 +96,16 @@ public final class ChunkFileBackend implements StorageBackend {
         this.lookupThreads = new IoThreads(name, "lookup", LOOKUP_THREADS);
         this.readThreads = new IoThreads(name, "read", threads.readers());
         this.writeThreads = new IoThreads(name, "write", threads.writers());
-        this.reader = new ChunkReader(directory, readThreads, counters, transport);
-        this.writer = new ChunkWriter(directory, writeThreads, counters, transport);
+        this.timer = new ScheduledThreadPoolExecutor(
+                1,
+                Thread.ofPlatform().daemon().name("lmcache-" + name + "-timer").factory());
+        this.timer.setRemoveOnCancelPolicy(true);
+        this.reader = new ChunkReader(directory, readThreads, counters, transport, timer);
+        this.writer = new ChunkWriter(directory, writeThreads, counters, transport, timer);
         this.probe = new PrefixProbe(directory, lookupThreads);
+        for (MemoryDomain domain : MemoryDomain.values()) {
+            transport.allocator(domain).ifPresent(memory -> directory.noteMemory(memory.limitBytes()));
+        }
     }
 
     /**
@@ -161,6 +171,7 @@ public final class ChunkFileBackend implements StorageBackend {
                             + ", which allocator '" + allocator.name()
                             + "' has; use backend 'gds' for GPU memory, or read into host memory and copy");
         }
+        directory.noteMemory(allocator.limitBytes());
         return reader.read(key, allocator);
     }
 
@@ -174,6 +185,7 @@ public final class ChunkFileBackend implements StorageBackend {
                             + " bytes, but the buffer has " + bytes
                             + "; use the layout of the key, and all of the buffer");
         }
+        directory.noteMemory(bytes);
         if (closed) {
             return writer.declined(DeclineReason.CLOSED, "The backend is closed");
         }
@@ -278,6 +290,8 @@ public final class ChunkFileBackend implements StorageBackend {
         endLastCalls("lmcache-" + name + "-forget", transport::forgetAll);
         // Puts that wait for room are declined from in here.
         directory.close(deadlineNanos);
+        // What it still has to do are reads that ask again, which are rejected now.
+        timer.shutdown();
         if (!writesEnded || !readsEnded || !transfersEnded) {
             throw new LmcacheException(
                     ErrorCode.LEAK,

@@ -14,7 +14,8 @@ import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /** Reads chunks from the directory into memory. Thread-safe. */
@@ -23,16 +24,20 @@ final class ChunkReader {
     private final IoThreads threads;
     private final Counters counters;
     private final PayloadTransport transport;
-    private final Executor retryDelay;
+    private final ScheduledExecutorService timer;
 
-    /** A reader that works on these threads, and moves payload by this transport. */
-    ChunkReader(ChunkDirectory directory, IoThreads threads, Counters counters, PayloadTransport transport) {
+    /** A reader that works on these threads, moves payload by this transport, and waits by this timer. */
+    ChunkReader(
+            ChunkDirectory directory,
+            IoThreads threads,
+            Counters counters,
+            PayloadTransport transport,
+            ScheduledExecutorService timer) {
         this.directory = directory;
         this.threads = threads;
         this.counters = counters;
         this.transport = transport;
-        this.retryDelay = CompletableFuture.delayedExecutor(
-                transport.retries().delay().toNanos(), TimeUnit.NANOSECONDS, Runnable::run);
+        this.timer = timer;
     }
 
     /** The chunk, in a buffer of that allocator, whose memory the transport serves. */
@@ -108,9 +113,18 @@ final class ChunkReader {
             allocations++;
             boolean mayHelp = allocator.equals(transport.allocator()) && bytes <= allocator.limitBytes();
             if (mayHelp && allocations < transport.retries().attempts()) {
-                retryDelay.execute(() -> threads.submit(this));
+                askAgainLater();
             } else {
                 miss();
+            }
+        }
+
+        private void askAgainLater() {
+            try {
+                var _ = timer.schedule(
+                        () -> threads.submit(this), transport.retries().delay().toNanos(), TimeUnit.NANOSECONDS);
+            } catch (RejectedExecutionException e) {
+                rejected();
             }
         }
 
@@ -123,8 +137,15 @@ final class ChunkReader {
                 finish(source, lease, new PieceTransfer.Failed(e));
                 return;
             }
-            new PieceTransfer(lease.buffer().byteSize(), route, end -> closeAndContinue(source, lease, route, end))
-                    .runOn(threads);
+            PieceTransfer transfer;
+            try {
+                transfer = new PieceTransfer(
+                        lease.buffer().byteSize(), route, end -> closeAndContinue(source, lease, route, end));
+            } catch (OutOfMemoryError e) {
+                closeAndContinue(source, lease, route, new PieceTransfer.Failed(e));
+                return;
+            }
+            transfer.runOn(threads);
         }
 
         private void closeAndContinue(
@@ -207,6 +228,11 @@ final class ChunkReader {
         @Override
         public void rejected() {
             miss();
+        }
+
+        @Override
+        public void failed(Error cause) {
+            fail(cause);
         }
     }
 }

@@ -16,33 +16,49 @@ import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.IOException;
 import java.nio.file.NotDirectoryException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Writes chunks to the directory. Thread-safe. */
 final class ChunkWriter {
     /** How many puts may be accepted and not finished, by the heap that they take; their payload is bounded by its allocators. */
     private static final long MAX_ACCEPTED = Math.max(4096, Runtime.getRuntime().maxMemory() / 16 / 1024);
 
-    /** Peers may take room that was made here, but not always. */
-    private static final int MAX_REQUESTS_FOR_ROOM = 10;
+    /** A file system that is full with other files stays full. */
+    private static final int MAX_REQUESTS_WHEN_REFUSED = 3;
+
+    private static final Duration TIME_BETWEEN_REFUSALS = Duration.ofSeconds(30);
 
     private final ChunkDirectory directory;
     private final IoThreads threads;
     private final Counters counters;
     private final PayloadTransport transport;
+    private final ScheduledExecutorService timer;
     private final AtomicInteger accepted = new AtomicInteger();
+    private final AtomicLong fullUntilNanos = new AtomicLong(System.nanoTime());
     private final ConcurrentHashMap<ChunkKey, CompletableFuture<PutOutcome>> writing = new ConcurrentHashMap<>();
 
-    /** A writer that works on these threads, and moves payload by this transport. */
-    ChunkWriter(ChunkDirectory directory, IoThreads threads, Counters counters, PayloadTransport transport) {
+    /** A writer that works on these threads, moves payload by this transport, and waits by this timer. */
+    ChunkWriter(
+            ChunkDirectory directory,
+            IoThreads threads,
+            Counters counters,
+            PayloadTransport transport,
+            ScheduledExecutorService timer) {
         this.directory = directory;
         this.threads = threads;
         this.counters = counters;
         this.transport = transport;
+        this.timer = timer;
     }
 
     /** Stores the chunk. The caller keeps its lease, which is on memory that the transport serves. */
@@ -105,8 +121,10 @@ final class ChunkWriter {
         private final BufferLease lease;
         private final CompletableFuture<PutOutcome> result = new CompletableFuture<>();
         // Written by the thread that runs the task, before the task is submitted again.
-        private int requestsForRoom;
+        private volatile int requestsForRoom;
+        private volatile Future<?> givingUp = CompletableFuture.completedFuture(null);
         private boolean isHopeless;
+        private long waitsSinceNanos;
         /** Whether no thread works on it; whoever sets it to false is the one who goes on, or calls it off. */
         private final AtomicBoolean isWaiting = new AtomicBoolean(true);
 
@@ -138,31 +156,94 @@ final class ChunkWriter {
             Optional<NewChunkFile> file;
             try {
                 file = directory.tryCreate(chunk, meta);
-            } catch (NotDirectoryException e) {
-                decline(
-                        DeclineReason.UNAVAILABLE,
-                        e.getMessage() + " is where a directory for chunks has to be; remove it");
-                return;
             } catch (IOException e) {
-                if (!saysFull(e)) {
-                    throw e;
-                }
-                declineFull();
+                refuse(e);
                 return;
             }
             if (file.isPresent()) {
                 write(file.get());
-            } else if (isHopeless || requestsForRoom == MAX_REQUESTS_FOR_ROOM) {
-                decline(DeclineReason.FULL, "The chunk directory is at its limit, and no chunk could be evicted");
             } else {
-                requestsForRoom++;
-                isWaiting.set(true);
-                callOffIfCancelled();
-                var _ = directory.makeRoom(chunk, meta).thenAccept(this::retry);
+                awaitRoom(false);
             }
         }
 
+        /** Answers what the file system refuses although it works; everything else is a failure. */
+        private void refuse(IOException refusal) {
+            if (saysFull(refusal)) {
+                awaitRoom(true);
+            } else if (refusal instanceof NotDirectoryException) {
+                decline(
+                        DeclineReason.UNAVAILABLE,
+                        refusal.getMessage() + " is where a directory for chunks has to be; remove it");
+            } else if (Errno.EROFS.isCauseOf(refusal)) {
+                decline(
+                        DeclineReason.UNAVAILABLE,
+                        "The file system is read-only: what is there is read; mount it to be written to (rw), and look at"
+                                + " its log if it was");
+            } else {
+                fail(refusal);
+            }
+        }
+
+        /**
+         * Waits for room, without a thread.
+         *
+         * @param isRefused whether the file system has none, although there seems to be some
+         */
+        private void awaitRoom(boolean isRefused) {
+            if (isHopeless || (isRefused && isInVain())) {
+                declineFull(isRefused);
+                return;
+            }
+            long now = System.nanoTime();
+            waitsSinceNanos = requestsForRoom == 0 ? now : waitsSinceNanos;
+            // Peers may take room that was made here, but not for ever.
+            Duration patience = directory.patience(chunk).minusNanos(now - waitsSinceNanos);
+            if (patience.isPositive()) {
+                int request = requestsForRoom + 1;
+                requestsForRoom = request;
+                givingUp = giveUpAfter(patience, request);
+                isWaiting.set(true);
+                callOffIfCancelled();
+                var _ = directory.makeRoom(chunk, meta, isRefused).thenAccept(this::retry);
+            } else {
+                declineBusy();
+            }
+        }
+
+        /** Whether chunks were evicted for a file system that is full all the same: then no more are, for a while. */
+        private boolean isInVain() {
+            long now = System.nanoTime();
+            if (requestsForRoom == MAX_REQUESTS_WHEN_REFUSED) {
+                fullUntilNanos.set(now + TIME_BETWEEN_REFUSALS.toNanos());
+            }
+            return fullUntilNanos.get() - now > 0;
+        }
+
+        private Future<?> giveUpAfter(Duration patience, int request) {
+            try {
+                return timer.schedule(() -> giveUp(request), patience.toNanos(), TimeUnit.NANOSECONDS);
+            } catch (RejectedExecutionException e) {
+                // Closing: the janitor answers at once then.
+                return CompletableFuture.completedFuture(null);
+            }
+        }
+
+        private void giveUp(int request) {
+            if (requestsForRoom == request && isWaiting.compareAndSet(true, false)) {
+                declineBusy();
+            }
+        }
+
+        private void declineBusy() {
+            decline(
+                    DeclineReason.BUSY,
+                    "What the chunk directory holds is being counted, or room is being made; that takes longer than a put"
+                            + " waits");
+        }
+
         private void retry(boolean isRoomy) {
+            givingUp.cancel(false);
             isHopeless = !isRoomy;
             threads.submit(this);
         }
@@ -182,7 +263,14 @@ final class ChunkWriter {
                 abandon(file, e);
                 return;
             }
-            new PieceTransfer(meta.byteSize(), route, end -> closeAndContinue(file, route, end)).runOn(threads);
+            PieceTransfer transfer;
+            try {
+                transfer = new PieceTransfer(meta.byteSize(), route, end -> closeAndContinue(file, route, end));
+            } catch (OutOfMemoryError e) {
+                closeAndContinue(file, route, new PieceTransfer.Failed(e));
+                return;
+            }
+            transfer.runOn(threads);
         }
 
         private void closeAndContinue(NewChunkFile file, PayloadRoute route, PieceTransfer.End end) {
@@ -225,17 +313,21 @@ final class ChunkWriter {
                 cause.addSuppressed(e);
             }
             if (isDiskFull) {
-                declineFull();
+                awaitRoom(true);
+            } else if (cause instanceof IOException exception) {
+                refuse(exception);
             } else {
                 fail(cause);
             }
         }
 
-        private void declineFull() {
+        private void declineFull(boolean isRefused) {
             decline(
                     DeclineReason.FULL,
-                    "The disk is full, or its inodes or a quota are used up; make room, or set max_gds_size or"
-                            + " gds_min_free_space");
+                    isRefused
+                            ? "The disk is full, or its inodes or a quota are used up, and no chunk could be evicted for it;"
+                                    + " make room, or set max_gds_size or gds_min_free_space"
+                            : "The chunk directory is at its limit, and no chunk could be evicted");
         }
 
         private void decline(DeclineReason reason, String message) {
@@ -266,6 +358,13 @@ final class ChunkWriter {
         public void rejected() {
             if (isWaiting.compareAndSet(true, false)) {
                 decline(DeclineReason.CLOSED, "The backend is closing");
+            }
+        }
+
+        @Override
+        public void failed(Error cause) {
+            if (isWaiting.compareAndSet(true, false)) {
+                fail(cause);
             }
         }
     }

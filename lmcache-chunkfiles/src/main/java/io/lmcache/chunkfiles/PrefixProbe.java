@@ -104,5 +104,10 @@ final class PrefixProbe {
         public void rejected() {
             isPresent.complete(false);
         }
+
+        @Override
+        public void failed(Error cause) {
+            isPresent.completeExceptionally(cause);
+        }
     }
 }

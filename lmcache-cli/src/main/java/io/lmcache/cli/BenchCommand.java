@@ -55,6 +55,12 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write a page with figures, which needs nothing else, to that file as well.")
+    private @Nullable Path reportFile;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private CommandSpec spec;
@@ -70,6 +76,9 @@ final class BenchCommand implements Callable<Integer> {
         Bench bench = new Bench(quick, childJvm, step -> err.println("measuring: " + step));
         Report report = remote == null ? bench.run(directory.toAbsolutePath()) : bench.runRemote(url(remote));
         print(report);
+        if (reportFile != null) {
+            ReportFile.write(new BenchReport(report).page(), reportFile);
+        }
         return check && !report.allTargetsMet() ? 1 : 0;
     }
 

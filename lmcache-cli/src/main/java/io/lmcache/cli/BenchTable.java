@@ -29,12 +29,12 @@ final class BenchTable {
                 met(row));
     }
 
-    private static String quantity(double value, String unit) {
+    static String quantity(double value, String unit) {
         int decimals = value < 100 ? 2 : 0;
         return String.format(Locale.ROOT, "%." + decimals + "f %s", value, unit);
     }
 
-    private static String met(Report.Row row) {
+    static String met(Report.Row row) {
         if (row.target() instanceof Target.None) {
             return "-";
         }

@@ -6,6 +6,9 @@ import io.lmcache.api.option.SharedOptions;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.StackDiagnosis;
+import io.lmcache.api.spi.Finding;
+import io.lmcache.server.ServerDiagnosis;
+import java.util.List;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Map;
@@ -49,11 +52,12 @@ final class DoctorCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         StackDiagnosis diagnosis = Lmcache.diagnose(config());
+        List<Finding> server = ServerDiagnosis.findings();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            printJson(diagnosis, out);
+            printJson(diagnosis, server, out);
         } else {
-            DoctorTable.print(diagnosis, out);
+            DoctorTable.print(diagnosis, server, out);
         }
         return diagnosis.works() ? 0 : 1;
     }
@@ -68,11 +72,12 @@ final class DoctorCommand implements Callable<Integer> {
         return choice.load(Map.of(SharedOptions.GDS_PATH.name(), path));
     }
 
-    private static void printJson(StackDiagnosis diagnosis, PrintWriter out) throws IOException {
+    private static void printJson(StackDiagnosis diagnosis, List<Finding> server, PrintWriter out) throws IOException {
         ObjectMapper mapper = new ObjectMapper();
         ObjectNode node = mapper.createObjectNode();
         node.put("works", diagnosis.works());
         node.setAll(mapper.<ObjectNode>valueToTree(diagnosis));
+        node.set("server", mapper.valueToTree(server));
         out.println(mapper.writerWithDefaultPrettyPrinter().writeValueAsString(node));
     }
 }

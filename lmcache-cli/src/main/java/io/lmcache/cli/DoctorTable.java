@@ -4,6 +4,7 @@ import io.lmcache.api.spi.Finding;
 import io.lmcache.core.diagnosis.BackendDiagnosis;
 import io.lmcache.core.diagnosis.StackDiagnosis;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Locale;
 
 /** A diagnosis for people. */
@@ -12,8 +13,11 @@ final class DoctorTable {
 
     private DoctorTable() {}
 
-    static void print(StackDiagnosis diagnosis, PrintWriter out) {
+    static void print(StackDiagnosis diagnosis, List<Finding> server, PrintWriter out) {
         diagnosis.backends().forEach(backend -> print(backend, out));
+        out.println("Server, for lmcache serve");
+        server.forEach(finding -> print(finding, out));
+        out.println();
         out.println("Conclusion");
         print(diagnosis.fileTier(), out);
         out.println();

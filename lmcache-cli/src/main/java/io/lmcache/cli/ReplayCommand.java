@@ -76,6 +76,12 @@ final class ReplayCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write a page with figures, which needs nothing else, to that file as well.")
+    private @Nullable Path report;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it.
     private CommandSpec spec;
@@ -104,7 +110,11 @@ final class ReplayCommand implements Callable<Integer> {
             }
         }
         rows.add(row("infinite", "no limit", Simulation.infinite(trace), model));
-        print(new ReplayTable(trace, model.toString(), blockBytes, rows));
+        ReplayTable table = new ReplayTable(trace, model, gpuTeraflops, blockBytes, rows);
+        print(table);
+        if (report != null) {
+            ReportFile.write(new ReplayReport(table).page(), report);
+        }
         return 0;
     }
 

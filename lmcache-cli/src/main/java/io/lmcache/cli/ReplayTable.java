@@ -1,6 +1,7 @@
 package io.lmcache.cli;
 
 import io.lmcache.cli.replay.Outcome;
+import io.lmcache.cli.replay.ReplayModel;
 import io.lmcache.cli.replay.Trace;
 import java.io.PrintWriter;
 import java.util.List;
@@ -8,52 +9,80 @@ import java.util.Locale;
 import java.util.Map;
 
 /** What replays gave, for people and as values for JSON. */
-record ReplayTable(Trace trace, String model, long blockBytes, List<Row> rows) {
-    private static final String FORMAT = "%-10s %9s %7s %7s %7s %10s %10s %10s %10s %10s %9s%n";
+record ReplayTable(Trace trace, ReplayModel model, double gpuTeraflops, long blockBytes, List<Row> rows) {
+    static final List<String> COLUMNS = List.of(
+            "policy",
+            "host",
+            "hits",
+            "by host",
+            "by file",
+            "evictions",
+            "host read",
+            "file read",
+            "written",
+            "saved",
+            "rate");
+    static final String LEGEND =
+            "Hits are shares of the blocks, as prefixes. Saved are seconds of prefill; the rate is of the simulation,"
+                    + " in million blocks a second.";
 
     /** One replay. */
     record Row(String policy, String hostSize, Outcome outcome, double prefillSecondsSaved) {}
 
     void print(PrintWriter out) {
-        out.printf(
-                Locale.ROOT,
-                "Trace  %d requests, %d tokens, %d blocks of %d tokens, %d of them distinct%n",
-                trace.requests(),
-                trace.inputTokens(),
-                trace.references(),
-                trace.blockTokens(),
-                trace.distinctBlocks());
-        out.printf(Locale.ROOT, "Model  %s, %d bytes a block%n%n", model, blockBytes);
-        out.printf(
-                FORMAT,
-                "policy",
-                "host",
-                "hits",
-                "by host",
-                "by file",
-                "evictions",
-                "host read",
-                "file read",
-                "written",
-                "saved",
-                "rate");
-        rows.forEach(row -> print(row, out));
+        facts().forEach(out::println);
         out.println();
-        out.println(
-                "Hits are shares of the blocks, as prefixes. Saved are seconds of prefill; the rate is of the simulation,"
-                        + " in million blocks a second.");
+        print(COLUMNS, out);
+        cells().forEach(row -> print(row, out));
+        out.println();
+        out.println(LEGEND);
     }
 
-    private void print(Row row, PrintWriter out) {
+    private static void print(List<String> cells, PrintWriter out) {
+        out.printf("%-10s %9s %7s %7s %7s %10s %10s %10s %10s %10s %9s%n", cells.toArray());
+    }
+
+    /** What was replayed, a line each. */
+    List<String> facts() {
+        return List.of(
+                String.format(
+                        Locale.ROOT,
+                        "Trace  %d requests, %d tokens, %d blocks of %d tokens, %d of them distinct",
+                        trace.requests(),
+                        trace.inputTokens(),
+                        trace.references(),
+                        trace.blockTokens(),
+                        trace.distinctBlocks()),
+                String.format(Locale.ROOT, "Model  %s, %d bytes a block", model, blockBytes));
+    }
+
+    /** How the seconds of prefill are found. */
+    String formula() {
+        return String.format(
+                Locale.ROOT,
+                "Saved = (2 P sum(n) + 2 L d sum(n^2)) / rate, with P = %.3g parameters, L = %d layers of width d = %d, n the"
+                        + " tokens found for a request, at most all but its last one, and a rate of %.0f * 10^12 operations"
+                        + " a second.",
+                model.parameters(),
+                model.layers(),
+                model.width(),
+                gpuTeraflops);
+    }
+
+    /** A row of texts for each replay. */
+    List<List<String>> cells() {
+        return rows.stream().map(this::cells).toList();
+    }
+
+    private List<String> cells(Row row) {
         Outcome outcome = row.outcome();
-        out.printf(
-                FORMAT,
+        return List.of(
                 row.policy(),
                 row.hostSize(),
                 share(outcome.hits()),
                 share(outcome.hostHits()),
                 share(outcome.fileHits()),
-                outcome.hostEvictions() + outcome.fileEvictions(),
+                Long.toString(outcome.hostEvictions() + outcome.fileEvictions()),
                 gib(outcome.hostHits()),
                 gib(outcome.fileHits()),
                 gib(outcome.hostWrites() + outcome.fileWrites()),
@@ -75,7 +104,7 @@ record ReplayTable(Trace trace, String model, long blockBytes, List<Row> rows) {
 
     Map<String, Object> values() {
         return Map.of(
-                "model", model,
+                "model", model.toString(),
                 "requests", trace.requests(),
                 "inputTokens", trace.inputTokens(),
                 "blocks", trace.references(),

@@ -27,8 +27,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Serves the configured stack to inference engines in other processes of this host, over a Unix domain socket."
                     + " Their KV comes and goes through shared memory or CUDA IPC.",
-            "Prints a line when it is ready. SIGTERM or SIGINT ends it: calls under way are finished first, as are writes"
-                    + " to files."
+            "Prints a line when it is ready, and one when it has stopped. SIGTERM or SIGINT ends it, with exit status 0:"
+                    + " calls under way are finished first, as are writes to files."
         },
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
@@ -87,6 +87,9 @@ final class ServeCommand implements Callable<Integer> {
                 Duration.ofSeconds(drainSeconds),
                 new Version().getVersion()[0]);
         ServerRun.serve(choice.load(), options, metricsAddress(), this::announce);
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("lmcache: stopped");
+        err.flush();
         return 0;
     }
 
@@ -129,6 +132,8 @@ final class ServeCommand implements Callable<Integer> {
 
     private void announce(Ready ready) {
         CacheServer server = ready.server();
+        // Without these the JVM would end by itself: the server drains then, too, and says nothing.
+        var _ = EndSignals.handle(server::stop);
         PrintWriter err = spec.commandLine().getErr();
         ready.metrics().ifPresent(address -> err.println("lmcache: metrics on http:/" + address + "/metrics"));
         err.println("lmcache: ready on " + String.join(" and ", server.addresses()) + ", tiers "

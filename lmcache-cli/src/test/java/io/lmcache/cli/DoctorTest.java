@@ -23,6 +23,10 @@ class DoctorTest {
                 .containsPattern("(?m)^Tier cpu$")
                 .containsPattern("(?m)^  (ok|note) +file system +" + directory + ": ")
                 .containsPattern("(?m)^  ok +page cache +" + directory + ": 64 MiB written at .* GB/s")
+                .containsPattern("(?m)^  (ok|note) +locks +" + directory + ": ")
+                .containsPattern("(?m)^  (ok|note) +leftovers +" + directory + ": none")
+                .containsPattern("(?m)^  (ok|note) +locked memory ")
+                .containsPattern("(?m)^  (ok|note) +shared memory +/dev/shm has ")
                 .containsPattern("(?m)^  (ok|note) +gds_path +served by tier '(gds|posix)'");
         assertThat(directory).isEmptyDirectory();
     }
@@ -43,6 +47,7 @@ class DoctorTest {
         assertThat(finding.path("status").asText()).isIn("OK", "NOTE");
         assertThat(finding.path("text").asText()).startsWith(directory.resolve("new") + ": ");
         assertThat(finding.has("remedy")).isTrue();
+        assertThat(diagnosis.path("server").path(0).path("topic").asText()).isEqualTo("shared memory");
         assertThat(directory).isEmptyDirectory();
     }
 
@@ -50,7 +55,15 @@ class DoctorTest {
     void withoutADirectoryTheMachineIsDescribed() {
         Invocation doctor = Invocation.of("doctor");
         assertThat(doctor.status()).as(doctor.out()).isZero();
-        assertThat(doctor.out()).contains("not set: there is no file tier", "remedy: set gds_path");
+        assertThat(doctor.out()).contains("not set: there is no file tier by it", "remedy: set gds_path");
+    }
+
+    @Test
+    void withoutATierItDoesNotWork() {
+        Invocation doctor = Invocation.of("doctor", "--set", "local_cpu=false");
+        assertThat(doctor.status()).isEqualTo(1);
+        assertThat(doctor.out())
+                .contains("none is configured, and a stack needs one", "THE CONFIGURED MODE DOES NOT WORK.");
     }
 
     @Test

@@ -9,6 +9,7 @@ import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -100,11 +101,16 @@ public final class CudaDevice implements Closeable {
      * is shown; the ordinal where the machine does not tell.
      */
     public int number() throws CudaException {
+        return PciOrder.numberOf(pciAddress(), PciOrder.DEVICES).orElse(ordinal);
+    }
+
+    /** Where the GPU is on the PCI bus, as Linux writes it: {@code 0000:18:00.0}. */
+    public String pciAddress() throws CudaException {
         String[] address = new String[1];
         check(
                 "cuDeviceGetPCIBusId of device " + ordinal,
                 JCudaDriver.cuDeviceGetPCIBusId(address, PCI_ADDRESS_BYTES, device));
-        return PciOrder.numberOf(address[0], PciOrder.DEVICES).orElse(ordinal);
+        return address[0].toLowerCase(Locale.ROOT);
     }
 
     /** The product name. */

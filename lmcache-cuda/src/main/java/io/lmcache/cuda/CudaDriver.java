@@ -21,8 +21,7 @@ public final class CudaDriver {
     /** What CUDA this machine offers to this process; never throws. */
     public static CudaAvailability availability() {
         if (!isInstalled()) {
-            return new CudaAvailability.Unavailable(
-                    LIBRARY + " not found", "install the NVIDIA driver, or pass the GPU into the container");
+            return withoutDriver(PciOrder.hasNone(PciOrder.DEVICES));
         }
         try {
             loadJcuda();
@@ -38,6 +37,15 @@ public final class CudaDriver {
                     "put jcuda-natives for this platform on the class path, and see that the temporary directory is"
                             + " writable");
         }
+    }
+
+    /** A driver would be of no use where there is nothing to drive. */
+    static CudaAvailability.Unavailable withoutDriver(boolean hasNoGpu) {
+        return hasNoGpu
+                ? new CudaAvailability.Unavailable(
+                        "this machine has no NVIDIA GPU", "nothing is missing, unless GPU memory is wanted")
+                : new CudaAvailability.Unavailable(
+                        LIBRARY + " not found", "install the NVIDIA driver, or pass the GPU into the container");
     }
 
     private static String firstLine(Throwable e) {

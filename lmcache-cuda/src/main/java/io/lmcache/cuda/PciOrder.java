@@ -6,6 +6,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.NavigableSet;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeSet;
 
@@ -25,7 +27,21 @@ final class PciOrder {
 
     /** The number of the GPU at that address, such as {@code 0000:18:00.0}; empty where the machine does not list it. */
     static OptionalInt numberOf(String address, Path devices) {
-        TreeSet<String> gpus = new TreeSet<>();
+        return gpus(devices)
+                .filter(gpus -> gpus.contains(address.toLowerCase(Locale.ROOT)))
+                .map(gpus -> OptionalInt.of(
+                        gpus.headSet(address.toLowerCase(Locale.ROOT), false).size()))
+                .orElse(OptionalInt.empty());
+    }
+
+    /** Whether the machine lists its devices, and there is no GPU among them. */
+    static boolean hasNone(Path devices) {
+        return gpus(devices).filter(NavigableSet::isEmpty).isPresent();
+    }
+
+    /** The addresses of the GPUs in their order; empty where the machine does not list its devices. */
+    private static Optional<NavigableSet<String>> gpus(Path devices) {
+        NavigableSet<String> gpus = new TreeSet<>();
         try (DirectoryStream<Path> all = Files.newDirectoryStream(devices)) {
             for (Path device : all) {
                 if (read(device.resolve("vendor")).equals(NVIDIA)
@@ -34,11 +50,10 @@ final class PciOrder {
                 }
             }
         } catch (IOException | DirectoryIteratorException e) {
-            // No such folder, or a device that went in between: the caller has another number to go by.
-            return OptionalInt.empty();
+            // No such folder, or a device that went in between: the caller has something else to go by.
+            return Optional.empty();
         }
-        String own = address.toLowerCase(Locale.ROOT);
-        return gpus.contains(own) ? OptionalInt.of(gpus.headSet(own).size()) : OptionalInt.empty();
+        return Optional.of(gpus);
     }
 
     private static String read(Path file) throws IOException {

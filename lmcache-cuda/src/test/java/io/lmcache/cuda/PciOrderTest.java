@@ -38,6 +38,18 @@ class PciOrderTest {
                 .isEmpty();
     }
 
+    @Test
+    void withoutAGpuNoDriverIsAskedFor() throws IOException {
+        device("0000:01:00.0", "0x10de", "0x068000");
+        assertThat(PciOrder.hasNone(devices)).isTrue();
+        assertThat(CudaDriver.withoutDriver(true).reason()).isEqualTo("this machine has no NVIDIA GPU");
+        assertThat(CudaDriver.withoutDriver(true).remedy()).doesNotContain("install");
+        device("0000:18:00.0", "0x10de", "0x030200");
+        assertThat(PciOrder.hasNone(devices)).isFalse();
+        assertThat(PciOrder.hasNone(devices.resolve("missing"))).isFalse();
+        assertThat(CudaDriver.withoutDriver(false).remedy()).contains("install the NVIDIA driver");
+    }
+
     private void device(String address, String vendor, String kind) throws IOException {
         Path folder = Files.createDirectory(devices.resolve(address));
         Files.writeString(folder.resolve("vendor"), vendor + "\n");

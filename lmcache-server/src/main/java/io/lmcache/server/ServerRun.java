@@ -32,8 +32,8 @@ public final class ServerRun {
     public record Ready(CacheServer server, Optional<InetSocketAddress> metrics) {}
 
     /**
-     * Opens the stack of the configuration and serves it. Does not return before the process is told to end, by SIGTERM,
-     * SIGINT or a client; the server drains when the process then exits.
+     * Opens the stack of the configuration and serves it, until somebody asks the server to {@linkplain CacheServer#stop
+     * stop}; returns when it has drained. It also drains when the process is told to exit.
      *
      * @param metrics where to answer Prometheus and health checks over HTTP
      * @param ready is told, once, when the server takes calls
@@ -53,6 +53,7 @@ public final class ServerRun {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> close(opened, null), "lmcache-server-end"));
         ready.accept(started);
         started.server().awaitStop();
+        close(opened, null);
     }
 
     private static Ready start(
@@ -86,17 +87,23 @@ public final class ServerRun {
         return new Ready(started, answering);
     }
 
-    /** The last one first. */
+    /** The last one first; who comes second waits until all are closed. */
     private static void close(Deque<AutoCloseable> opened, @Nullable RuntimeException cause) {
-        for (AutoCloseable one : opened) {
-            try {
-                one.close();
-            } catch (Exception e) {
-                if (cause == null) {
-                    LOG.warn("The server did not end cleanly", e);
-                } else {
-                    cause.addSuppressed(e);
-                }
+        synchronized (opened) {
+            while (!opened.isEmpty()) {
+                close(opened.pop(), cause);
+            }
+        }
+    }
+
+    private static void close(AutoCloseable one, @Nullable RuntimeException cause) {
+        try {
+            one.close();
+        } catch (Exception e) {
+            if (cause == null) {
+                LOG.warn("The server did not end cleanly", e);
+            } else {
+                cause.addSuppressed(e);
             }
         }
     }

@@ -73,7 +73,10 @@ public final class FaultyBackend extends ForwardingBackend {
         // A put that hangs outlives the caller's lease.
         BufferLease share = lease.share();
         try {
-            return puts.play(() -> super.put(key, meta, share)).whenComplete((outcome, failure) -> share.close());
+            // A copy: whoever cancels it keeps nobody from closing the share.
+            return puts.play(() -> super.put(key, meta, share))
+                    .whenComplete((outcome, failure) -> share.close())
+                    .copy();
         } catch (RuntimeException e) {
             share.close();
             throw e;

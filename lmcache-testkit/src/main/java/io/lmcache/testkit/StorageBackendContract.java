@@ -615,6 +615,18 @@ public abstract class StorageBackendContract {
     }
 
     @Test
+    void cancelledPutsStoreTheirBytesOrNothingAndKeepNoMemory() {
+        StorageBackend backend = open(ROOMY);
+        List<ChunkKey> keys = TestChunks.keys(8);
+        keys.forEach(key -> startPut(backend, key).cancel(false));
+        for (ChunkKey key : keys) {
+            await(() -> backend.get(key, callersMemory)).ifPresent(chunk -> requireIntactAndClose(key, chunk));
+        }
+        backend.close();
+        assertThat(backend.allocator().usedBytes()).isZero();
+    }
+
+    @Test
     void concurrentUseNeverYieldsWrongBytes() {
         StorageBackend backend = open(TIGHT);
         long seed = new Random().nextLong();

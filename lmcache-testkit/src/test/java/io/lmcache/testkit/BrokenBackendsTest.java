@@ -80,6 +80,7 @@ class BrokenBackendsTest {
                 arguments(CountsNothing.class, "statsCountWhatIsHeld"),
                 arguments(CompletesWhenItIsAsked.class, "futuresCompleteWithoutTheHelpOfTheCaller"),
                 arguments(WorksOnTheCallersThread.class, "noCallWaitsForTheStorage"),
+                arguments(LeavesALeaseToWhoCancels.class, "cancelledPutsStoreTheirBytesOrNothingAndKeepNoMemory"),
                 arguments(ClosesOnce.class, "closeIsIdempotent"),
                 arguments(FailsAfterClose.class, "closedBackendMissesAndDeclines"),
                 arguments(HidesLeaks.class, "closeReportsMemoryThatIsStillLeasedAndCanBeRepeated"),
@@ -429,6 +430,22 @@ class BrokenBackendsTest {
                         kept.add(lease.share());
                     }
                     return super.put(key, meta, lease);
+                }
+            };
+        }
+    }
+
+    static final class LeavesALeaseToWhoCancels extends ExampleBackend.Contract {
+        @Override
+        ExampleBackend over(Disk disk, long capacity) {
+            return new ExampleBackend(disk, capacity) {
+                @Override
+                public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
+                    BufferLease share = lease.share();
+                    return super.put(key, meta, lease).thenApply(outcome -> {
+                        share.close();
+                        return outcome;
+                    });
                 }
             };
         }

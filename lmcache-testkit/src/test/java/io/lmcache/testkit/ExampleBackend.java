@@ -144,7 +144,9 @@ class ExampleBackend implements StorageBackend {
         requireSize(meta, lease);
         BufferLease share = lease.share();
         return submit(PutOutcome.declined(DeclineReason.CLOSED, "closed"), () -> write(key, meta, share))
-                .whenComplete((outcome, failure) -> share.close());
+                .whenComplete((outcome, failure) -> share.close())
+                // Whoever cancels the copy neither stops the write nor keeps it from closing the share.
+                .copy();
     }
 
     void requireSize(ChunkMeta meta, BufferLease lease) {

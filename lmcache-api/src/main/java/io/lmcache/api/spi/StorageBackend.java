@@ -70,6 +70,10 @@ public interface StorageBackend extends AutoCloseable {
      * <p>The caller keeps its lease and may close it as soon as this method has returned: the backend shares the lease
      * for as long as it needs the bytes. Nobody writes to the bytes from here on.
      *
+     * <p>Whoever cancels the future does not wait any longer. A put that has not begun to move the bytes then gives its share
+     * of the lease back and stores nothing; one that has begun keeps it until it is done. A backend that cannot tell takes
+     * all of them for begun.
+     *
      * @param key its name
      * @param meta what the bytes are
      * @param lease the bytes, exactly {@code meta.byteSize()}

@@ -120,6 +120,7 @@ final class DeviceTransport implements PayloadTransport {
 
     @Override
     public void close() {
+        files.close();
         // Each throws while someone holds a lease: then the memory stays, and a later close() frees it.
         hostAllocator.close();
         hostRegion.close();

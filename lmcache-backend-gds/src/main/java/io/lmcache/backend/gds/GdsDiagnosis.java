@@ -5,6 +5,7 @@ import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.backend.gds.cufile.CufileDriver;
+import io.lmcache.backend.gds.diagnosis.BarCheck;
 import io.lmcache.backend.gds.diagnosis.BufferCheck;
 import io.lmcache.backend.gds.diagnosis.CufileCheck;
 import io.lmcache.backend.gds.diagnosis.DriverCheck;
@@ -40,8 +41,10 @@ final class GdsDiagnosis {
 
     List<Finding> findings() {
         switch (CudaDriver.availability()) {
-            case CudaAvailability.Unavailable(String reason, String remedy) ->
+            case CudaAvailability.Unavailable(String reason, String remedy) -> {
                 findings.add(Finding.problem("driver", reason, remedy));
+                findings.add(new PageLockCheck(machine).finding());
+            }
             case CudaAvailability.Available available -> examine(available);
         }
         return findings;
@@ -82,6 +85,7 @@ final class GdsDiagnosis {
         BufferCheck buffer = new BufferCheck(memory, settings.bufferBytes());
         findings.add(description(device, memory));
         findings.add(buffer.finding());
+        findings.add(new BarCheck(machine, device.pciAddress(), settings.bufferBytes()).finding());
         findings.add(new PageLockCheck(machine).finding());
         examineCufile();
         if (buffer.fits()) {

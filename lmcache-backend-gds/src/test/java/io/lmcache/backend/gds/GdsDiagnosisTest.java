@@ -84,6 +84,7 @@ class GdsDiagnosisTest {
                         "driver",
                         "device 0",
                         "buffer",
+                        "BAR1",
                         "locked memory",
                         "libcufile",
                         "nvidia-fs",
@@ -204,7 +205,9 @@ class GdsDiagnosisTest {
     @Test
     void aDriverThatDoesNotStartIsTheOnlyProblem() {
         StandIns.failAlways("cuInit", CUresult.CUDA_ERROR_NO_DEVICE);
-        assertThat(diagnose()).singleElement().satisfies(finding -> {
+        List<Finding> findings = diagnose();
+        assertThat(findings).extracting(Finding::topic).containsExactly("driver", "locked memory");
+        assertThat(findings.getFirst()).satisfies(finding -> {
             assertThat(finding.status()).isEqualTo(Status.PROBLEM);
             assertThat(finding.text()).isEqualTo("cuInit failed: CUDA_ERROR_NO_DEVICE (100)");
             assertThat(finding.remedy()).contains("nvidia-smi");

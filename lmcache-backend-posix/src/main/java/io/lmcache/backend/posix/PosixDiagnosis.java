@@ -9,6 +9,8 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.diagnosis.Amounts;
 import io.lmcache.chunkfiles.diagnosis.BudgetCheck;
+import io.lmcache.chunkfiles.diagnosis.LeftoverCheck;
+import io.lmcache.chunkfiles.diagnosis.LockCheck;
 import io.lmcache.chunkfiles.diagnosis.MountPoint;
 import io.lmcache.chunkfiles.diagnosis.Reason;
 import io.lmcache.chunkfiles.diagnosis.StorageTrial;
@@ -59,6 +61,7 @@ final class PosixDiagnosis {
             examinePlace(path, nearest);
             if (Files.isDirectory(path)) {
                 findings.add(BudgetCheck.of(path, maxBytesOfEach(), BUDGET_TIME));
+                findings.add(LeftoverCheck.of(path));
             }
         } catch (IOException e) {
             findings.add(Finding.problem(
@@ -75,14 +78,18 @@ final class PosixDiagnosis {
     }
 
     private void examinePlace(Path path, Path nearest) throws IOException {
-        fileSystem(path, nearest);
+        Optional<MountPoint> mount = MountPoint.under(nearest, MountPoint.MOUNT_TABLE);
+        mount.map(found -> fileSystem(path, found)).ifPresent(findings::add);
         Optional<String> refusal;
+        Finding locks;
         try (TrialDirectory directory = TrialDirectory.in(nearest)) {
             refusal = DirectIo.probe(directory.path());
+            locks = LockCheck.of(path, mount, directory);
         }
         findings.add(Finding.ok(
                 "directory",
                 path + (Files.exists(path) ? " is there and writable" : " will be created in " + nearest)));
+        findings.add(locks);
         if (freeSpace(nearest)) {
             trial("page cache", path, nearest, false);
             if (refusal.isEmpty()) {
@@ -90,11 +97,6 @@ final class PosixDiagnosis {
             }
         }
         refusal.map(reason -> noDirectIo(path, reason)).ifPresent(findings::add);
-    }
-
-    private void fileSystem(Path path, Path nearest) throws IOException {
-        Optional<MountPoint> mount = MountPoint.under(nearest, MountPoint.MOUNT_TABLE);
-        mount.map(found -> fileSystem(path, found)).ifPresent(findings::add);
     }
 
     static Finding fileSystem(Path path, MountPoint mount) {

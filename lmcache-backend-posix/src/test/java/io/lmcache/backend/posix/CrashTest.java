@@ -10,6 +10,7 @@ import io.lmcache.api.KeyScope;
 import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.chunkfiles.format.FileFormat;
 import io.lmcache.testkit.TestChunks;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -24,26 +25,34 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Writers in processes of their own that are killed in the middle. {@code -Dlmcache.test.crashRounds=200} for the long
- * form.
+ * Writers in processes of their own that are killed in the middle. Part of {@code scripts/reliability-campaign}; {@code
+ * -Dlmcache.test.crashRounds} is the number of rounds, in even shares for the formats.
  */
 @Tag("slow")
 class CrashTest {
     private static final int ROUNDS = Integer.getInteger("lmcache.test.crashRounds", 3);
-    private static final int WRITERS = 2;
+    private static final int WRITERS = 4;
+    private static final long LMCACHE_HEADER_BYTES = 4096;
+    private static final int FORMATS = FileFormat.values().length;
 
     @TempDir
     private Path root;
 
-    @Test
-    void afterKillsWhatWasReportedIsThereAndNothingElseIsVisible() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void afterKillsWhatWasReportedIsThereAndNothingElseIsVisible(FileFormat format) throws Exception {
         long seed = new Random().nextLong();
         Random random = new Random(seed);
-        try (StorageBackend observer = TestBackends.open(root)) {
-            for (int round = 0; round < ROUNDS; round++) {
-                List<String> reported = reportedBeforeKill(round, random);
+        int rounds = Math.ceilDiv(ROUNDS, FORMATS);
+        int chunks = 0;
+        try (StorageBackend observer = TestBackends.open(root, "file_format", format.name())) {
+            for (int round = 0; round < rounds; round++) {
+                List<String> reported = reportedBeforeKill(format, round, random);
+                chunks += reported.size();
                 assertThat(reported).as("seed %d, round %d", seed, round).isNotEmpty();
                 assertThat(reported)
                         .as("seed %d, round %d", seed, round)
@@ -53,15 +62,19 @@ class CrashTest {
         }
         assertEveryVisibleFileIsWhole();
         assertNothingIsLeftOfTheDead();
+        System.out.printf(
+                "| crash | %s, %d rounds, %d writers killed | %d chunks reported as stored, all there and right; nothing torn"
+                        + " or left |%n",
+                format, rounds, rounds * WRITERS, chunks);
     }
 
     /** Starts writers, kills them at some moment after each has stored something, and returns what they reported. */
-    private List<String> reportedBeforeKill(int round, Random random) throws Exception {
+    private List<String> reportedBeforeKill(FileFormat format, int round, Random random) throws Exception {
         List<Process> writers = new ArrayList<>();
         List<BufferedReader> reports = new ArrayList<>();
         try {
             for (int writer = 0; writer < WRITERS; writer++) {
-                Process process = start("round-" + round + "-writer-" + writer);
+                Process process = start(format, "round-" + round + "-writer-" + writer);
                 writers.add(process);
                 reports.add(
                         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII)));
@@ -88,7 +101,7 @@ class CrashTest {
         }
     }
 
-    private Process start(String model) throws IOException {
+    private Process start(FileFormat format, String model) throws IOException {
         return new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
@@ -98,6 +111,7 @@ class CrashTest {
                         System.getProperty("java.class.path"),
                         Writer.class.getName(),
                         root.toString(),
+                        format.name(),
                         model)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
@@ -106,7 +120,9 @@ class CrashTest {
     /** By the other reader, which knows nothing of the backend. */
     private void assertEveryVisibleFileIsWhole() throws IOException {
         for (Path file : regularFiles(root)) {
-            if (file.toString().endsWith(".safetensors")) {
+            if (file.toString().endsWith(".kvcache.safetensors")) {
+                assertThat(file).hasSize(LMCACHE_HEADER_BYTES + TestChunks.META.byteSize());
+            } else if (file.toString().endsWith(".safetensors")) {
                 assertThat((long) SafetensorsReader.read(file).payload().remaining())
                         .as("%s", file)
                         .isEqualTo(TestChunks.META.byteSize());
@@ -131,7 +147,7 @@ class CrashTest {
 
     @Test
     void temporaryFileOfALivingPeerIsKept() throws Exception {
-        Process peer = start("peer");
+        Process peer = start(FileFormat.NATIVE, "peer");
         try (BufferedReader report =
                 new BufferedReader(new InputStreamReader(peer.getInputStream(), StandardCharsets.US_ASCII))) {
             assertThat(report.readLine()).isNotNull();
@@ -180,8 +196,8 @@ class CrashTest {
         }
 
         public static void main(String[] args) {
-            KeyScope scope = KeyScope.of(args[1], TestChunks.LAYOUT);
-            try (StorageBackend backend = TestBackends.open(Path.of(args[0]))) {
+            KeyScope scope = KeyScope.of(args[2], TestChunks.LAYOUT);
+            try (StorageBackend backend = TestBackends.open(Path.of(args[0]), "file_format", args[1])) {
                 for (int number = 0; number < 100_000; number++) {
                     ChunkKey key = TestChunks.key(scope, number);
                     if (TestBackends.put(backend, key, TestChunks.META) instanceof PutOutcome.Stored) {

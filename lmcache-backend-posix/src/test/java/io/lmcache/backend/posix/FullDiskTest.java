@@ -163,13 +163,52 @@ class FullDiskTest {
     };
 
     @Test
-    void fileSystemThatIsReadOnlyFailsTheStart() throws Exception {
+    void fileSystemThatIsReadOnlyServesReadersAndStoresOnceItCanBeWrittenTo() throws Exception {
+        List<ChunkKey> keys = TestChunks.keys(4);
+        try (StorageBackend backend = TestBackends.open(mount, "min_free_bytes", "0")) {
+            keys.forEach(key -> TestBackends.store(backend, key));
+        }
         assertThat(run("mount", "-o", "remount,ro", mount.toString())).isZero();
-        assertThatThrownBy(() -> TestBackends.open(mount).close())
+        ChunkKey another = TestChunks.key(4);
+        try (StorageBackend backend = TestBackends.open(mount, "max_bytes", "900000", "min_free_bytes", "0")) {
+            assertThat(TestBackends.await(backend.containsPrefix(keys))).isEqualTo(keys.size());
+            assertThat(keys).allMatch(key -> holds(backend, key));
+            assertThat(TestBackends.put(backend, another, TestChunks.META))
+                    .isInstanceOfSatisfying(PutOutcome.Declined.class, declined -> {
+                        assertThat(declined.reason()).isEqualTo(DeclineReason.UNAVAILABLE);
+                        assertThat(declined.message()).contains("read-only");
+                    });
+            assertThat(TestBackends.count(backend, BackendCounter.IO_ERRORS)).isZero();
+
+            assertThat(run("mount", "-o", "remount,rw", mount.toString())).isZero();
+            TestBackends.store(backend, another);
+            assertThat(holds(backend, another)).isTrue();
+        }
+        assertThat(regularFiles(mount.resolve(".lmcache/writers"))).isEmpty();
+    }
+
+    @Test
+    void fileSystemThatIsReadOnlyAndHasNoSuchDirectoryFailsTheStart() throws Exception {
+        assertThat(run("mount", "-o", "remount,ro", mount.toString())).isZero();
+        assertThatThrownBy(() -> TestBackends.open(mount.resolve("cache")).close())
                 .isInstanceOfSatisfying(
                         LmcacheException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.START_FAILED))
                 .hasMessageContaining("cannot be used")
                 .hasMessageContaining("name a path where this user may create files");
+    }
+
+    @Test
+    void chunksMakeRoomWhereInodesAreUsedUp() throws Exception {
+        assertThat(run("mount", "-o", "remount,size=16m,nr_inodes=120", mount.toString()))
+                .isZero();
+        try (StorageBackend backend = TestBackends.open(mount, "min_free_bytes", "0")) {
+            for (ChunkKey key : TestChunks.keys(100)) {
+                TestBackends.store(backend, key);
+                assertThat(holds(backend, key)).isTrue();
+            }
+            assertThat(TestBackends.count(backend, BackendCounter.EVICTED)).isPositive();
+            assertThat(TestBackends.count(backend, BackendCounter.IO_ERRORS)).isZero();
+        }
     }
 
     @Test

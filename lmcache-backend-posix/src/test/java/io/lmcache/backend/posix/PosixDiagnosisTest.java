@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.lmcache.api.ChunkKey;
 import io.lmcache.api.ErrorCode;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
+import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.chunkfiles.diagnosis.MountPoint;
+import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -113,6 +116,34 @@ class PosixDiagnosisTest {
         assertThat(PosixDiagnosis.fileSystem(path, nfs("rw,relatime,vers=4.2,lookupcache=pos"))
                         .status())
                 .isEqualTo(Status.OK);
+    }
+
+    @Test
+    void locksAndLeftoversAreTold() throws IOException {
+        assertThat(finding(diagnose(folder.toString()), "locks"))
+                .isEqualTo(Finding.ok("locks", folder + ": files can be locked"));
+        assertThat(finding(diagnose(folder.toString()), "leftovers"))
+                .isEqualTo(Finding.ok("leftovers", folder + ": none"));
+    }
+
+    @Test
+    void whatDeadWritersAndBadChunksLeaveIsTold() throws IOException {
+        Path root = folder.resolve("chunks");
+        ChunkKey key = TestChunks.key(1);
+        try (StorageBackend backend = TestBackends.open(root)) {
+            TestBackends.store(backend, key);
+            Files.write(TestBackends.file(root, key), new byte[100]);
+            assertThat(TestBackends.holds(backend, key)).isFalse();
+            assertThat(finding(diagnose(root.toString()), "leftovers").text()).endsWith("; 1 writer(s) at work");
+        }
+        Files.createFile(root.resolve(".lmcache/writers/1-0123456789abcdef-0123456789abcdef.lock"));
+        Finding left = finding(diagnose(root.toString()), "leftovers");
+        assertThat(left.status()).isEqualTo(Status.NOTE);
+        assertThat(left.text())
+                .startsWith(root + ": 1 file(s), ")
+                .endsWith("in quarantine, since they failed their check; 1 writer(s) died, and what they were writing"
+                        + " may be left");
+        assertThat(left.remedy()).contains("lmcache cache gc");
     }
 
     private static MountPoint nfs(String options) {

@@ -22,8 +22,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Several processes write into one directory at full speed, four times what it may hold. */
+/**
+ * Several processes write into one directory at full speed, several times what it may hold. Part of {@code
+ * scripts/reliability-campaign}; {@code -Dlmcache.test.budgetTurnovers} says how many times.
+ */
 class SharedBudgetTest {
+    private static final int TURNOVERS = Integer.getInteger("lmcache.test.budgetTurnovers", 4);
     private static final long CHUNKS_OF_LIMIT = 200;
     private static final long LIMIT = CHUNKS_OF_LIMIT * (ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize());
 
@@ -33,7 +37,7 @@ class SharedBudgetTest {
     @ParameterizedTest
     @ValueSource(ints = {2, 3, 4})
     void writersKeepOneLimitTogetherAndHardlyDecline(int writers) throws Exception {
-        long puts = 4 * CHUNKS_OF_LIMIT / writers;
+        long puts = TURNOVERS * CHUNKS_OF_LIMIT / writers;
         List<Process> processes = new ArrayList<>();
         long most = 0;
         long declined = 0;
@@ -56,6 +60,9 @@ class SharedBudgetTest {
                 assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
             }
         }
+        System.out.printf(
+                "| budget | %d writers at full speed, %d puts | at most %.1f %% of the limit, %d puts declined |%n",
+                writers, writers * puts, 100.0 * most / LIMIT, declined);
         assertThat(most).isBetween(LIMIT / 2, LIMIT + LIMIT / 10);
         assertThat(declined).as("of %d puts", writers * puts).isLessThan(writers * puts / 20);
     }

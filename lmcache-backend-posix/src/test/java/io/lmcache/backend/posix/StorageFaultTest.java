@@ -136,6 +136,80 @@ class StorageFaultTest {
         assertThat(regularFiles(writers)).containsExactly(unknown);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"OPEN", "WRITE", "RENAME"})
+    void fileSystemThatHasBytesButNoInodesHasAChunkMakeRoomForAnother(Call call) throws IOException {
+        List<ChunkKey> keys = TestChunks.keys(40);
+        keys.forEach(key -> store(backend, key));
+        files.fail(call, StorageFaultTest::isTemporary, "No space left on device", 2);
+        ChunkKey another = TestChunks.key(40);
+        store(backend, another);
+        assertThat(holds(backend, another)).isTrue();
+        assertThat(count(backend, BackendCounter.EVICTED)).isBetween(1L, 39L);
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"OPEN", "WRITE", "RENAME", "CREATE_DIRECTORY"})
+    void fileSystemThatTurnsReadOnlyDeclinesAndGoesOnServing(Call call) throws IOException {
+        store(backend, KEY);
+        files.fail(call, path -> !isChunk(path), "Read-only file system", Integer.MAX_VALUE);
+        assertThat(put(backend, TestChunks.key(2), TestChunks.META))
+                .isInstanceOfSatisfying(
+                        PutOutcome.Declined.class,
+                        declined -> assertThat(declined.reason()).isEqualTo(DeclineReason.UNAVAILABLE));
+        assertThat(holds(backend, KEY)).isTrue();
+        assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
+        files.heal();
+        store(backend, TestChunks.key(2));
+    }
+
+    @Test
+    void writerWithoutLocksIsNotTakenForDeadByOneThatHasThem() throws Exception {
+        backend.close();
+        files.fail(Call.LOCK, "No locks available", Integer.MAX_VALUE);
+        backend = TestBackends.open(files, root);
+        Path temporary = Files.createFile(Files.createDirectories(root.resolve("aa/bb"))
+                .resolve("." + writersIn(root).getFirst() + ".999999.tmp"));
+        String dead = "1-0000000000000000-0000000000000000";
+        Path marker = Files.createFile(temporary.resolveSibling("." + dead + ".1.tmp"));
+        Files.createFile(root.resolve(".lmcache/writers").resolve(dead + ".lock"));
+        assertThat(SharingChild.sweep(root)).isZero();
+        assertThat(marker).doesNotExist();
+        assertThat(temporary).exists();
+        assertThat(writersIn(root)).hasSize(1);
+        Files.delete(temporary);
+    }
+
+    private static List<String> writersIn(Path root) throws IOException {
+        return regularFiles(root.resolve(".lmcache/writers")).stream()
+                .map(file -> String.valueOf(file.getFileName()).replace(".lock", ""))
+                .toList();
+    }
+
+    @Test
+    void longFirstCountDeclinesAndIsNoFailure() throws Exception {
+        List<ChunkKey> keys = TestChunks.keys(200);
+        keys.forEach(key -> store(backend, key));
+        backend.close();
+        files.delayMetadata(TimeUnit.MILLISECONDS.toNanos(20));
+        backend = TestBackends.open(files, root, "max_bytes", "100000000");
+        for (int number = 200; number < 210; number++) {
+            try (BufferLease lease = TestChunks.lease(backend.allocator(), TestChunks.key(number), TestChunks.META)) {
+                assertThat(backend.put(TestChunks.key(number), TestChunks.META, lease))
+                        .succeedsWithin(PATIENCE)
+                        .isInstanceOfSatisfying(
+                                PutOutcome.Declined.class,
+                                declined -> assertThat(declined.reason()).isEqualTo(DeclineReason.BUSY));
+            }
+            assertThat(holds(backend, keys.getFirst())).isTrue();
+        }
+        files.delayMetadata(0);
+        TestBackends.awaitTrue(
+                () -> !(put(backend, TestChunks.key(300), TestChunks.META) instanceof PutOutcome.Declined),
+                () -> "not counted");
+    }
+
     @Test
     void lockThatFailsLeavesNoFileBehind() throws IOException {
         files.fail(Call.LOCK, path -> path.toString().contains("writers"), EIO, 1);
@@ -175,11 +249,12 @@ class StorageFaultTest {
     @ParameterizedTest
     @EnumSource(names = {"WRITE", "CLOSE"})
     void quotaThatIsUsedUpDeclinesAsAFullDiskDoes(Call call) {
-        files.fail(call, StorageFaultTest::isTemporary, EDQUOT, 1);
+        files.fail(call, StorageFaultTest::isTemporary, EDQUOT, Integer.MAX_VALUE);
         assertThat(put(backend, KEY, TestChunks.META)).isInstanceOfSatisfying(PutOutcome.Declined.class, declined -> {
             assertThat(declined.reason()).isEqualTo(DeclineReason.FULL);
             assertThat(declined.message()).contains("quota");
         });
+        files.heal();
         assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
         store(backend, KEY);
     }
@@ -187,11 +262,12 @@ class StorageFaultTest {
     @ParameterizedTest
     @EnumSource(names = {"OPEN", "WRITE", "RENAME"})
     void fileSystemThatHasBytesButNoInodesDeclinesAsAFullDiskDoes(Call call) {
-        files.fail(call, StorageFaultTest::isTemporary, "No space left on device", 1);
+        files.fail(call, StorageFaultTest::isTemporary, "No space left on device", Integer.MAX_VALUE);
         assertThat(put(backend, KEY, TestChunks.META))
                 .isInstanceOfSatisfying(
                         PutOutcome.Declined.class,
                         declined -> assertThat(declined.reason()).isEqualTo(DeclineReason.FULL));
+        files.heal();
         assertThat(count(backend, BackendCounter.IO_ERRORS)).isZero();
         store(backend, KEY);
     }

@@ -24,6 +24,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAccumulator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +45,11 @@ public final class ChunkDirectory implements AutoCloseable {
 
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration LAST_CALLS = Duration.ofSeconds(2);
+    private static final Duration ROOM_PATIENCE = Duration.ofSeconds(10);
+    // Less than the shortest deadline that can be set for a store: a long first count is no failure of the storage.
+    private static final Duration COUNT_PATIENCE = Duration.ofMillis(900);
+    // So many chunks make room for one that the file system refuses; inodes are freed one by one.
+    private static final int CHUNKS_PER_REFUSAL = 8;
 
     private final DirectorySettings settings;
     private final ChunkFileFormat format;
@@ -57,6 +63,7 @@ public final class ChunkDirectory implements AutoCloseable {
     private final AtomicBoolean inexpressibleExplained = new AtomicBoolean();
     private final ChunkRemoval removal = new ChunkRemoval(pins, index);
     private final Janitor janitor;
+    private final LongAccumulator largestMemory = new LongAccumulator(Math::max, 0);
 
     private ChunkDirectory(
             DirectorySettings settings, ChunkFileFormat format, Counters counters, Clock clock, List<ChunkRoot> roots) {
@@ -135,6 +142,19 @@ public final class ChunkDirectory implements AutoCloseable {
         return index.contains(chunk.name());
     }
 
+    private boolean isOfThisWorld(BasicFileAttributes file) {
+        long largest = largestMemory.get();
+        return largest == 0 || file.size() - ChunkFileFormat.HEADER_BYTES <= largest;
+    }
+
+    /**
+     * Notes that there is memory for a chunk of so many bytes. A file that claims to hold more than ever was noted is no chunk,
+     * and a put replaces it.
+     */
+    public void noteMemory(long bytes) {
+        largestMemory.accumulate(bytes);
+    }
+
     /** The chunk's file as far as memory goes: it was seen there. Empty when only {@link #find} can tell. */
     public Optional<Path> known(ChunkLocation chunk) {
         OptionalInt root = index.rootOf(chunk.name());
@@ -146,7 +166,8 @@ public final class ChunkDirectory implements AutoCloseable {
     /** The chunk's file, if it is there: one system call for each root until it is found, and no exception. */
     public Optional<Path> find(ChunkLocation chunk) throws IOException {
         for (ChunkRoot root : homeFirst(chunk.key())) {
-            Optional<BasicFileAttributes> file = root.attributes(chunk.name());
+            // What is larger than any memory that it could be read into was never stored by this instance's like.
+            Optional<BasicFileAttributes> file = root.attributes(chunk.name()).filter(this::isOfThisWorld);
             if (file.isPresent()) {
                 noteSeen(root, chunk.name(), file.get());
                 return Optional.of(root.resolve(chunk.name()));
@@ -329,6 +350,17 @@ public final class ChunkDirectory implements AutoCloseable {
      */
     public Optional<NewChunkFile> tryCreate(ChunkLocation chunk, ChunkMeta meta) throws IOException {
         ChunkRoot root = home(chunk.key());
+        root.ensureSignedOn();
+        try {
+            return tryCreate(root, chunk, meta);
+        } catch (NoSuchFileException e) {
+            // The root is gone since.
+            root.signOnIfLost();
+            return tryCreate(root, chunk, meta);
+        }
+    }
+
+    private Optional<NewChunkFile> tryCreate(ChunkRoot root, ChunkLocation chunk, ChunkMeta meta) throws IOException {
         long bytes = format.bytesOnDisk(meta);
         if (root.freeSpaceDeficit(bytes) > 0 || !root.budget().tryReserve(bytes)) {
             return Optional.empty();
@@ -345,14 +377,23 @@ public final class ChunkDirectory implements AutoCloseable {
         }
     }
 
+    /** How long a put waits for room in all: less as long as it is not known what is here, since that may take long. */
+    public Duration patience(ChunkLocation chunk) {
+        return home(chunk.key()).budget().isMeasured() ? ROOM_PATIENCE : COUNT_PATIENCE;
+    }
+
     /**
      * Asks for room for a chunk. Completes, normally in any case, when all was done that can be done.
      *
+     * @param isRefused whether the file system has refused the chunk, although there seems to be room
      * @return whether there was room then; peers may have taken it since
      */
-    public CompletableFuture<Boolean> makeRoom(ChunkLocation chunk, ChunkMeta meta) {
+    public CompletableFuture<Boolean> makeRoom(ChunkLocation chunk, ChunkMeta meta, boolean isRefused) {
         DiskBudget budget = home(chunk.key()).budget();
         long bytes = format.bytesOnDisk(meta);
+        if (isRefused) {
+            budget.demand(bytes * CHUNKS_PER_REFUSAL);
+        }
         budget.want(bytes);
         return janitor.requestRoom().whenComplete((_, _) -> budget.unwant(bytes));
     }

@@ -6,6 +6,10 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.posix.Errno;
 import io.lmcache.api.posix.FileModes;
+import io.lmcache.api.posix.FileStatus;
+import io.lmcache.api.posix.LocalUser;
+import io.lmcache.api.posix.PosixFile;
+import io.lmcache.chunkfiles.directory.DirectorySettings.OthersMayWrite;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -22,6 +26,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.Set;
@@ -51,15 +56,22 @@ final class ChunkRoot implements AutoCloseable {
     static final String WRITERS = "writers";
     static final String QUARANTINE = "quarantine";
     private static final String JANITOR_LOCK = "janitor.lock";
+    private static final Duration SIGN_ON_INTERVAL = Duration.ofSeconds(1);
+    private static final long NOBODY = -1;
+    private static final int MAY_BE_WRITTEN_BY_OTHERS = 0022;
     private static final int SHARE_OF_HEAP = 64;
     private static final int BYTES_PER_DIRECTORY = 256;
 
     private final Path path;
     private final FileStore fileStore;
-    private final WriterLock writer;
+    // Empty where nothing can be written; set under this object's lock.
+    private volatile Optional<WriterLock> writer;
+    private volatile long signedOnNanos;
     private final DirectoryAccount account;
     private final DiskBudget budget;
     private final long minFreeBytes;
+    // Guarded by this object.
+    private boolean isClosed;
     private final AtomicLong temporaries = new AtomicLong();
     // Directories that no link led to when a chunk was looked up there. Who opens a file there looks again.
     private final Cache<String, Boolean> linkFree = Caffeine.newBuilder()
@@ -67,11 +79,15 @@ final class ChunkRoot implements AutoCloseable {
             .executor(Runnable::run)
             .build();
 
-    private ChunkRoot(Path path, WriterLock writer, DirectorySettings settings) throws IOException {
+    private ChunkRoot(Path path, Optional<WriterLock> writer, DirectorySettings settings) throws IOException {
         this.path = path;
         this.fileStore = Files.getFileStore(path);
         this.writer = writer;
-        this.account = DirectoryAccount.open(path.resolve(CONTROL), WriterLock.numberOf(writer.id()));
+        this.signedOnNanos = System.nanoTime();
+        this.account = writer.isPresent()
+                ? DirectoryAccount.open(
+                        path.resolve(CONTROL), WriterLock.numberOf(writer.get().id()))
+                : DirectoryAccount.ofOne(NOBODY);
         this.budget = new DiskBudget(settings.maxBytesOfRoot(), account);
         this.minFreeBytes = settings.minFreeBytes();
     }
@@ -84,11 +100,7 @@ final class ChunkRoot implements AutoCloseable {
     static ChunkRoot open(Path path, DirectorySettings settings) {
         try {
             Files.createDirectories(path, FileModes.PRIVATE_DIRECTORY);
-            Path real = path.toRealPath();
-            createDirectory(real.resolve(CONTROL));
-            createDirectory(writers(real));
-            createDirectory(quarantine(real));
-            return locked(real, settings);
+            return opened(path.toRealPath(), settings);
         } catch (FileAlreadyExistsException e) {
             throw new LmcacheException(
                     ErrorCode.START_FAILED,
@@ -104,14 +116,93 @@ final class ChunkRoot implements AutoCloseable {
         }
     }
 
-    private static ChunkRoot locked(Path real, DirectorySettings settings) throws IOException {
-        WriterLock writer = WriterLock.acquire(writers(real));
+    private static ChunkRoot opened(Path real, DirectorySettings settings) throws IOException {
+        requireOwn(real, settings.othersMayWrite());
+        Optional<WriterLock> writer;
         try {
-            return new ChunkRoot(real, writer, settings);
+            writer = Optional.of(signedOn(real));
         } catch (IOException e) {
-            writer.close();
-            throw e;
+            if (!Errno.EROFS.isCauseOf(e)) {
+                throw e;
+            }
+            LOG.warn(
+                    "Chunk directory {} is on a file system that is mounted read-only: what is there is read, nothing is"
+                            + " stored or removed",
+                    real);
+            writer = Optional.empty();
         }
+        boolean isOpen = false;
+        try {
+            ChunkRoot root = new ChunkRoot(real, writer, settings);
+            isOpen = true;
+            return root;
+        } finally {
+            if (!isOpen && writer.isPresent()) {
+                writer.get().close();
+            }
+        }
+    }
+
+    /** Looks who may write there, besides this process's user and the administrator. */
+    private static void requireOwn(Path root, OthersMayWrite answer) throws IOException {
+        FileStatus status = PosixFile.status(root);
+        boolean isOwn = status.user() == LocalUser.id() || status.user() == 0;
+        if (answer == OthersMayWrite.ALLOW || (isOwn && (status.permissions() & MAY_BE_WRITTEN_BY_OTHERS) == 0)) {
+            return;
+        }
+        String objection = "others may write there (owner " + status.user() + ", mode "
+                + Integer.toOctalString(status.permissions())
+                + "), and so remove or replace chunks; make it this user's alone (chown, chmod 700), or set "
+                + DirectorySettings.GDS_PATH_OTHERS_MAY_WRITE.name() + ": allow";
+        if (answer == OthersMayWrite.REFUSE) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED, "Chunk directory '" + root + "' is not used: " + objection);
+        }
+        LOG.warn("Chunk directory {}: {}", root, objection);
+    }
+
+    /** A new writer in a root that is there, with what it needs there. */
+    private static WriterLock signedOn(Path root) throws IOException {
+        createDirectory(root.resolve(CONTROL));
+        createDirectory(writers(root));
+        createDirectory(quarantine(root));
+        return WriterLock.acquire(writers(root));
+    }
+
+    /**
+     * Makes sure that this writer is known to its peers: somebody may have removed the root, or our folder in it, or the file
+     * system could not be written to before. Costs one system call a second.
+     *
+     * @throws IOException when it cannot be had
+     */
+    void ensureSignedOn() throws IOException {
+        if (writer.isEmpty() || System.nanoTime() - signedOnNanos > SIGN_ON_INTERVAL.toNanos()) {
+            signOnIfLost();
+        }
+    }
+
+    /** The same at once. */
+    synchronized void signOnIfLost() throws IOException {
+        if (isClosed) {
+            throw new IOException("Chunk directory " + path + " is closed");
+        }
+        if (writer.filter(WriterLock::isThere).isEmpty()) {
+            // The root itself is not made: where a file system was unmounted, nothing is to be stored beneath.
+            WriterLock lost = writer.orElse(null);
+            WriterLock found = signedOn(path);
+            writer = Optional.of(found);
+            account.reopen(path.resolve(CONTROL), WriterLock.numberOf(found.id()));
+            LOG.warn("Chunk directory {}: this writer has signed on anew, since it was not known there", path);
+            if (lost != null) {
+                lost.close();
+            }
+        }
+        signedOnNanos = System.nanoTime();
+    }
+
+    /** Whether this instance can write here, as far as is known. */
+    boolean isWritable() {
+        return writer.isPresent();
     }
 
     private static Path writers(Path root) {
@@ -241,7 +332,9 @@ final class ChunkRoot implements AutoCloseable {
 
     /** A name for a temporary file beside the chunk; never used before. */
     Path newTemporary(String name) {
-        return resolve(name).resolveSibling("." + writer.id() + "." + temporaries.incrementAndGet() + ".tmp");
+        String id = writer.orElseThrow(() -> new IllegalStateException(path + " is read-only"))
+                .id();
+        return resolve(name).resolveSibling("." + id + "." + temporaries.incrementAndGet() + ".tmp");
     }
 
     /** Creates the directories between the root, which must be there, and the chunk; follows no links. */
@@ -261,6 +354,19 @@ final class ChunkRoot implements AutoCloseable {
             if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
                 throw e;
             }
+        }
+    }
+
+    /** Removes the directories between the root and a chunk that was removed, as far as they are empty. */
+    void removeEmptyDirectoriesOf(String name) throws IOException {
+        Path below = Path.of(name);
+        requireNoLinks(resolve(name));
+        try {
+            for (int levels = below.getNameCount() - 1; levels > 0; levels--) {
+                Files.deleteIfExists(resolve(below.subpath(0, levels).toString()));
+            }
+        } catch (DirectoryNotEmptyException e) {
+            LOG.trace("{} has other chunks", e.getFile());
         }
     }
 
@@ -383,8 +489,9 @@ final class ChunkRoot implements AutoCloseable {
 
     /** Signs the writer off. */
     @Override
-    public void close() throws IOException {
-        try (writer) {
+    public synchronized void close() throws IOException {
+        isClosed = true;
+        try (WriterLock _ = writer.orElse(null)) {
             if (account.close()) {
                 // Who opens it this very moment counts for itself, and learns of the others by scans.
                 Path file = DirectoryAccount.file(path.resolve(CONTROL));

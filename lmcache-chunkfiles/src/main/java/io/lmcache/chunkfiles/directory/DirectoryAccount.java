@@ -1,63 +1,63 @@
 package io.lmcache.chunkfiles.directory;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How many bytes the files of a root take, kept by all its writers on one machine together, in a page of memory that they
- * share by a file.
- *
- * <pre>
- *   offset  bytes  content
- *        0      8  1 once a scan has found out what is stored
- *        8      8  bytes stored, by the last scan and what was published and removed since
- *       16      8  bytes ever published
- *       64     64  for each writer: the number of its owner, 8 bytes, 0 when it is free;
- *                  the bytes that it has reserved, 8 bytes
- * </pre>
+ * How many bytes the files of a root take, kept by all its writers on one machine together, in an {@link AccountPage} that
+ * they share by a file.
  *
  * <p>The file is called after the boot of the machine, since memory is shared on one machine only: {@code account-} and
- * {@code /proc/sys/kernel/random/boot_id}. Where it cannot be had, a writer counts for itself, and learns of the others by
- * scans. A writer that is killed leaves its reservation; the next janitor clears it. Thread-safe and without locks.
+ * {@code /proc/sys/kernel/random/boot_id}. Where it cannot be had, or lies on a file system that a machine reaches by a
+ * network and that could let a mere look at memory wait, a writer counts for itself, and learns of the others by scans; so it
+ * does, too, once its page fails it. A writer that is killed leaves its reservation; the next janitor clears it.
+ *
+ * <p>Thread-safe. The lock is for a change of the page; what is counted meanwhile waits for no other.
  */
 final class DirectoryAccount {
     private static final Logger LOG = LoggerFactory.getLogger(DirectoryAccount.class);
     private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
     private static final Pattern FILE = Pattern.compile("account-[0-9a-f-]{36}");
-    private static final long BYTES = 4096;
+    private static final Set<String> LOCAL_FILE_SYSTEMS = Set.of(
+            "bcachefs",
+            "btrfs",
+            "ext2",
+            "ext3",
+            "ext4",
+            "f2fs",
+            "jfs",
+            "overlay",
+            "ramfs",
+            "rootfs",
+            "tmpfs",
+            "xfs",
+            "zfs");
 
-    private static final long MEASURED = 0;
-    private static final long STORED = 8;
-    private static final long PUBLISHED = 16;
-    private static final long WRITERS = 64;
-    private static final long WRITER_BYTES = 64;
-    private static final long RESERVED = 8;
-    private static final VarHandle NUMBER = ValueLayout.JAVA_LONG.varHandle();
+    private final ReadWriteLock lock = new ReentrantReadWriteLock();
+    // Guarded by lock: read to use the page, written to change it.
+    private AccountPage page;
+    private long owner;
+    // What this writer has reserved, to take it along to another page; written while the page is in use.
+    private final AtomicLong reserved = new AtomicLong();
+    private final AtomicInteger pages = new AtomicInteger();
 
-    // The mapping of the file; of the writer's own memory from the close on, for those who are late.
-    private volatile MemorySegment page;
-    // Where this writer's share lies; beyond the page's writers when there are too many.
-    private volatile MemorySegment own;
-    private final Optional<Arena> mapping;
-
-    private DirectoryAccount(MemorySegment page, long owner, Optional<Arena> mapping) {
+    private DirectoryAccount(AccountPage page, long owner) {
         this.page = page;
-        this.own = claim(page, owner);
-        this.mapping = mapping;
+        this.owner = owner;
     }
 
     /** Whether a file of that name, among those of this library, is an account. */
@@ -72,53 +72,35 @@ final class DirectoryAccount {
      * @param owner a number that no other writer has, not 0
      */
     static DirectoryAccount open(Path control, long owner) {
-        Arena mapping = Arena.ofShared();
+        return new DirectoryAccount(page(control, owner), owner);
+    }
+
+    /** The account of a writer that counts for itself. */
+    static DirectoryAccount ofOne(long owner) {
+        return new DirectoryAccount(AccountPage.ofOne(owner), owner);
+    }
+
+    private static AccountPage page(Path control, long owner) {
         try {
-            return new DirectoryAccount(map(control, mapping), owner, Optional.of(mapping));
-        } catch (IOException | UnsupportedOperationException e) {
-            mapping.close();
+            String kind = Files.getFileStore(control).type();
+            if (LOCAL_FILE_SYSTEMS.contains(kind)) {
+                return AccountPage.shared(control, file(control), owner);
+            }
+            LOG.debug("Writers in {} do not share an account: it is on {}", control, kind);
+        } catch (IOException | UnsupportedOperationException | InternalError e) {
             LOG.debug("Writers in {} do not share an account, and learn of each other by scans", control, e);
-            return ofOne(owner);
         }
+        return AccountPage.ofOne(owner);
     }
 
     /** What the account says that the writers on this machine keep now; empty when there is none. */
     static Optional<RootAccount> look(Path control) {
         try (FileChannel channel = PlainFiles.open(control, file(control), Set.of(StandardOpenOption.READ))) {
-            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(BYTES));
-            while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) > 0) {
-                // Until it is read or ends early.
-            }
-            return bytes.hasRemaining() ? Optional.empty() : Optional.of(read(MemorySegment.ofArray(bytes.array())));
+            return AccountPage.read(channel);
         } catch (IOException e) {
             LOG.debug("The account in {} cannot be read", control, e);
             return Optional.empty();
         }
-    }
-
-    private static RootAccount read(MemorySegment page) {
-        long writers = 0;
-        long reserved = 0;
-        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
-            if (page.get(ValueLayout.JAVA_LONG_UNALIGNED, offset) != 0) {
-                writers++;
-                reserved += page.get(ValueLayout.JAVA_LONG_UNALIGNED, offset + RESERVED);
-            }
-        }
-        return new RootAccount(
-                page.get(ValueLayout.JAVA_LONG_UNALIGNED, MEASURED) != 0,
-                Math.max(0, page.get(ValueLayout.JAVA_LONG_UNALIGNED, STORED)),
-                Math.max(0, reserved),
-                writers);
-    }
-
-    /** The account of a writer that counts for itself. */
-    static DirectoryAccount ofOne(long owner) {
-        return new DirectoryAccount(ownPage(), owner, Optional.empty());
-    }
-
-    private static MemorySegment ownPage() {
-        return Arena.ofAuto().allocate(BYTES, Long.BYTES);
     }
 
     /** The file of the account, on this machine since its last start. */
@@ -126,85 +108,117 @@ final class DirectoryAccount {
         return control.resolve("account-" + Files.readString(BOOT_ID).strip());
     }
 
-    private static MemorySegment map(Path control, Arena mapping) throws IOException {
-        Path file = file(control);
-        try (FileChannel channel =
-                PlainFiles.openOwn(control, file, Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE))) {
-            // The last byte is nobody's. Writing it makes sure of the page: memory without space on the disk is a
-            // crash.
-            channel.write(ByteBuffer.allocate(1), BYTES - 1);
-            return channel.map(FileChannel.MapMode.READ_WRITE, 0, BYTES, mapping);
+    /** How often the account was begun anew: what was known of another page is not known of this one. */
+    int pages() {
+        return pages.get();
+    }
+
+    /** Begins anew in a folder that was made anew, and takes along what is reserved. */
+    void reopen(Path control, long newOwner) {
+        lock.writeLock().lock();
+        try {
+            AccountPage before = page;
+            owner = newOwner;
+            change(page(control, newOwner));
+            before.unmap();
+        } finally {
+            lock.writeLock().unlock();
         }
     }
 
-    private static MemorySegment claim(MemorySegment page, long owner) {
-        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
-            if (NUMBER.compareAndSet(page, offset, 0L, owner)) {
-                NUMBER.setVolatile(page, offset + RESERVED, 0L);
-                return page.asSlice(offset, WRITER_BYTES);
+    // Called with the lock held.
+    private void change(AccountPage other) {
+        page = other;
+        page.reserve(reserved.get());
+        pages.incrementAndGet();
+    }
+
+    /** Gives up a page that fails. */
+    private void leave(InternalError failure) {
+        lock.writeLock().lock();
+        try {
+            if (page.isShared()) {
+                AccountPage before = page;
+                change(AccountPage.ofOne(owner));
+                before.unmap();
+                LOG.warn(
+                        "The account of a chunk directory cannot be used any more: somebody has cut its file, or the drive"
+                                + " fails. This writer counts for itself from now on",
+                        failure);
             }
+        } finally {
+            lock.writeLock().unlock();
         }
-        return Arena.ofAuto().allocate(WRITER_BYTES, Long.BYTES);
+    }
+
+    private <T> T ask(Function<AccountPage, T> question) {
+        try {
+            return askOnce(question);
+        } catch (InternalError e) {
+            leave(e);
+            return askOnce(question);
+        }
+    }
+
+    private <T> T askOnce(Function<AccountPage, T> question) {
+        lock.readLock().lock();
+        try {
+            return question.apply(page);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    private void tell(Consumer<AccountPage> news) {
+        ask(page -> {
+            news.accept(page);
+            return true;
+        });
     }
 
     /** Whether other writers may count here, too. */
     boolean isShared() {
-        return mapping.isPresent();
+        return ask(AccountPage::isShared);
     }
 
     /** Whether a scan has found out what is stored. */
     boolean isMeasured() {
-        return (long) NUMBER.getVolatile(page, MEASURED) != 0;
+        return ask(AccountPage::isMeasured);
     }
 
     /** Whether there are others who keep the account. */
     boolean hasOthers() {
-        long others = 0;
-        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
-            boolean isTaken = (long) NUMBER.getVolatile(page, offset) != 0;
-            others += isTaken && page.address() + offset != own.address() ? 1 : 0;
-        }
-        return others > 0;
+        return ask(AccountPage::hasOthers);
     }
 
     /** The bytes stored and reserved, by everybody. */
     long used() {
-        long reserved = 0;
-        boolean isOwnCounted = false;
-        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
-            if ((long) NUMBER.getVolatile(page, offset) != 0) {
-                reserved += (long) NUMBER.getVolatile(page, offset + RESERVED);
-                isOwnCounted |= page.address() + offset == own.address();
-            }
-        }
-        long ownReserved = isOwnCounted ? 0 : (long) NUMBER.getVolatile(own, RESERVED);
-        return Math.max(0, stored()) + Math.max(0, reserved + ownReserved);
-    }
-
-    private long stored() {
-        return (long) NUMBER.getVolatile(page, STORED);
+        return ask(AccountPage::used);
     }
 
     /** Reserves so many bytes, or, when negative, gives them back. */
     void reserve(long bytes) {
-        NUMBER.getAndAdd(own, RESERVED, bytes);
+        tell(page -> {
+            page.reserve(bytes);
+            reserved.addAndGet(bytes);
+        });
     }
 
     /** Turns a reservation into stored bytes. */
     void publish(long bytes) {
-        // In this order a scan that ends meanwhile counts the bytes twice rather than not at all.
-        NUMBER.getAndAdd(page, PUBLISHED, bytes);
-        NUMBER.getAndAdd(page, STORED, bytes);
-        reserve(-bytes);
+        tell(page -> {
+            page.publish(bytes);
+            reserved.addAndGet(-bytes);
+        });
     }
 
     void remove(long bytes) {
-        NUMBER.getAndAdd(page, STORED, -bytes);
+        tell(page -> page.remove(bytes));
     }
 
     /** The bytes ever published; what a scan has to be told when it ends. */
     long published() {
-        return (long) NUMBER.getVolatile(page, PUBLISHED);
+        return ask(AccountPage::published);
     }
 
     /**
@@ -214,35 +228,17 @@ final class DirectoryAccount {
      * @param isComplete whether the scan saw everything; else the count does not become less
      */
     void endScan(long found, long publishedBefore, boolean isComplete) {
-        long before;
-        long after;
-        do {
-            before = stored();
-            after = found + published() - publishedBefore;
-            if (!isComplete) {
-                after = Math.max(before, after);
-            }
-        } while (!NUMBER.compareAndSet(page, STORED, before, after));
-        NUMBER.setVolatile(page, MEASURED, 1L);
+        tell(page -> page.endScan(found, publishedBefore, isComplete));
     }
 
     /** The numbers of the writers that keep the account. */
     Set<Long> owners() {
-        Set<Long> owners = new HashSet<>();
-        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
-            long owner = (long) NUMBER.getVolatile(page, offset);
-            if (owner != 0) {
-                owners.add(owner);
-            }
-        }
-        return owners;
+        return ask(AccountPage::owners);
     }
 
     /** Frees what a writer had reserved that is dead. */
-    void clear(long owner) {
-        for (long offset = WRITERS; offset + WRITER_BYTES < BYTES; offset += WRITER_BYTES) {
-            NUMBER.compareAndSet(page, offset, owner, 0L);
-        }
+    void clear(long dead) {
+        tell(page -> page.clear(dead));
     }
 
     /**
@@ -251,15 +247,16 @@ final class DirectoryAccount {
      * @return whether the account was shared, and there are no others
      */
     boolean close() {
-        NUMBER.setVolatile(own, RESERVED, 0L);
-        NUMBER.setVolatile(own, 0, 0L);
-        if (mapping.isEmpty() || !mapping.get().scope().isAlive()) {
+        lock.writeLock().lock();
+        try {
+            AccountPage before = page;
+            page = AccountPage.ofOne(owner);
+            return before.close();
+        } catch (InternalError e) {
+            LOG.debug("An account that fails is left", e);
             return false;
+        } finally {
+            lock.writeLock().unlock();
         }
-        boolean isLast = !hasOthers();
-        own = ownPage();
-        page = own;
-        mapping.get().close();
-        return isLast;
     }
 }

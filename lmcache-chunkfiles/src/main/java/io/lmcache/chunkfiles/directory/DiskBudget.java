@@ -15,14 +15,16 @@ final class DiskBudget {
     private final long lowWater;
     private final DirectoryAccount account;
     private final AtomicLong wanted = new AtomicLong();
-    private volatile boolean measured;
+    private final AtomicLong demanded = new AtomicLong();
+    // Of which of the account's pages it is known; less than 0 for none.
+    private volatile int measuredPage;
 
     DiskBudget(long limit, DirectoryAccount account) {
         this.limit = limit;
         this.lowWater = limit - limit / 20;
         this.account = account;
         // Whoever comes alone cannot know what was done here while nobody counted.
-        this.measured = account.isMeasured() && account.hasOthers();
+        this.measuredPage = account.isMeasured() && account.hasOthers() ? account.pages() : -1;
     }
 
     boolean isLimited() {
@@ -31,7 +33,7 @@ final class DiskBudget {
 
     /** Whether it is known what is there. */
     boolean isMeasured() {
-        return measured;
+        return measuredPage == account.pages();
     }
 
     /** Whether those who evict on this machine count for this instance, too. */
@@ -45,7 +47,7 @@ final class DiskBudget {
 
     boolean tryReserve(long bytes) {
         account.reserve(bytes);
-        if (isLimited() && (!measured || account.used() > limit)) {
+        if (isLimited() && (!isMeasured() || account.used() > limit)) {
             account.reserve(-bytes);
             return false;
         }
@@ -63,6 +65,22 @@ final class DiskBudget {
 
     void remove(long bytes) {
         account.remove(bytes);
+        demanded.updateAndGet(before -> Math.max(0, before - bytes));
+    }
+
+    /** Notes that so many bytes have to go, however much room there seems to be: the file system has no more. */
+    void demand(long bytes) {
+        demanded.accumulateAndGet(bytes, Math::max);
+    }
+
+    /** Whether something has to go for that. */
+    boolean isRefused() {
+        return demanded.get() > 0;
+    }
+
+    /** Makes do with what could be removed. */
+    void waive() {
+        demanded.set(0);
     }
 
     /** Notes that a put waits for so many bytes; room is made for them. */
@@ -86,7 +104,7 @@ final class DiskBudget {
     /** Takes over what a scan found that saw everything. */
     void endScan(long begin, long found) {
         account.endScan(found, begin, true);
-        measured = true;
+        measuredPage = account.pages();
     }
 
     /** Takes over what a scan found that did not see everything: there is at least so much. */
@@ -96,12 +114,12 @@ final class DiskBudget {
 
     /** Makes do with what scans have found that did not see everything. */
     void acceptIncomplete() {
-        measured = true;
+        measuredPage = account.pages();
     }
 
     /** The bytes to remove so that the waiting puts fit, with a margin of a twentieth; 0 when all fits as it is. */
     long excess() {
         long needed = account.used() + wanted();
-        return isLimited() && needed > limit ? needed - lowWater : 0;
+        return Math.max(demanded.get(), isLimited() && needed > limit ? needed - lowWater : 0);
     }
 }

@@ -1,5 +1,6 @@
 package io.lmcache.chunkfiles.directory;
 
+import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.RateLimitedLog;
 import java.io.IOException;
@@ -176,10 +177,18 @@ final class Janitor {
 
     /** One sweep; says whether the root is within its bounds. */
     private boolean sweep(RootSweep sweep, boolean isForAll) throws IOException {
+        if (isReadOnly(sweep.root())) {
+            return true;
+        }
         if (!isForAll && sweep.isRoomy()) {
             return true;
         }
-        try (FileChannel right = awaitRight(sweep)) {
+        Optional<FileChannel> atOnce = sweep.root().tryLockJanitor();
+        if (atOnce.isEmpty() && !sweep.root().budget().isMeasured()) {
+            // Before the wait for the right: puts wait for the count.
+            sweep.measure();
+        }
+        try (FileChannel right = atOnce.isPresent() ? atOnce.get() : awaitRight(sweep)) {
             if (right == null) {
                 if (!sweep.root().budget().isMeasured()
                         || !sweep.root().budget().isShared()) {
@@ -191,6 +200,19 @@ final class Janitor {
                 sweep.tidy();
             }
             return sweep.makeRoom();
+        }
+    }
+
+    /** Whether nothing can be done there; tries to sign on again where this writer was lost. */
+    private static boolean isReadOnly(ChunkRoot root) throws IOException {
+        try {
+            root.signOnIfLost();
+            return false;
+        } catch (IOException e) {
+            if (Errno.EROFS.isCauseOf(e)) {
+                return true;
+            }
+            throw e;
         }
     }
 

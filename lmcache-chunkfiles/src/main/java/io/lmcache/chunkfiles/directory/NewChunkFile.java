@@ -83,7 +83,9 @@ public final class NewChunkFile implements AutoCloseable {
         try {
             root.createParents(name);
         } catch (NoSuchFileException e) {
-            // Removed between the creation of one level and the next; the next attempt creates it again.
+            // Removed between the creation of one level and the next, or the root is gone; the next attempt creates it
+            // again.
+            root.signOnIfLost();
             LOG.debug("A directory of {} vanished while it was created", name, e);
         }
     }

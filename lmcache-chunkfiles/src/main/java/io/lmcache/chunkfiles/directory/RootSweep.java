@@ -315,6 +315,7 @@ final class RootSweep {
             if (oldest.isPresent()) {
                 evict(oldest.get(), BackendCounter.EVICTED);
             } else if (!findCandidates()) {
+                root.budget().waive();
                 return isRoomy();
             }
         }
@@ -348,10 +349,15 @@ final class RootSweep {
 
     /** Removes a chunk and counts it; says whether it is gone. */
     private boolean evict(Candidate chunk, BackendCounter event) {
+        boolean isRefused = root.budget().isRefused();
         try {
             return switch (removal.removeUnlessUsed(root, chunk.name(), chunk.lastUse())) {
                 case REMOVED -> {
                     counters.increment(event);
+                    if (isRefused) {
+                        // Of inodes they take as many as chunks do.
+                        root.removeEmptyDirectoriesOf(chunk.name());
+                    }
                     Evictions.record(root.path().toString(), event.text(), chunk.bytes());
                     yield true;
                 }

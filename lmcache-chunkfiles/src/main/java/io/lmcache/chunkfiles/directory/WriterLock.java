@@ -3,10 +3,13 @@ package io.lmcache.chunkfiles.directory;
 import io.lmcache.api.posix.Errno;
 import io.lmcache.api.posix.FileModes;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -29,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * in this process is never opened a second time: the id's middle tells.
  *
  * <p>Where the file system has no locks, a writer's file is there and not locked, and nobody can prove a writer dead: all
- * count as alive, so what a killed one leaves stays. Thread-safe.
+ * count as alive, so what a killed one leaves stays. Such a file says so, for peers that have locks. Thread-safe.
  */
 final class WriterLock implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(WriterLock.class);
@@ -39,6 +42,7 @@ final class WriterLock implements AutoCloseable {
 
     private static final Pattern FILE = Pattern.compile("(" + ID + ")\\.lock");
     private static final int ATTEMPTS = 10;
+    private static final byte[] UNLOCKED = "This writer has no locks.\n".getBytes(StandardCharsets.US_ASCII);
     private static final String PROCESS = ProcessHandle.current().pid() + "-" + random() + "-";
 
     private final String id;
@@ -81,6 +85,8 @@ final class WriterLock implements AutoCloseable {
                 discard(channel, file, e);
                 throw e;
             }
+            // For peers that have locks there, by another mount: to them it would be free, and its writer dead.
+            channel.write(ByteBuffer.wrap(UNLOCKED));
             LOG.warn(
                     "The file system of {} has no file locks ({}), so what killed writers leave there is not cleared away;"
                             + " mount Lustre with the option flock, NFS with a lock manager (rpc.statd) or local_lock=all,"
@@ -106,6 +112,11 @@ final class WriterLock implements AutoCloseable {
 
     String id() {
         return id;
+    }
+
+    /** Whether the file is there, which peers look for. */
+    boolean isThere() {
+        return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
     }
 
     /** The id of the writer whose lock file has that name; empty when it is none. */
@@ -141,7 +152,7 @@ final class WriterLock implements AutoCloseable {
         Path file = writers.resolve(id + SUFFIX);
         try (FileChannel channel = PlainFiles.open(writers, file, Set.of(StandardOpenOption.WRITE));
                 FileLock lock = channel.tryLock()) {
-            if (lock == null) {
+            if (lock == null || channel.size() > 0) {
                 return true;
             }
             burial.of(file);

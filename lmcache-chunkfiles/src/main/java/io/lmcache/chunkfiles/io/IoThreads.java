@@ -6,8 +6,10 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -20,10 +22,35 @@ public final class IoThreads {
     public interface Task extends Runnable {
         /** The threads are closed or closing: the task will not run. */
         void rejected();
+
+        /** No thread or memory could be had for it: the task will not run. */
+        void failed(Error cause);
     }
 
     /** What waits for a thread: tasks first, then offers; among equals what came first. */
-    private record Waiting(Runnable work, boolean isOffer, long number) implements Runnable, Comparable<Waiting> {
+    private final class Waiting implements Runnable, Comparable<Waiting> {
+        private final Runnable work;
+        private final boolean isOffer;
+        private final long number;
+        private final long since = System.nanoTime();
+        private final AtomicBoolean taken = new AtomicBoolean();
+
+        private Waiting(Runnable work, boolean isOffer, long number) {
+            this.work = work;
+            this.isOffer = isOffer;
+            this.number = number;
+        }
+
+        /** Whether the caller is the one that runs it, or tells it that nobody will. */
+        private boolean take() {
+            boolean isMine = taken.compareAndSet(false, true);
+            if (isMine && !isOffer) {
+                begun.increment();
+                waitNanos.add(System.nanoTime() - since);
+            }
+            return isMine;
+        }
+
         @Override
         public int compareTo(Waiting other) {
             return isOffer == other.isOffer
@@ -33,7 +60,9 @@ public final class IoThreads {
 
         @Override
         public void run() {
-            work.run();
+            if (take()) {
+                work.run();
+            }
         }
     }
 
@@ -50,16 +79,17 @@ public final class IoThreads {
      * @param name what they do, such as {@code read}
      */
     public IoThreads(String owner, String name, int threads) {
-        pool = new ThreadPoolExecutor(
+        this(
                 threads,
-                threads,
-                0,
-                TimeUnit.NANOSECONDS,
-                new PriorityBlockingQueue<>(),
                 Thread.ofPlatform()
                         .daemon()
                         .name("lmcache-" + owner + "-" + name + "-", 0)
                         .factory());
+    }
+
+    IoThreads(int threads, ThreadFactory factory) {
+        pool = new ThreadPoolExecutor(
+                threads, threads, 0, TimeUnit.NANOSECONDS, new PriorityBlockingQueue<>(), factory);
     }
 
     /** The number of threads. */
@@ -69,35 +99,27 @@ public final class IoThreads {
 
     /** Runs the task when a thread is free. */
     public void submit(Task task) {
+        Waiting waiting;
+        try {
+            waiting = new Waiting(task, false, arrivals.getAndIncrement());
+        } catch (OutOfMemoryError e) {
+            task.failed(e);
+            return;
+        }
         submitted.increment();
         try {
-            pool.execute(new Waiting(timed(task), false, arrivals.getAndIncrement()));
+            pool.execute(waiting);
         } catch (RejectedExecutionException e) {
-            begun.increment();
-            task.rejected();
-        }
-    }
-
-    private Task timed(Task task) {
-        long since = System.nanoTime();
-        return new Task() {
-            @Override
-            public void run() {
-                begun();
-                task.run();
-            }
-
-            @Override
-            public void rejected() {
-                begun();
+            if (waiting.take()) {
                 task.rejected();
             }
-
-            private void begun() {
-                begun.increment();
-                waitNanos.add(System.nanoTime() - since);
+        } catch (Error e) {
+            // A new thread was refused. It may lie in the queue all the same, or not: whoever takes it is the one.
+            if (waiting.take()) {
+                pool.remove(waiting);
+                task.failed(e);
             }
-        };
+        }
     }
 
     /** The tasks that wait for a thread now. */
@@ -134,6 +156,11 @@ public final class IoThreads {
             public void rejected() {
                 answer.complete(otherwise);
             }
+
+            @Override
+            public void failed(Error cause) {
+                answer.completeExceptionally(cause);
+            }
         });
         return answer;
     }
@@ -147,8 +174,8 @@ public final class IoThreads {
             for (int i = 0; i < Math.min(threads, threads() - 1); i++) {
                 pool.execute(new Waiting(work, true, arrivals.getAndIncrement()));
             }
-        } catch (RejectedExecutionException e) {
-            // Closing: the work is done by the thread that offered it.
+        } catch (RejectedExecutionException | OutOfMemoryError e) {
+            // Closing, or no further thread can be had: the work is done by the thread that offered it.
             return;
         }
     }
@@ -180,7 +207,7 @@ public final class IoThreads {
         List<Runnable> queued = new ArrayList<>();
         pool.getQueue().drainTo(queued);
         for (Runnable waiting : queued) {
-            if (waiting instanceof Waiting queuedWork && queuedWork.work() instanceof Task task) {
+            if (waiting instanceof Waiting queuedWork && queuedWork.work instanceof Task task && queuedWork.take()) {
                 task.rejected();
             }
         }

@@ -89,6 +89,64 @@ class DirectoryAccountTest {
         }
     }
 
+    /** In a process of its own: what a cut mapping does, the operating system calls a bus error. */
+    @Test
+    void fileThatIsCutCostsTheSharingAndNothingElse() throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Xmx64m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Cut.class.getName(),
+                        control.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try {
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(process.exitValue()).isZero();
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    /** Counts, before and after the file is cut, in code that is compiled by then. */
+    static final class Cut {
+        private static final int ROUNDS = 50_000;
+
+        private Cut() {}
+
+        public static void main(String[] arguments) throws Exception {
+            Path control = Path.of(arguments[0]);
+            for (int attempt = 0; attempt < 5; attempt++) {
+                DirectoryAccount account = DirectoryAccount.open(control, attempt + 1);
+                require(account.isShared());
+                account.reserve(7);
+                for (int round = 0; round < ROUNDS; round++) {
+                    account.reserve(1);
+                    account.publish(1);
+                    account.remove(1);
+                    require(account.used() == 7);
+                }
+                Files.write(DirectoryAccount.file(control), new byte[0]);
+                require(account.used() == 7);
+                require(!account.isShared());
+                account.reserve(-7);
+                require(account.used() == 0);
+                account.endScan(5, account.published(), true);
+                require(account.used() == 5);
+                account.close();
+            }
+        }
+
+        private static void require(boolean isSo) {
+            if (!isSo) {
+                throw new AssertionError("wrongly counted");
+            }
+        }
+    }
+
     @Test
     void linkInItsPlaceIsNotFollowedButReplaced() throws Exception {
         DirectoryAccount.open(control, 1);

@@ -62,7 +62,7 @@ final class DirectoryFixture implements AutoCloseable {
     boolean store(ChunkKey key) throws Exception {
         Optional<NewChunkFile> file = directory.tryCreate(at(key), TestChunks.META);
         if (file.isEmpty()) {
-            directory.makeRoom(at(key), TestChunks.META).get(10, TimeUnit.SECONDS);
+            directory.makeRoom(at(key), TestChunks.META, false).get(10, TimeUnit.SECONDS);
             file = directory.tryCreate(at(key), TestChunks.META);
         }
         if (file.isEmpty()) {

@@ -7,6 +7,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -91,8 +92,28 @@ class IoThreadsTest {
         assertThat(occupied.await(10, TimeUnit.SECONDS)).isTrue();
     }
 
+    @Test
+    void taskForWhichNoThreadCanBeHadIsToldSoOnceAndTheNextOneRuns() throws Exception {
+        AtomicInteger refusals = new AtomicInteger(1);
+        IoThreads few = new IoThreads(1, task -> {
+            if (refusals.getAndDecrement() > 0) {
+                throw new OutOfMemoryError("no thread");
+            }
+            return Thread.ofPlatform().daemon().unstarted(task);
+        });
+        submit(few, "first");
+        submit(few, "second");
+        few.shutdown();
+        assertThat(few.awaitEnd(deadline())).isTrue();
+        assertThat(done).containsExactly("first failed: no thread", "second");
+    }
+
     private void submit(String name) {
-        threads.submit(new IoThreads.Task() {
+        submit(threads, name);
+    }
+
+    private void submit(IoThreads to, String name) {
+        to.submit(new IoThreads.Task() {
             @Override
             public void run() {
                 done.add(name);
@@ -101,6 +122,11 @@ class IoThreadsTest {
             @Override
             public void rejected() {
                 done.add(name + " rejected");
+            }
+
+            @Override
+            public void failed(Error cause) {
+                done.add(name + " failed: " + cause.getMessage());
             }
         });
     }

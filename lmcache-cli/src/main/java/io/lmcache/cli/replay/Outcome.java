@@ -1,5 +1,7 @@
 package io.lmcache.cli.replay;
 
+import java.util.List;
+
 /**
  * What one replay of a trace gave, in blocks unless said otherwise.
  *
@@ -11,6 +13,7 @@ package io.lmcache.cli.replay;
  * @param fileEvictions left the file tier
  * @param hitTokens tokens that need not be computed
  * @param hitTokensSquared sum over the requests of the square of these
+ * @param steps the hits and writes by the time of the trace
  * @param seconds processor time of the simulation, on one core
  */
 public record Outcome(
@@ -22,7 +25,12 @@ public record Outcome(
         long fileEvictions,
         long hitTokens,
         double hitTokensSquared,
+        List<Step> steps,
         double seconds) {
+    /** Copies the list. */
+    public Outcome {
+        steps = List.copyOf(steps);
+    }
 
     /** Found in any tier. */
     public long hits() {

@@ -30,6 +30,21 @@ public enum ReplayModel {
         return 2L * layers * kvWidth * BYTES_OF_BFLOAT16;
     }
 
+    /** How many parameters it has. */
+    public double parameters() {
+        return parameters;
+    }
+
+    /** How many layers it has. */
+    public int layers() {
+        return layers;
+    }
+
+    /** The width of a layer. */
+    public int width() {
+        return width;
+    }
+
     /**
      * Seconds of a GPU to compute the tokens that were hits: {@code (2 P sum(n) + 2 L d sum(n^2)) / rate}, of which the
      * first part is the weights and the second is causal attention.

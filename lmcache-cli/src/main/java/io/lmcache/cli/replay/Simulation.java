@@ -15,6 +15,7 @@ public final class Simulation {
     private final CacheOrder host;
     private final CacheOrder file;
     private final boolean hasFile;
+    private final Steps steps;
 
     private int reference;
     private long hostHits;
@@ -26,6 +27,7 @@ public final class Simulation {
 
     private Simulation(Trace trace, ReplayPolicy policy, int hostBlocks, int fileBlocks) {
         this.trace = trace;
+        this.steps = new Steps(trace);
         this.host = policy.order(trace, hostBlocks);
         this.hasFile = fileBlocks > 0;
         this.file = hasFile ? ReplayPolicy.LRU.order(trace, fileBlocks) : NOTHING;
@@ -54,7 +56,15 @@ public final class Simulation {
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         long start = threads.getCurrentThreadCpuTime();
         for (int request = 0; request < trace.requests(); request++) {
+            long hostHitsBefore = hostHits;
+            long fileHitsBefore = fileHits;
+            long writesBefore = hostWrites + fileWrites;
             replay(request);
+            steps.add(
+                    trace.seconds(request),
+                    hostHits - hostHitsBefore,
+                    fileHits - fileHitsBefore,
+                    hostWrites + fileWrites - writesBefore);
         }
         // The clock may be too coarse for a short trace.
         double seconds = Math.max(1, threads.getCurrentThreadCpuTime() - start) / 1e9;
@@ -67,6 +77,7 @@ public final class Simulation {
                 file.evictions(),
                 hitTokens,
                 hitTokensSquared,
+                steps.toList(),
                 seconds);
     }
 

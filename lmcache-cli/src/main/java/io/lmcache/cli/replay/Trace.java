@@ -16,6 +16,7 @@ public final class Trace {
     private final int[] starts;
     private final int[] inputTokens;
     private final int[] blocks;
+    private final double[] seconds;
 
     private Trace(Builder builder, int blockTokens) {
         this.blockTokens = blockTokens;
@@ -23,7 +24,8 @@ public final class Trace {
         this.starts = builder.starts.toArray();
         this.inputTokens = builder.inputTokens.toArray();
         this.blocks = builder.blocks.toArray();
-        this.order = byTime(builder.seconds.toArray(), builder.requests);
+        this.seconds = builder.seconds.toArray();
+        this.order = byTime(seconds, builder.requests);
     }
 
     private static int[] byTime(double[] seconds, int requests) {
@@ -73,6 +75,11 @@ public final class Trace {
     /** Tokens of the n-th request in time. */
     int inputTokens(int request) {
         return inputTokens[order[request]];
+    }
+
+    /** When the n-th request in time came, in seconds; only differences mean anything. */
+    double seconds(int request) {
+        return seconds[order[request]];
     }
 
     int block(int reference) {

@@ -12,21 +12,34 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
- * Completes what its backend does not complete in time with a {@link java.util.concurrent.TimeoutException}. The
- * operation itself goes on and keeps its memory; a chunk that arrives late is closed here.
+ * Completes what its backend does not complete in time with a {@link TimeoutException}. The
+ * operation itself goes on and keeps its memory, but for a put that has not begun, which is called off; a chunk that arrives
+ * late is closed here.
  */
 final class DeadlineBackend extends ForwardingBackend {
     private final Duration readDeadline;
     private final Duration writeDeadline;
+    private final ScheduledExecutorService timer;
 
-    DeadlineBackend(StorageBackend delegate, Duration readDeadline, Duration writeDeadline) {
+    /**
+     * A backend with deadlines.
+     *
+     * @param timer what runs the deadlines; the owner of this backend ends it later than this
+     */
+    DeadlineBackend(
+            StorageBackend delegate, Duration readDeadline, Duration writeDeadline, ScheduledExecutorService timer) {
         super(delegate);
         this.readDeadline = readDeadline;
         this.writeDeadline = writeDeadline;
+        this.timer = timer;
     }
 
     @Override
@@ -46,7 +59,15 @@ final class DeadlineBackend extends ForwardingBackend {
 
     @Override
     public CompletableFuture<PutOutcome> put(ChunkKey key, ChunkMeta meta, BufferLease lease) {
-        return bounded(super.put(key, meta, lease), writeDeadline, late -> {});
+        CompletableFuture<PutOutcome> operation = super.put(key, meta, lease);
+        CompletableFuture<PutOutcome> result = bounded(operation, writeDeadline, late -> {});
+        var _ = result.whenComplete((_, error) -> {
+            // What has not begun by now gives its memory back.
+            if (error instanceof TimeoutException) {
+                operation.cancel(false);
+            }
+        });
+        return result;
     }
 
     @Override
@@ -54,7 +75,7 @@ final class DeadlineBackend extends ForwardingBackend {
         return bounded(super.tryInvalidate(key), readDeadline, late -> {});
     }
 
-    private static <T> CompletableFuture<T> bounded(
+    private <T> CompletableFuture<T> bounded(
             CompletableFuture<T> operation, Duration deadline, Consumer<T> onLateArrival) {
         if (operation.isDone()) {
             return operation;
@@ -67,6 +88,20 @@ final class DeadlineBackend extends ForwardingBackend {
                 onLateArrival.accept(value);
             }
         });
-        return result.orTimeout(deadline.toNanos(), TimeUnit.NANOSECONDS);
+        end(result, deadline);
+        return result;
+    }
+
+    private void end(CompletableFuture<?> result, Duration deadline) {
+        try {
+            Future<?> end = timer.schedule(
+                    () -> result.completeExceptionally(new TimeoutException()),
+                    deadline.toNanos(),
+                    TimeUnit.NANOSECONDS);
+            var _ = result.whenComplete((_, _) -> end.cancel(false));
+        } catch (RejectedExecutionException | Error e) {
+            // Without a deadline nobody may wait for it.
+            result.completeExceptionally(e);
+        }
     }
 }

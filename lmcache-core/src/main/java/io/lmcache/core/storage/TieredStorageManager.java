@@ -393,6 +393,6 @@ public final class TieredStorageManager implements AutoCloseable {
     @Override
     public void close() {
         activity.closeAndAwaitQuiet(CLOSE_PATIENCE);
-        Closing.all(tiers.all().reversed());
+        tiers.close();
     }
 }

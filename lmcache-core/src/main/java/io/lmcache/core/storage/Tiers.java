@@ -18,6 +18,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
@@ -26,6 +28,8 @@ import java.util.stream.Stream;
 /** The tiers of a stack, fastest first, each in its decorators: none of their futures fails or stays open for ever. */
 final class Tiers {
     private final List<StorageBackend> tiers;
+    // Not the JDK's, which the whole process shares.
+    private final ScheduledThreadPoolExecutor timer;
 
     Tiers(List<StorageBackend> backends, StackOptions options, StackMeters meters) {
         Set<String> names = new HashSet<>();
@@ -41,19 +45,26 @@ final class Tiers {
                     ErrorCode.INVALID_CONFIGURATION,
                     "The stack has no tier: set local_cpu: true, gds_path, remote_url, or storage_plugins");
         }
+        this.timer = new ScheduledThreadPoolExecutor(
+                1, Thread.ofPlatform().daemon().name("lmcache-deadlines").factory());
+        timer.setRemoveOnCancelPolicy(true);
         StorageBackend first = backends.getFirst();
         this.tiers = backends.stream()
-                .map(backend -> decorated(backend, first, options, meters))
+                .map(backend -> decorated(backend, first, options, meters, timer))
                 .toList();
     }
 
     /** Everything that surrounds a backend, innermost first. */
     private static StorageBackend decorated(
-            StorageBackend backend, StorageBackend first, StackOptions options, StackMeters meters) {
+            StorageBackend backend,
+            StorageBackend first,
+            StackOptions options,
+            StackMeters meters,
+            ScheduledExecutorService timer) {
         // A memory tier keeps what it is given, and its own eviction bounds that.
         boolean borrows = keepsChunksInMemory(first) && !keepsChunksInMemory(backend);
         StorageBackend sharing = borrows ? new WriteShareBackend(backend, first.allocator()) : backend;
-        StorageBackend inTime = new DeadlineBackend(sharing, options.readDeadline(), options.writeDeadline());
+        StorageBackend inTime = new DeadlineBackend(sharing, options.readDeadline(), options.writeDeadline(), timer);
         StorageBackend guarded = new BreakerBackend(
                 inTime, breaker(backend.name() + " reads", options), breaker(backend.name() + " writes", options));
         return new MeasuredBackend(new ForgivingBackend(guarded), meters);
@@ -90,6 +101,15 @@ final class Tiers {
 
     int count() {
         return tiers.size();
+    }
+
+    /** Closes all, slowest first. What still waits for a deadline then gets it. */
+    void close() {
+        try {
+            Closing.all(tiers.reversed());
+        } finally {
+            timer.shutdown();
+        }
     }
 
     /**

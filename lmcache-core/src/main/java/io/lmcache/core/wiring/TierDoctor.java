@@ -18,6 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +29,9 @@ import java.util.function.Predicate;
 /** Finds out whether the tiers that {@link TierStarter} would start will work, and which. For one thread. */
 public final class TierDoctor {
     private static final String GDS_PATH = SharedOptions.GDS_PATH.name();
+
+    /** They store and load on trial, in directories of their own: starting one would make the real one. */
+    private static final Set<String> TRIED_BY_THEIR_DIAGNOSIS = Set.of("cpu", "posix", "gds");
 
     private final LmcacheConfig config;
     private final BackendRegistry registry;
@@ -62,20 +67,33 @@ public final class TierDoctor {
         Finding fileTier = config.value(SharedOptions.GDS_PATH).isEmpty() ? noFileTier(backends) : fileTier(backends);
         config.remoteBackend()
                 .ifPresent(remote -> backends.add(
-                        new BackendDiagnosis(remote, true, findings(remote, config.remoteSettings(remote)))));
+                        new BackendDiagnosis(remote, true, started(remote, remote, config.remoteSettings(remote)))));
         for (String plugin : config.value(ConfigOptions.STORAGE_PLUGINS)) {
             backends.add(new BackendDiagnosis(
-                    plugin, true, findings(plugin, config.pluginKind(plugin), config.pluginSettings(plugin))));
+                    plugin, true, started(plugin, config.pluginKind(plugin), config.pluginSettings(plugin))));
         }
         return new StackDiagnosis(backends, fileTier);
     }
 
     private Finding noFileTier(List<BackendDiagnosis> backends) {
         backends.add(new BackendDiagnosis("gds", false, gdsFindings()));
+        if (hasNoTier()) {
+            return Finding.problem(
+                    "tiers",
+                    "none is configured, and a stack needs one",
+                    "set local_cpu: true, gds_path, remote_url or storage_plugins");
+        }
         return Finding.note(
                 GDS_PATH,
-                "not set: there is no file tier, and no directory to test",
+                "not set: there is no file tier by it, and no directory to test",
                 "set " + GDS_PATH + ", or name a directory to test as the argument");
+    }
+
+    private boolean hasNoTier() {
+        return !config.value(ConfigOptions.LOCAL_CPU)
+                && config.diskTier().isEmpty()
+                && config.remoteBackend().isEmpty()
+                && config.value(ConfigOptions.STORAGE_PLUGINS).isEmpty();
     }
 
     /** Both backends are asked also where the first works: what one tells of the directory holds for the other. */
@@ -105,7 +123,7 @@ public final class TierDoctor {
             return Finding.problem(
                     GDS_PATH,
                     "use_cufile is true, but tier 'gds' cannot serve it: " + ofGds.text(),
-                    ofGds.remedy() + ", or set use_cufile to auto");
+                    ofGds.remedy() + "; or set use_cufile to auto");
         }
         return ofPosix.map(found -> Finding.problem(GDS_PATH, "no tier can serve it: " + found.text(), found.remedy()))
                 .orElseGet(() -> Finding.note(
@@ -137,9 +155,33 @@ public final class TierDoctor {
         return findings(backend, backend, own);
     }
 
+    /** Of a backend that may have nothing to say of itself: whether it starts, too. */
+    private List<Finding> started(String tier, String kind, Map<String, String> own) {
+        BackendSettings settings = BackendSettings.of(tier, own);
+        return within(limit, tier, () -> {
+            List<Finding> findings = new ArrayList<>(registry.diagnose(kind, settings, context));
+            if (!TRIED_BY_THEIR_DIAGNOSIS.contains(kind) && worst(findings).isEmpty()) {
+                findings.add(start(tier, kind, settings));
+            }
+            return findings;
+        });
+    }
+
+    private Finding start(String tier, String kind, BackendSettings settings) {
+        try {
+            registry.create(tier, kind, settings, context).close();
+            return Finding.ok("start", "starts, as backend '" + kind + "'");
+        } catch (LmcacheException e) {
+            return Finding.problem("start", String.valueOf(e.getMessage()), "");
+        }
+    }
+
     private List<Finding> findings(String tier, String kind, Map<String, String> own) {
-        FutureTask<List<Finding>> task =
-                new FutureTask<>(() -> registry.diagnose(kind, BackendSettings.of(tier, own), context));
+        return within(limit, tier, () -> registry.diagnose(kind, BackendSettings.of(tier, own), context));
+    }
+
+    private static List<Finding> within(Duration limit, String tier, Callable<List<Finding>> examination) {
+        FutureTask<List<Finding>> task = new FutureTask<>(examination);
         Thread.ofPlatform().daemon().name("lmcache-diagnose-" + tier).start(task);
         try {
             return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);

@@ -11,19 +11,23 @@ import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.Finding.Status;
+import io.lmcache.api.spi.ForwardingBackend;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.diagnosis.BackendDiagnosis;
 import io.lmcache.core.diagnosis.StackDiagnosis;
+import io.lmcache.core.storage.MemoryTier;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 class TierDoctorTest {
@@ -35,11 +39,14 @@ class TierDoctorTest {
             "cpu", _ -> List.of(OK),
             "gds", _ -> List.of(OK),
             "posix", _ -> List.of(OK)));
+    private final Map<String, Supplier<StorageBackend>> starts = new HashMap<>();
+    private final List<String> closed = new ArrayList<>();
     private Duration limit = Duration.ofSeconds(20);
 
     private StackDiagnosis diagnose(Map<String, ?> settings) {
         List<StorageBackendProvider> providers = backends.entrySet().stream()
-                .<StorageBackendProvider>map(backend -> new Provider(backend.getKey(), backend.getValue()))
+                .<StorageBackendProvider>map(
+                        backend -> new Provider(backend.getKey(), backend.getValue(), () -> start(backend.getKey())))
                 .toList();
         return new TierDoctor(
                         LmcacheConfig.of(settings),
@@ -47,6 +54,20 @@ class TierDoctorTest {
                         new BackendContext("test", Clock.systemUTC()),
                         limit)
                 .diagnose();
+    }
+
+    private StorageBackend start(String name) {
+        Supplier<StorageBackend> start = starts.get(name);
+        if (start == null) {
+            throw new AssertionError("'" + name + "' is tried by its diagnosis");
+        }
+        return new ForwardingBackend(start.get()) {
+            @Override
+            public void close() {
+                closed.add(name);
+                super.close();
+            }
+        };
     }
 
     private static List<String> used(StackDiagnosis diagnosis) {
@@ -151,8 +172,52 @@ class TierDoctorTest {
     }
 
     @Test
+    void aPluginThatSaysNothingOfItselfIsStartedAndClosed() {
+        backends.put("mine", _ -> List.of());
+        starts.put("mine", () -> MemoryTier.memory(1 << 16));
+        StackDiagnosis diagnosis = diagnose(Map.of("storage_plugins", "mine"));
+        assertThat(diagnosis.works()).isTrue();
+        assertThat(diagnosis.backends().getLast())
+                .isEqualTo(
+                        new BackendDiagnosis("mine", true, List.of(Finding.ok("start", "starts, as backend 'mine'"))));
+        assertThat(closed).containsExactly("mine");
+    }
+
+    @Test
+    void aPluginThatCannotStartIsAProblemOfTheStack() {
+        backends.put("mine", _ -> List.of(OK));
+        starts.put("mine", () -> {
+            throw new LmcacheException(ErrorCode.START_FAILED, "the shelf is full; empty it");
+        });
+        StackDiagnosis diagnosis = diagnose(Map.of("storage_plugins", "mine"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(diagnosis.backends().getLast().findings())
+                .containsExactly(OK, Finding.problem("start", "the shelf is full; empty it", ""));
+    }
+
+    @Test
+    void aPluginThatThrowsAnythingIsAProblemOfTheStackToo() {
+        backends.put("mine", _ -> List.of());
+        starts.put("mine", () -> {
+            throw new LinkageError("no such class");
+        });
+        StackDiagnosis diagnosis = diagnose(Map.of("storage_plugins", "mine"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(diagnosis.backends().getLast().findings().getFirst().text()).contains("no such class");
+    }
+
+    @Test
+    void aStackWithoutATierDoesNotWork() {
+        StackDiagnosis diagnosis = diagnose(Map.of("local_cpu", "false"));
+        assertThat(diagnosis.works()).isFalse();
+        assertThat(diagnosis.fileTier().text()).isEqualTo("none is configured, and a stack needs one");
+        assertThat(diagnosis.fileTier().remedy()).contains("local_cpu", "gds_path", "storage_plugins");
+    }
+
+    @Test
     void theBackendOfTheRemoteUrlIsAskedWithTheUrl() {
         backends.put("shelf", settings -> List.of(Finding.ok("shelf", settings.toString())));
+        starts.put("shelf", () -> MemoryTier.memory(1 << 16));
         StackDiagnosis diagnosis = diagnose(Map.of("remote_url", "shelf://cellar", "shelf", Map.of("boards", "2")));
         assertThat(used(diagnosis)).containsExactly("cpu", "shelf");
         assertThat(diagnosis.backends().getLast().findings().getFirst().text())
@@ -195,10 +260,13 @@ class TierDoctorTest {
     @Test
     void theSignOfHashesFollowsTheirAlgorithm() {
         backends.put("posix", settings -> {
-            assertThat(settings).hasToString("posix{gds_path=/a, signed_hashes=false}");
+            assertThat(settings).hasToString("posix{file_format=lmcache_0_5, gds_path=/a, signed_hashes=false}");
             return List.of(OK);
         });
-        diagnose(Map.of("gds_path", "/a", "pre_caching_hash_algorithm", "sha256_cbor"));
+        diagnose(Map.of(
+                "gds_path", "/a",
+                "file_format", "lmcache_0_5",
+                "pre_caching_hash_algorithm", "sha256_cbor"));
     }
 
     @Test
@@ -238,7 +306,8 @@ class TierDoctorTest {
                 .hasRootCauseMessage("oops");
     }
 
-    private record Provider(String name, Function<BackendSettings, List<Finding>> findings)
+    private record Provider(
+            String name, Function<BackendSettings, List<Finding>> findings, Supplier<StorageBackend> start)
             implements StorageBackendProvider {
         @Override
         public List<Option<?>> options() {
@@ -249,7 +318,7 @@ class TierDoctorTest {
 
         @Override
         public StorageBackend create(BackendSettings settings, BackendContext context) {
-            throw new AssertionError("a diagnosis starts no tier");
+            return start.get();
         }
 
         @Override

@@ -94,6 +94,12 @@ final class Arrivals implements Closeable {
         public void rejected() {
             run();
         }
+
+        /** As well where no thread can be had. */
+        @Override
+        public void failed(Error cause) {
+            run();
+        }
     }
 
     /**

@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,10 +32,13 @@ public final class OpenFiles {
     private final ChunkDirectory directory;
     private final boolean isDirect;
     private final IoPaths paths;
+    // Not the JDK's, which the whole process shares: a file system may let a close wait.
+    private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
+            1, Thread.ofPlatform().daemon().name("lmcache-gds-idle-files").factory());
     private final Cache<ChunkKey, SharedFile> files = Caffeine.newBuilder()
             .maximumSize(MOST_FILES)
             .expireAfterAccess(IDLE)
-            .scheduler(Scheduler.systemScheduler())
+            .scheduler(Scheduler.forScheduledExecutorService(timer))
             .executor(Runnable::run)
             .removalListener((@Nullable ChunkKey key, @Nullable SharedFile file, RemovalCause cause) -> endUse(file))
             .build();
@@ -103,6 +107,12 @@ public final class OpenFiles {
         } catch (IOException e) {
             LOG.warn("Chunk file {} could not be closed", file.path(), e);
         }
+    }
+
+    /** Keeps no file open, now and later. */
+    public void close() {
+        forgetAll();
+        timer.shutdownNow();
     }
 
     /** Keeps no file open any longer; those in use are closed by their users. */

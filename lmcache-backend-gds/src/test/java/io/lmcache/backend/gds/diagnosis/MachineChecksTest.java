@@ -178,6 +178,28 @@ class MachineChecksTest {
     }
 
     @Test
+    void theWindowOfTheGpuIsComparedWithTheBuffer() throws IOException {
+        String address = "0000:18:00.0";
+        BarCheck check = new BarCheck(folder.machine(), address, 1024 * MIB);
+        assertThat(check.finding().status()).isEqualTo(Status.OK);
+        assertThat(check.finding().text()).contains("unknown", address);
+        folder.with("/sys/bus/pci/devices/" + address + "/resource", windows("0x0000020000000000 0x00000203ffffffff"));
+        assertThat(check.finding())
+                .isEqualTo(Finding.ok("BAR1", "16.0 GiB of the GPU's memory can be reached by other devices"));
+        folder.with("/sys/bus/pci/devices/" + address + "/resource", windows("0x00000000d0000000 0x00000000dfffffff"));
+        assertThat(check.finding().status()).isEqualTo(Status.NOTE);
+        assertThat(check.finding().text()).startsWith("256 MiB").contains("less than cufile_buffer_size");
+        assertThat(check.finding().remedy()).contains("Resizable BAR");
+        folder.with("/sys/bus/pci/devices/" + address + "/resource", windows("0x0000000000000000 0x0000000000000000"));
+        assertThat(check.finding().text()).contains("unknown");
+    }
+
+    private static String windows(String bar1) {
+        return "0x00000000f6000000 0x00000000f6ffffff 0x0000000000040200\n" + bar1 + " 0x000000000014220c\n"
+                + "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+    }
+
+    @Test
     void theProposedBufferIsATenthOfTheDeviceWithTheEngineAt85Percent() {
         BufferCheck check = new BufferCheck(new DeviceMemoryInfo(81_000 * MIB, 81_920 * MIB), 1024 * MIB);
         assertThat(check.finding().status()).isEqualTo(Status.OK);
