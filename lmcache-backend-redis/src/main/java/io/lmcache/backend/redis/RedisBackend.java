@@ -368,14 +368,20 @@ final class RedisBackend implements StorageBackend {
 
         /** The payload goes over the wire only where it is not there already. */
         private CompletableFuture<PutOutcome> whereNone(RedisNode node) {
-            return node.control()
+            CompletableFuture<Long> there = node.control()
                     .call(RedisCommands.length(bytes(chunk)))
-                    .exceptionallyCompose(error -> lengthOf(error, node))
-                    .thenCompose(length -> length > ChunkHeader.BYTES
-                            ? CompletableFuture.completedFuture(present(length))
-                            : withRoom(node, length > 0))
+                    .exceptionallyCompose(error -> lengthOf(error, node));
+            // Meanwhile the checksum is taken; whatever the server says, it is waited for, since it needs the bytes.
+            return CompletableFuture.supplyAsync(() -> Checksums.of(lease), workers)
+                    .thenCombine(there, Ready::new)
+                    .thenCompose(ready -> ready.there() > ChunkHeader.BYTES
+                            ? CompletableFuture.completedFuture(present(ready.there()))
+                            : withRoom(node, ready))
                     .exceptionallyCompose(error -> refused(error));
         }
+
+        /** What has to be known before a chunk is sent: its checksum, and how many bytes there are under its name. */
+        private record Ready(int payloadCrc, long there) {}
 
         private CompletableFuture<Long> lengthOf(Throwable error, RedisNode node) {
             return RedisServers.unwrapped(error) instanceof RedisCommandExecutionException refusal
@@ -389,23 +395,26 @@ final class RedisBackend implements StorageBackend {
             return PutOutcome.alreadyPresent();
         }
 
-        private CompletableFuture<PutOutcome> withRoom(RedisNode node, boolean isInTheWay) {
+        private CompletableFuture<PutOutcome> withRoom(RedisNode node, Ready ready) {
             Optional<List<String>> victims = known.reserve(meta.byteSize());
             if (victims.isEmpty()) {
                 return CompletableFuture.completedFuture(PutOutcome.declined(
                         DeclineReason.FULL, "what this instance keeps within max_size is pinned or being written"));
             }
+            byte[] header = new ChunkHeader(meta, ready.payloadCrc()).toBytes(key);
             AtomicBoolean isStored = new AtomicBoolean();
             return makeRoom(victims.get())
-                    .thenCompose(
-                            _ -> isInTheWay ? removed(List.of(chunk), node) : CompletableFuture.completedFuture(0L))
-                    .thenApplyAsync(_ -> header(), workers)
-                    .thenCompose(header -> node.payload()
+                    .thenCompose(_ ->
+                            ready.there() > 0 ? removed(List.of(chunk), node) : CompletableFuture.completedFuture(0L))
+                    .thenCompose(_ -> node.payload()
                             .call(RedisCommands.store(new PayloadArgs(bytes(chunk), header, lease, settings.ttl()))))
                     .thenApply(reply -> {
-                        isStored.set(reply != null);
+                        if (reply == null) {
+                            return PutOutcome.alreadyPresent();
+                        }
+                        isStored.set(true);
                         counters.add(BackendCounter.BYTES_WRITTEN, meta.byteSize());
-                        return reply == null ? PutOutcome.alreadyPresent() : PutOutcome.stored();
+                        return PutOutcome.stored();
                     })
                     .whenComplete((_, _) -> known.settle(chunk, meta.byteSize(), isStored.get()));
         }
@@ -420,10 +429,6 @@ final class RedisBackend implements StorageBackend {
             return CompletableFuture.allOf(byNode.entrySet().stream()
                     .flatMap(entry -> entry.getValue().stream().map(victim -> removed(List.of(victim), entry.getKey())))
                     .toArray(CompletableFuture[]::new));
-        }
-
-        private byte[] header() {
-            return new ChunkHeader(meta, Checksums.of(lease)).toBytes(key);
         }
 
         private CompletableFuture<PutOutcome> refused(Throwable error) {
