@@ -1,17 +1,25 @@
 package io.lmcache.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.lmcache.cli.replay.Drive;
+import io.lmcache.cli.replay.DriveResult;
 import io.lmcache.cli.replay.Outcome;
 import io.lmcache.cli.replay.ReplayModel;
 import io.lmcache.cli.replay.ReplayPolicy;
 import io.lmcache.cli.replay.Simulation;
 import io.lmcache.cli.replay.Trace;
 import io.lmcache.cli.replay.TraceReader;
+import io.lmcache.core.Lmcache;
+import io.lmcache.core.config.LmcacheConfig;
+import io.lmcache.core.engine.LmcacheStack;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -77,6 +85,29 @@ final class ReplayCommand implements Callable<Integer> {
     private boolean json;
 
     @Option(
+            names = "--drive",
+            description =
+                    "Send real payload, of the model's KV size, through the configured stack as well, and check every"
+                            + " byte that comes back; the exit status is 1 when one is wrong.")
+    private boolean isDriven;
+
+    @Option(
+            names = "--requests",
+            paramLabel = "N",
+            defaultValue = "2147483647",
+            description = "Drive only the first so many requests.")
+    private int requests;
+
+    @Option(
+            names = "--speed",
+            paramLabel = "X",
+            defaultValue = "0",
+            description =
+                    "How fast the trace's time goes by: 1 as it was, 10 ten times as fast; 0, the default, waits for"
+                            + " nothing.")
+    private double speed;
+
+    @Option(
             names = "--report",
             paramLabel = "FILE",
             description = "Write a page with figures, which needs nothing else, to that file as well.")
@@ -98,6 +129,12 @@ final class ReplayCommand implements Callable<Integer> {
         List<Long> sizes = hostSizes.stream().map(text -> bytes("--host", text)).toList();
         long fileBytes = fileSize == null ? 0 : bytes("--file", fileSize);
 
+        if (requests < 1) {
+            throw bad("--requests", String.valueOf(requests), "whole numbers from 1");
+        }
+        if (!(speed >= 0)) {
+            throw bad("--speed", String.valueOf(speed), "numbers from 0");
+        }
         Trace trace = TraceReader.read(files);
         long blockBytes = trace.blockTokens() * model.bytesPerToken();
         List<ReplayTable.Row> rows = new ArrayList<>();
@@ -111,11 +148,12 @@ final class ReplayCommand implements Callable<Integer> {
         }
         rows.add(row("infinite", "no limit", Simulation.infinite(trace), model));
         ReplayTable table = new ReplayTable(trace, model, gpuTeraflops, blockBytes, rows);
-        print(table);
+        Optional<DriveTable> drive = isDriven ? Optional.of(new DriveTable(drive(trace, model))) : Optional.empty();
+        print(table, drive);
         if (report != null) {
-            ReportFile.write(new ReplayReport(table).page(), report);
+            ReportFile.write(new ReplayReport(table, drive).page(), report);
         }
-        return 0;
+        return drive.isPresent() && drive.get().result().damagedChunks() > 0 ? 1 : 0;
     }
 
     private ReplayTable.Row row(String policy, String size, Outcome outcome, ReplayModel model) {
@@ -153,12 +191,30 @@ final class ReplayCommand implements Callable<Integer> {
                 spec.commandLine(), "Option " + option + " is '" + text + "', allowed are " + allowed);
     }
 
-    private void print(ReplayTable table) throws IOException {
+    private DriveResult drive(Trace trace, ReplayModel model) {
+        int driven = Math.min(requests, trace.requests());
+        Optional<ProgressDisplay> display =
+                ProgressDisplay.isWatched() ? Optional.of(new ProgressDisplay("drive", driven)) : Optional.empty();
+        try (LmcacheStack stack = Lmcache.open(LmcacheConfig.load())) {
+            return new Drive(trace, model, stack, driven, speed, _ -> display.ifPresent(bar -> bar.advance("", 1)))
+                    .run();
+        } finally {
+            display.ifPresent(ProgressDisplay::close);
+        }
+    }
+
+    private void print(ReplayTable table, Optional<DriveTable> drive) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(table.values()));
+            Map<String, Object> values = new LinkedHashMap<>(table.values());
+            drive.ifPresent(driven -> values.put("drive", driven.values()));
+            out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(values));
         } else {
             table.print(out);
+            drive.ifPresent(driven -> {
+                out.println();
+                driven.print(out);
+            });
         }
     }
 }

@@ -21,11 +21,15 @@ import java.util.function.ToLongFunction;
 final class ReplayReport {
     private static final String INFINITE = "infinite";
     private static final double GIB = 1L << 30;
+    private static final double SHORT_SECONDS = 300;
 
     private final ReplayTable table;
 
-    ReplayReport(ReplayTable table) {
+    private final Optional<DriveTable> drive;
+
+    ReplayReport(ReplayTable table, Optional<DriveTable> drive) {
         this.table = table;
+        this.drive = drive;
     }
 
     Page page() {
@@ -42,9 +46,14 @@ final class ReplayReport {
                 "s",
                 ReplayTable.Row::prefillSecondsSaved));
         best().map(this::overTime).ifPresent(charts::add);
+        List<String> facts = new ArrayList<>(table.facts());
+        drive.ifPresent(driven -> {
+            charts.addAll(driven.charts());
+            facts.addAll(driven.lines());
+        });
         return new Page(
                 "LMCache replay",
-                table.facts(),
+                facts,
                 charts,
                 List.of(new Table("All replays", ReplayTable.COLUMNS, table.cells())),
                 List.of(ReplayTable.LEGEND, table.formula()));
@@ -84,14 +93,15 @@ final class ReplayReport {
 
     private Chart overTime(ReplayTable.Row row) {
         Outcome outcome = row.outcome();
+        boolean isShort = outcome.steps().getLast().startSeconds() < SHORT_SECONDS;
         List<String> times = outcome.steps().stream()
-                .map(step -> String.format(Locale.ROOT, "%.1f", step.startSeconds() / 60))
+                .map(step -> String.format(Locale.ROOT, "%.1f", step.startSeconds() / (isShort ? 1 : 60)))
                 .toList();
         return new Chart(
                 "Bytes by tier over time",
                 "With " + row.policy() + " and a host tier of " + row.hostSize()
                         + ", the replay that found most; each point is a fiftieth of the trace's time.",
-                "minutes from the start",
+                (isShort ? "seconds" : "minutes") + " from the start",
                 "GiB",
                 times,
                 List.of(

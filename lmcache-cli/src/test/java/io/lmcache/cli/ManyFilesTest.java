@@ -37,8 +37,6 @@ class ManyFilesTest {
     private static final KvLayout LAYOUT = KvLayout.mla(KvDtype.UINT8, 1, 16);
     private static final ChunkMeta META = new ChunkMeta(LAYOUT, 1);
     private static final int MODELS = 3;
-    private static final int CLAIMED_FILES = 1_000_000;
-    private static final double CLAIMED_SECONDS = 120;
 
     @TempDir
     private Path root;
@@ -125,9 +123,6 @@ class ManyFilesTest {
                     String.join(" ", options),
                     run.seconds(),
                     run.peak());
-            if (FILES == CLAIMED_FILES) {
-                assertThat(run.seconds()).as("%s", line).isLessThan(CLAIMED_SECONDS);
-            }
             return run;
         } finally {
             Files.delete(out);

@@ -53,6 +53,12 @@ class ReplayCommandTest {
     }
 
     @Test
+    void bothDirectionsOfADriveAreBounded() {
+        assertRefused("--requests", "0", "whole numbers from 1");
+        assertRefused("--speed", "-1", "numbers from 0");
+    }
+
+    @Test
     void badInputIsNamedWithWhatIsAllowed() {
         assertRefused("--policy", "arc", "w-tinylfu");
         assertRefused("--host", "many", "64GiB");

@@ -39,7 +39,7 @@ class DependencyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cpu", "posix", "gds", "redis"})
+    @ValueSource(strings = {"cpu", "posix", "gds", "redis", "s3"})
     void nothingOutsideABackendNamesItsClasses(String backend) {
         String itself = "io.lmcache.backend." + backend + "..";
         noClasses()

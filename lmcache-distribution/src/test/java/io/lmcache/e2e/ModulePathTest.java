@@ -29,6 +29,7 @@ class ModulePathTest {
                         "io.lmcache.backend.posix",
                         "io.lmcache.backend.gds",
                         "io.lmcache.backend.redis",
+                        "io.lmcache.backend.s3",
                         "io.lmcache.chunkfiles",
                         "io.lmcache.cuda",
                         "io.lmcache.server",

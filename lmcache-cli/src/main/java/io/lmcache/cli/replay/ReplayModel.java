@@ -1,5 +1,7 @@
 package io.lmcache.cli.replay;
 
+import io.lmcache.api.KvDtype;
+import io.lmcache.api.KvLayout;
 import java.util.Locale;
 
 /** The models whose KV a replay is of. */
@@ -28,6 +30,11 @@ public enum ReplayModel {
     /** The bytes of keys and values of one token, in bfloat16. */
     public long bytesPerToken() {
         return 2L * layers * kvWidth * BYTES_OF_BFLOAT16;
+    }
+
+    /** The layout of its KV, of one head as wide as all: what moves is the same. */
+    KvLayout layout() {
+        return KvLayout.kv(KvDtype.BFLOAT16, layers, 1, kvWidth);
     }
 
     /** How many parameters it has. */

@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.BitSet;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -138,6 +139,19 @@ class SimulationTest {
         Simulation.run(trace, policy, blocks / 2, blocks / 2);
         long allocated = threads.getCurrentThreadAllocatedBytes() - before;
         assertThat(allocated / (double) trace.distinctBlocks()).isLessThanOrEqualTo(64);
+    }
+
+    @Tag("slow")
+    @ParameterizedTest
+    @EnumSource(ReplayPolicy.class)
+    void aMillionBlocksASecondAtLeast(ReplayPolicy policy) {
+        Trace trace = singles(new Random(2).ints(1 << 20, 0, 1 << 18).toArray());
+        double seconds = Double.MAX_VALUE;
+        // Of processor time, and the best of some rounds, since code is compiled meanwhile.
+        for (int round = 0; round < 5; round++) {
+            seconds = Math.min(seconds, Simulation.run(trace, policy, 1 << 16, 1 << 17).seconds());
+        }
+        assertThat(trace.references() / seconds).isGreaterThan(1e6);
     }
 
     private static int hits(ReplayPolicy policy, int capacity, int... blocks) {

@@ -21,7 +21,8 @@ final class RemoteStores {
             "redis-sentinel", "lmcache-backend-redis",
             "rediss-sentinel", "lmcache-backend-redis",
             "valkey", "lmcache-backend-redis",
-            "valkeys", "lmcache-backend-redis");
+            "valkeys", "lmcache-backend-redis",
+            "s3", "lmcache-backend-s3");
 
     private RemoteStores() {}
 

@@ -1,0 +1,3 @@
+/** The backend {@code s3}. */
+@org.jspecify.annotations.NullMarked
+package io.lmcache.backend.s3;
