@@ -30,7 +30,7 @@ real_vllm.install(_SOURCE.folder)
 
 from engine import Engine, key, request  # noqa: E402
 
-_ROUNDS = 5
+_ROUNDS = 3
 _MIB = 1 << 20
 # Bytes of a row, rows that are stored and loaded, and rows of a job: a prompt's.
 _SIZES = ((2 * _MIB, 96, 32), (64 << 10, 2048, 512))
