@@ -440,10 +440,12 @@ class StoreRowsResponse(_message.Message):
     def __init__(self, stored: _Optional[int] = ..., present: _Optional[int] = ..., declined: _Optional[int] = ...) -> None: ...
 
 class ClearRequest(_message.Message):
-    __slots__ = ("session_id",)
+    __slots__ = ("session_id", "model")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     session_id: bytes
-    def __init__(self, session_id: _Optional[bytes] = ...) -> None: ...
+    model: str
+    def __init__(self, session_id: _Optional[bytes] = ..., model: _Optional[str] = ...) -> None: ...
 
 class ClearResponse(_message.Message):
     __slots__ = ()

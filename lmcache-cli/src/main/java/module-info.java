@@ -8,6 +8,7 @@ module io.lmcache.cli {
     requires io.lmcache.core;
     requires io.lmcache.server;
     requires java.management;
+    requires jdk.jfr;
     requires jdk.management;
     requires jdk.unsupported;
     requires org.apache.commons.compress;

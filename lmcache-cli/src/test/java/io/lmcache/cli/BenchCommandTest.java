@@ -40,6 +40,8 @@ class BenchCommandTest {
                         "host tier: retrieve 2 chunks of 32 MiB",
                         "host tier: store 2 chunks of 32 MiB",
                         "host tier: the same, into memory never touched before",
+                        "look up 16 chunks while watched",
+                        "retrieve 2 chunks of 32 MiB while watched",
                         "file tier: retrieve 2 chunks of 32.0 MiB",
                         "file tier: 2 of 32.0 MiB, beside reads that check",
                         "file tier: retrieve 42 chunks of 1.5 MiB",

@@ -9,10 +9,13 @@ import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.HostKvTensor;
 import io.lmcache.core.engine.KvCache;
 import io.lmcache.core.engine.LmcacheStack;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** The code of the README, which a test compares with these regions. */
 final class EmbeddingExamples {
@@ -39,6 +42,15 @@ final class EmbeddingExamples {
             model.prefill(prompt, known, kvMemory); // computes the rest
             cache.store(prompt, kv); // keeps what is new
             return cached;
+        }
+        // end
+    }
+
+    static void measured(Consumer<LmcacheStack> engine) {
+        // snippet: metrics
+        MeterRegistry registry = new SimpleMeterRegistry();
+        try (LmcacheStack stack = Lmcache.open(LmcacheConfig.load(), registry)) {
+            engine.accept(stack);
         }
         // end
     }

@@ -49,8 +49,8 @@ public final class CacheServer implements AutoCloseable {
     private static final int MAX_MESSAGE_BYTES = 32 << 20;
 
     private static final int MAX_CALLS_PER_CONNECTION = 256;
-    /** Twice the transfers that are allowed: however many of those wait, others are answered. More calls wait in turn. */
-    private static final int CALL_THREADS = 2 * Transfers.MAX_UNDER_WAY;
+    /** More than the transfers that are allowed: however many of those wait, others are answered. More calls wait in turn. */
+    private static final int CALL_THREADS = 2 * Transfers.MAX_IN_ALL + 64;
 
     private static final Duration CALL_THREAD_IDLE = Duration.ofMinutes(1);
     private static final Duration HANDSHAKE = Duration.ofSeconds(10);

@@ -109,6 +109,7 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
         this.meters = meters;
         this.healthCheck = healthCheck;
         this.stop = stop;
+        meters.show(transfers.copies());
         this.rowTransfers = new RowTransfers(stack);
     }
 
@@ -256,16 +257,16 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     @Override
     public void retrieve(RetrieveRequest request, StreamObserver<RetrieveResponse> observer) {
         answer(observer, () -> {
-            RegisteredCache cache = sessions.session(request.getSessionId()).cache(request.getKvCacheId());
-            return transfers.retrieve(cache, request);
+            Session session = sessions.session(request.getSessionId());
+            return transfers.retrieve(session, session.cache(request.getKvCacheId()), request);
         });
     }
 
     @Override
     public void store(StoreRequest request, StreamObserver<StoreResponse> observer) {
         answerBeforeTheEnd(observer, answer -> {
-            RegisteredCache cache = sessions.session(request.getSessionId()).cache(request.getKvCacheId());
-            transfers.store(cache, request, answer);
+            Session session = sessions.session(request.getSessionId());
+            transfers.store(session, session.cache(request.getKvCacheId()), request, answer);
         });
     }
 
@@ -329,8 +330,14 @@ final class KvCacheCalls extends KvCacheServiceImplBase {
     @Override
     public void clear(ClearRequest request, StreamObserver<ClearResponse> observer) {
         answer(observer, () -> {
-            LOG.info("{} clears the cache", sessions.session(request.getSessionId()));
-            stack.clear();
+            Session session = sessions.session(request.getSessionId());
+            if (request.getModel().isEmpty()) {
+                LOG.info("{} clears the cache", session);
+                stack.clear();
+            } else {
+                LOG.info("{} clears the cache of model '{}'", session, request.getModel());
+                stack.clear(request.getModel());
+            }
             return ClearResponse.getDefaultInstance();
         });
     }

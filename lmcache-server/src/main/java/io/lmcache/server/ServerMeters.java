@@ -77,6 +77,18 @@ final class ServerMeters implements AutoCloseable {
         meters.gauge("lmcache.server.calls.active", "Calls under way", Tags.empty(), calls::count);
     }
 
+    /** Shows the wait for the CPU. */
+    void show(Turns copies) {
+        meters.gauge(
+                "lmcache.server.queue.size", "Stores that wait for their turn at copying", Tags.empty(), copies::waiting);
+        meters.total(
+                "lmcache.server.queue.wait",
+                "How long stores waited for it",
+                Tags.empty(),
+                copies::waits,
+                copies::waitNanos);
+    }
+
     void refused(Reason reason) {
         LongAdder count = refusals.get(reason);
         if (count != null) {

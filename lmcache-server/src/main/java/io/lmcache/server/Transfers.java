@@ -15,7 +15,6 @@ import java.nio.IntBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -25,20 +24,29 @@ import org.slf4j.LoggerFactory;
 /** Moves KV between the cache and the engines' memory. Thread-safe. */
 final class Transfers {
     private static final Logger LOG = LoggerFactory.getLogger(Transfers.class);
-    /** Of each kind; more do not make the machine faster, and each holds buffers. */
+    /** Of each kind, of one client; more do not make the machine faster, and each holds buffers. */
     static final int MAX_UNDER_WAY = 64;
+    /** Of each kind, of all clients. */
+    static final int MAX_IN_ALL = 2 * MAX_UNDER_WAY;
     /** While a staged store waits for slow tiers, what the engine computes meanwhile finds no staging. */
     private static final Duration STAGED_PATIENCE = Duration.ofMillis(50);
 
     private final LmcacheStack stack;
-    private final Semaphore retrieves = new Semaphore(MAX_UNDER_WAY);
-    private final Semaphore stores = new Semaphore(MAX_UNDER_WAY);
+    private final Shares retrieves = new Shares(MAX_IN_ALL, MAX_UNDER_WAY);
+    private final Shares stores = new Shares(MAX_IN_ALL, MAX_UNDER_WAY);
+    /** At stores that the CPU copies. */
+    private final Turns copies = new Turns(Math.max(2, Runtime.getRuntime().availableProcessors()));
 
     Transfers(LmcacheStack stack) {
         this.stack = stack;
     }
 
-    RetrieveResponse retrieve(RegisteredCache cache, RetrieveRequest request) {
+    /** The turns at stores that the CPU copies. */
+    Turns copies() {
+        return copies;
+    }
+
+    RetrieveResponse retrieve(Session session, RegisteredCache cache, RetrieveRequest request) {
         int[] tokens = Packed.ints("tokens", request.getTokens());
         int end = request.getEndToken() == 0 ? tokens.length : request.getEndToken();
         int first = request.getFirstToken();
@@ -56,7 +64,7 @@ final class Transfers {
         // Up to the end of the chunk that the last wanted token is in: it is named by all of its tokens.
         int needed = Math.min(tokens.length, Math.ceilDiv(end, stack.chunkSize()) * stack.chunkSize());
         IntBuffer prompt = IntBuffer.wrap(tokens, 0, needed);
-        return transfer(cache, blocks, wanted, request.getEvent(), request.getDeadline(), transfer -> {
+        return transfer(session, cache, blocks, wanted, request.getEvent(), request.getDeadline(), transfer -> {
             RetrieveResponse.Builder response = RetrieveResponse.newBuilder();
             int reached;
             try {
@@ -86,7 +94,7 @@ final class Transfers {
      *
      * @param answer is told what was read, once, when the engine's memory may be reused: before this returns
      */
-    void store(RegisteredCache cache, StoreRequest request, Consumer<StoreResponse> answer) {
+    void store(Session session, RegisteredCache cache, StoreRequest request, Consumer<StoreResponse> answer) {
         int[] tokens = Packed.ints("tokens", request.getTokens());
         if (tokens.length == 0) {
             answer.accept(StoreResponse.getDefaultInstance());
@@ -94,7 +102,7 @@ final class Transfers {
         }
         int[] blocks = blocks(cache, request.getBlockIds(), 0, tokens.length);
         BooleanSupplier isOver = Deadlines.require(cache, request.getDeadline());
-        if (!stores.tryAcquire()) {
+        if (!stores.tryTake(session)) {
             answer.accept(response(0, 0, tokens.length));
             return;
         }
@@ -107,13 +115,31 @@ final class Transfers {
                 if (staged.isPresent()) {
                     storeStaged(kv, tokens, staged.get(), isOver, answer);
                 } else {
-                    answer.accept(storeDirectly(cache, kv, tokens, blocks, request, isOver));
+                    answer.accept(storeInTurn(session, cache, kv, tokens, blocks, request, isOver));
                 }
             } finally {
                 cache.endUse();
             }
         } finally {
-            stores.release();
+            stores.giveBack(session);
+        }
+    }
+
+    private StoreResponse storeInTurn(
+            Session session,
+            RegisteredCache cache,
+            KvCache kv,
+            int[] tokens,
+            int[] blocks,
+            StoreRequest request,
+            BooleanSupplier isOver) {
+        if (!copies.begin(session, isOver)) {
+            return response(0, 0, tokens.length);
+        }
+        try {
+            return storeDirectly(cache, kv, tokens, blocks, request, isOver);
+        } finally {
+            copies.end(session);
         }
     }
 
@@ -186,6 +212,7 @@ final class Transfers {
     }
 
     private <R> R transfer(
+            Session session,
             RegisteredCache cache,
             int[] blocks,
             TokenRange wanted,
@@ -193,9 +220,11 @@ final class Transfers {
             long deadline,
             Function<Transfer, R> work) {
         BooleanSupplier isOver = Deadlines.require(cache, deadline);
-        if (!retrieves.tryAcquire()) {
+        if (!retrieves.tryTake(session)) {
             throw new Refusal(
-                    Reason.BUSY, MAX_UNDER_WAY + " retrieves are under way; go on without the cache, or try again");
+                    Reason.BUSY,
+                    "This client has its share of the " + MAX_IN_ALL
+                            + " retrieves at a time; go on without the cache, or try again");
         }
         try {
             cache.beginUse();
@@ -217,7 +246,7 @@ final class Transfers {
                         (System.nanoTime() - delivered) / 1000);
             }
         } finally {
-            retrieves.release();
+            retrieves.giveBack(session);
         }
     }
 }

@@ -77,7 +77,7 @@ class SelfHealingTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", ".lmcache", ".lmcache/writers", ".lmcache/quarantine"})
+    @ValueSource(strings = {".lmcache", ".lmcache/writers", ".lmcache/quarantine"})
     void folderThatIsRemovedComesBack(String below) throws Exception {
         removedWhileInUse(below, false);
     }

@@ -6,6 +6,10 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.api.posix.Errno;
 import io.lmcache.api.posix.FileModes;
+import io.lmcache.api.posix.FileStatus;
+import io.lmcache.api.posix.LocalUser;
+import io.lmcache.api.posix.PosixFile;
+import io.lmcache.chunkfiles.directory.DirectorySettings.OthersMayWrite;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -54,6 +58,7 @@ final class ChunkRoot implements AutoCloseable {
     private static final String JANITOR_LOCK = "janitor.lock";
     private static final Duration SIGN_ON_INTERVAL = Duration.ofSeconds(1);
     private static final long NOBODY = -1;
+    private static final int MAY_BE_WRITTEN_BY_OTHERS = 0022;
     private static final int SHARE_OF_HEAP = 64;
     private static final int BYTES_PER_DIRECTORY = 256;
 
@@ -112,6 +117,7 @@ final class ChunkRoot implements AutoCloseable {
     }
 
     private static ChunkRoot opened(Path real, DirectorySettings settings) throws IOException {
+        requireOwn(real, settings.othersMayWrite());
         Optional<WriterLock> writer;
         try {
             writer = Optional.of(signedOn(real));
@@ -135,6 +141,24 @@ final class ChunkRoot implements AutoCloseable {
                 writer.get().close();
             }
         }
+    }
+
+    /** Looks who may write there, besides this process's user and the administrator. */
+    private static void requireOwn(Path root, OthersMayWrite answer) throws IOException {
+        FileStatus status = PosixFile.status(root);
+        boolean isOwn = status.user() == LocalUser.id() || status.user() == 0;
+        if (answer == OthersMayWrite.ALLOW || (isOwn && (status.permissions() & MAY_BE_WRITTEN_BY_OTHERS) == 0)) {
+            return;
+        }
+        String objection = "others may write there (owner " + status.user() + ", mode "
+                + Integer.toOctalString(status.permissions())
+                + "), and so remove or replace chunks; make it this user's alone (chown, chmod 700), or set "
+                + DirectorySettings.GDS_PATH_OTHERS_MAY_WRITE.name() + ": allow";
+        if (answer == OthersMayWrite.REFUSE) {
+            throw new LmcacheException(
+                    ErrorCode.START_FAILED, "Chunk directory '" + root + "' is not used: " + objection);
+        }
+        LOG.warn("Chunk directory {}: {}", root, objection);
     }
 
     /** A new writer in a root that is there, with what it needs there. */
@@ -163,13 +187,12 @@ final class ChunkRoot implements AutoCloseable {
             throw new IOException("Chunk directory " + path + " is closed");
         }
         if (writer.filter(WriterLock::isThere).isEmpty()) {
-            // Its parent is not made: where a file system was unmounted, nothing is to be stored beneath.
-            createDirectory(path);
+            // The root itself is not made: where a file system was unmounted, nothing is to be stored beneath.
             WriterLock lost = writer.orElse(null);
             WriterLock found = signedOn(path);
             writer = Optional.of(found);
             account.reopen(path.resolve(CONTROL), WriterLock.numberOf(found.id()));
-            LOG.warn("Chunk directory {}: this writer has signed on again; its folder there was gone", path);
+            LOG.warn("Chunk directory {}: this writer has signed on anew, since it was not known there", path);
             if (lost != null) {
                 lost.close();
             }

@@ -25,6 +25,7 @@ import java.util.function.UnaryOperator;
  * @param maxBytes the most bytes that chunk files and quarantine may take, in even shares for the roots; 0 for no limit
  * @param timeToLive how long a chunk stays after its last use; zero for no limit
  * @param minFreeBytes how many bytes of each root's file system are left alone; 0 to use all of it
+ * @param othersMayWrite what happens where others than this process's user may write to a root
  */
 public record DirectorySettings(
         List<Path> paths,
@@ -33,7 +34,8 @@ public record DirectorySettings(
         FsyncMode fsync,
         long maxBytes,
         Duration timeToLive,
-        long minFreeBytes) {
+        long minFreeBytes,
+        OthersMayWrite othersMayWrite) {
     /** Which of several roots a chunk is written to. */
     public static final Option<Optional<Sharding>> GDS_PATH_SHARDING = Option.of(
                     "gds_path_sharding",
@@ -76,9 +78,33 @@ public record DirectorySettings(
                     + " and directory entry. Without it a power cut can cost chunks, but never gives wrong ones where files"
                     + " have a checksum.");
 
+    /** What happens where others may write to a root. */
+    public static final Option<OthersMayWrite> GDS_PATH_OTHERS_MAY_WRITE = Option.of(
+            "gds_path_others_may_write",
+            "warn",
+            choice(OthersMayWrite.class),
+            "What happens where others than this process's user may write to a directory of the file tier, and so replace"
+                    + " its chunks: the tier does not start, a warning, or nothing.");
+
     /** All of them. */
-    public static final List<Option<?>> OPTIONS =
-            List.of(SharedOptions.GDS_PATH, GDS_PATH_SHARDING, MAX_GDS_SIZE, GDS_TTL_SECS, GDS_MIN_FREE_SPACE, FSYNC);
+    public static final List<Option<?>> OPTIONS = List.of(
+            SharedOptions.GDS_PATH,
+            GDS_PATH_SHARDING,
+            MAX_GDS_SIZE,
+            GDS_TTL_SECS,
+            GDS_MIN_FREE_SPACE,
+            FSYNC,
+            GDS_PATH_OTHERS_MAY_WRITE);
+
+    /** What happens where others than this process's user may write to a root. */
+    public enum OthersMayWrite {
+        /** It is not used. */
+        REFUSE,
+        /** It is used, and the log says so. */
+        WARN,
+        /** It is used. */
+        ALLOW
+    }
 
     /** Which of several roots a new chunk goes to. Reads try that root first, then the others. */
     public enum Sharding {
@@ -96,6 +122,18 @@ public record DirectorySettings(
         DATA,
         /** The file, and its directory after that. */
         FULL
+    }
+
+    /** With a warning where others may write. */
+    public DirectorySettings(
+            List<Path> paths,
+            Sharding sharding,
+            int device,
+            FsyncMode fsync,
+            long maxBytes,
+            Duration timeToLive,
+            long minFreeBytes) {
+        this(paths, sharding, device, fsync, maxBytes, timeToLive, minFreeBytes, OthersMayWrite.WARN);
     }
 
     /** Copies the list. */
@@ -116,7 +154,8 @@ public record DirectorySettings(
                 settings.value(FSYNC),
                 settings.value(MAX_GDS_SIZE).bytes(),
                 settings.value(GDS_TTL_SECS),
-                settings.value(GDS_MIN_FREE_SPACE).bytes());
+                settings.value(GDS_MIN_FREE_SPACE).bytes(),
+                settings.value(GDS_PATH_OTHERS_MAY_WRITE));
     }
 
     /** A single root whose chunks stay as long as its file system has room. */
@@ -126,7 +165,8 @@ public record DirectorySettings(
 
     /** The same for a GPU of that number. */
     public DirectorySettings forDevice(int number) {
-        return new DirectorySettings(paths, sharding, number, fsync, maxBytes, timeToLive, minFreeBytes);
+        return new DirectorySettings(
+                paths, sharding, number, fsync, maxBytes, timeToLive, minFreeBytes, othersMayWrite);
     }
 
     /** The bytes that one root may hold; {@link Long#MAX_VALUE} without a limit. */

@@ -44,6 +44,8 @@ public final class Bench {
             rows.addAll(new PromptBench(scale, contest).measure());
             progress.accept("host tier");
             rows.addAll(new HostTierBench(scale, contest).measure());
+            progress.accept("metrics");
+            rows.addAll(new MetricsBench(scale, contest).measure());
             progress.accept("file tier");
             rows.addAll(new FileTierBench(scale, contest, directory.path()).measure());
             progress.accept("heap");

@@ -32,6 +32,11 @@ public final class RecentRate implements DoubleSupplier {
     }
 
     @Override
+    public synchronized String toString() {
+        return "RecentRate[" + rate + "]";
+    }
+
+    @Override
     public synchronized double getAsDouble() {
         long now = nanoTime.getAsLong();
         if (now - lastLook >= INTERVAL_NANOS) {

@@ -179,9 +179,19 @@ public final class StackMeters implements AutoCloseable {
             return meter::record;
         }
 
+        @Override
+        public String toString() {
+            return "LmcacheMeters[wanted=" + isWanted() + "]";
+        }
+
         private boolean isWanted() {
             return names == MetricNames.LMCACHE;
         }
+    }
+
+    @Override
+    public String toString() {
+        return "StackMeters[names=" + names + ", meters=" + registered.size() + "]";
     }
 
     /** Takes the meters out of the registry. Idempotent. */
