@@ -69,8 +69,7 @@ class MetricsDocumentTest {
     @Test
     void theTableNamesWhatIsExportedUnderLmcachesNames() throws IOException {
         Set<String> documented = new TreeSet<>();
-        for (MatchResult row :
-                ROW.matcher(Files.readString(DOCUMENT)).results().toList()) {
+        for (MatchResult row : ROW.matcher(Files.readString(DOCUMENT)).results().toList()) {
             documented.addAll(quoted(row.group(3)));
             documented.addAll(quoted(row.group(4)));
         }
@@ -85,7 +84,8 @@ class MetricsDocumentTest {
     @Test
     void theDashboardAsksForWhatIsExported() throws IOException {
         Set<String> asked = new TreeSet<>();
-        for (JsonNode expression : new ObjectMapper().readTree(Files.readAllBytes(DASHBOARD)).findValues("expr")) {
+        for (JsonNode expression :
+                new ObjectMapper().readTree(Files.readAllBytes(DASHBOARD)).findValues("expr")) {
             METRIC.matcher(expression.asText()).results().forEach(name -> asked.add(name.group()));
         }
         assertThat(asked).isNotEmpty();
@@ -116,7 +116,8 @@ class MetricsDocumentTest {
                         "posix",
                         "posix",
                         BackendSettings.of(
-                                "posix", Map.of("gds_path", directory.resolve("cache").toString())),
+                                "posix",
+                                Map.of("gds_path", directory.resolve("cache").toString())),
                         new BackendContext("test", Clock.systemUTC()));
     }
 

@@ -58,7 +58,10 @@ class ServerCommandsTest {
     void healthAndStatsTellOfTheServer() throws Exception {
         Finished health = run("health", "--socket", socket());
         assertThat(health.status()).as(health.err()).isZero();
-        assertThat(health.out()).contains("server " + server.pid()).contains("healthy").contains("tiers cpu");
+        assertThat(health.out())
+                .contains("server " + server.pid())
+                .contains("healthy")
+                .contains("tiers cpu");
 
         Finished table = run("stats", "--socket", socket());
         assertThat(table.status()).as(table.err()).isZero();
@@ -69,7 +72,8 @@ class ServerCommandsTest {
         JsonNode json = new ObjectMapper().readTree(stats.out());
         assertThat(json.path("pid").asLong()).isEqualTo(server.pid());
         assertThat(json.path("tiers").path("cpu").path("limitBytes").asLong()).isEqualTo(32L << 20);
-        assertThat(json.path("tiers").path("cpu").path("counters").has("evicted")).isTrue();
+        assertThat(json.path("tiers").path("cpu").path("counters").has("evicted"))
+                .isTrue();
     }
 
     @Test

@@ -1,8 +1,10 @@
 package io.lmcache.backend.s3;
 
 import io.lmcache.api.option.Option;
+import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
 import java.nio.file.Path;
@@ -52,5 +54,12 @@ public final class S3BackendProvider implements StorageBackendProvider {
                 read.credentialsSource(),
                 memory.isPresent() ? "straight to its memory" : "over the heap");
         return backend;
+    }
+
+    @Override
+    public List<Finding> diagnose(BackendSettings settings, BackendContext context) {
+        return settings.value(SharedOptions.REMOTE_URL).isEmpty()
+                ? List.of()
+                : new S3Diagnosis(S3Settings.from(settings, System.getenv()), OwnMemory.file()).findings();
     }
 }

@@ -16,6 +16,7 @@ import io.lmcache.api.KvDtype;
 import io.lmcache.api.KvLayout;
 import io.lmcache.api.spi.ChunkHeader;
 import io.lmcache.api.spi.ChunkMeta;
+import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.testkit.TestChunks;
@@ -349,5 +350,23 @@ class S3BackendTest {
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("404 NoSuchBucket; make the bucket");
         }
+    }
+
+    @Test
+    void theDoctorTriesTheBucketOutAndLeavesNothingBehind() throws IOException {
+        Path other = Files.writeString(server.object("test").resolve("notes.txt"), "mine");
+        assertThat(diagnosis()).allMatch(finding -> finding.status() == Finding.Status.OK, "is OK");
+        try (Stream<Path> objects = Files.list(server.object("test"))) {
+            assertThat(objects).containsExactly(other);
+        }
+        assertThat(diagnosis("profile", "stranger")).anySatisfy(finding -> {
+            assertThat(finding.status()).isEqualTo(Finding.Status.FAILURE);
+            assertThat(finding.text()).contains("403 SignatureDoesNotMatch");
+        });
+    }
+
+    private static List<Finding> diagnosis(String... settings) {
+        return new S3BackendProvider()
+                .diagnose(S3Fixture.settings(server.endpoint(), server, settings), S3Fixture.CONTEXT);
     }
 }

@@ -17,8 +17,9 @@ import java.util.concurrent.TimeUnit;
  * An S3Proxy of a test's own, on a free port of the loopback, which ends with the test. It keeps the objects of a bucket as files of
  * a folder, so that a test can damage them.
  */
-final class S3ProxyProcess implements AutoCloseable {
-    static final String BUCKET = "bucket";
+public final class S3ProxyProcess implements AutoCloseable {
+    /** The bucket that is there. */
+    public static final String BUCKET = "bucket";
 
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Path CLASS_PATH =
@@ -61,7 +62,7 @@ final class S3ProxyProcess implements AutoCloseable {
     }
 
     /** A server that answers; skips the test where there is none. */
-    static S3ProxyProcess start(Path folder) {
+    public static S3ProxyProcess start(Path folder) {
         return start(freePort(), folder);
     }
 
@@ -136,15 +137,18 @@ final class S3ProxyProcess implements AutoCloseable {
         }
     }
 
-    int port() {
+    /** The port that it listens at. */
+    public int port() {
         return port;
     }
 
-    String endpoint() {
+    /** The URL that it is asked at. */
+    public String endpoint() {
         return "http://127.0.0.1:" + port;
     }
 
-    Path credentialsFile() {
+    /** Keys that it knows, in a file as AWS's tools have it. */
+    public Path credentialsFile() {
         return folder.resolve("credentials");
     }
 
@@ -154,11 +158,12 @@ final class S3ProxyProcess implements AutoCloseable {
     }
 
     /** Stops the server where it is; it keeps its connections and answers nothing. */
-    void stall() {
+    public void stall() {
         signal("STOP");
     }
 
-    void goOn() {
+    /** Ends what {@link #stall} began. */
+    public void goOn() {
         signal("CONT");
     }
 
@@ -179,7 +184,7 @@ final class S3ProxyProcess implements AutoCloseable {
     }
 
     /** Ends it as a power cut would. */
-    void kill() {
+    public void kill() {
         process.destroyForcibly();
         try {
             if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
@@ -192,7 +197,7 @@ final class S3ProxyProcess implements AutoCloseable {
     }
 
     /** Starts it again on the same port, with the same objects. */
-    void restart() {
+    public void restart() {
         try {
             process = launch();
             awaitAnswer();
