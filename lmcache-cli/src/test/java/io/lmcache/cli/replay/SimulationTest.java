@@ -149,7 +149,8 @@ class SimulationTest {
         double seconds = Double.MAX_VALUE;
         // Of processor time, and the best of some rounds, since code is compiled meanwhile.
         for (int round = 0; round < 5; round++) {
-            seconds = Math.min(seconds, Simulation.run(trace, policy, 1 << 16, 1 << 17).seconds());
+            seconds = Math.min(
+                    seconds, Simulation.run(trace, policy, 1 << 16, 1 << 17).seconds());
         }
         assertThat(trace.references() / seconds).isGreaterThan(1e6);
     }
