@@ -109,7 +109,7 @@ final class LmcacheNames {
             new Group(
                     List.of("internal_api_server_*", "script_allowed_imports"),
                     "no server inside the engine; `./lmcache serve` is one beside it"),
-            new Group(List.of("mp_host", "mp_port"), "`./lmcache serve --socket` or `--tcp`"),
+            new Group(List.of("mp_host", "mp_port"), "`./lmcache serve --socket`, or `--tcp` with `--token-file`"),
             new Group(
                     List.of(
                             "lookup_timeout_ms",

@@ -11,6 +11,7 @@ import io.lmcache.api.option.SharedOptions.CufileUse;
 import io.lmcache.api.option.SharedOptions.RemoteSerde;
 import io.lmcache.core.backend.BackendRegistry;
 import io.lmcache.core.hash.HashSeed;
+import io.lmcache.core.metrics.MetricNames;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -114,6 +115,7 @@ class ConfigOptionsTest {
                         "5",
                         Duration.ofSeconds(5),
                         "0"),
+                new Row(ConfigOptions.METRICS_NAMES, MetricNames.OWN, "LMCache", MetricNames.LMCACHE, "prometheus"),
                 new Row(ConfigOptions.USE_LAYERWISE, false, "true", true, "layers"),
                 new Row(ConfigOptions.LMCACHE_INSTANCE_ID, "lmcache_default_instance", "blue", "blue", ""));
     }
