@@ -524,15 +524,21 @@ final class S3Backend implements StorageBackend {
     public void close() {
         closed = true;
         try {
-            CompletableFuture.allOf(underway.values().toArray(CompletableFuture[]::new))
-                    .handle((_, _) -> true)
-                    .completeOnTimeout(false, CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
-                    .join();
+            awaitUnderway();
         } finally {
             link.close();
         }
+        // What the end of the client has cut off gives its memory back in threads of its own.
+        awaitUnderway();
         staging.close();
         stagingRegion.close();
+    }
+
+    private void awaitUnderway() {
+        var _ = CompletableFuture.allOf(underway.values().toArray(CompletableFuture[]::new))
+                .handle((_, _) -> true)
+                .completeOnTimeout(false, CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
+                .join();
     }
 
     // What every operation has around it
