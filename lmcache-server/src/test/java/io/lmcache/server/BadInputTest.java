@@ -124,7 +124,7 @@ class BadInputTest {
 
     @Test
     void anUnknownRegistration() throws Exception {
-        requireRefused("NOT_FOUND", "UNKNOWN_KV_CACHE", "register it first", () -> engine.store(PROMPT, BLOCKS));
+        requireRefused("NOT_FOUND", "UNKNOWN_KV_CACHE", "register first", () -> engine.store(PROMPT, BLOCKS));
         requireRefused("NOT_FOUND", "UNKNOWN_ENGINE", "'e'", () -> client.lookup("e", PROMPT));
     }
 
