@@ -2,11 +2,11 @@ package io.lmcache.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lmcache.backend.redis.TcpProxy;
 import io.lmcache.backend.s3.S3ProxyProcess;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.testkit.TcpProxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -122,7 +122,7 @@ class BucketTierTest {
                 TcpProxy proxy = new TcpProxy(server.port());
                 LmcacheStack writer = open(server)) {
             awaitStored(writer, PROMPT);
-            String endpoint = proxy.url().replace("redis://", "http://");
+            String endpoint = proxy.url("http").replace("redis://", "http://");
             proxy.delay(2);
             for (int round = 0; round < 8; round++) {
                 proxy.cutAfterReply(20_000L * round);

@@ -44,13 +44,13 @@ class LauncherBuildTest {
                 echo "[INFO] Scanning for projects..."
                 echo "[INFO] Building lmcache-api 0.1.0                                    [2/14]"
                 echo "[INFO]   from lmcache-api/pom.xml"
-                echo "[INFO] Building lmcache-core 0.1.0                                   [3/14]"
+                echo "[INFO] Building LMCache Backend: host memory 0.1.0                     [3/14]"
                 mkdir -p lmcache-distribution/target/lmcache/lib
                 """);
         Finished first = lmcache();
         assertThat(first.err())
                 .startsWith("building LMCache (first run or sources changed;")
-                .contains("\n  [2/14] lmcache-api\n  [3/14] lmcache-core\n")
+                .contains("\n  [2/14] lmcache-api\n  [3/14] LMCache Backend: host memory\n")
                 .doesNotContain("INFO");
         assertThat(checkout.resolve("target/launcher-build.log")).content().contains("Scanning for projects");
         assertThat(lmcache().err()).doesNotContain("building");

@@ -3,10 +3,10 @@ package io.lmcache.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lmcache.backend.redis.RedisProcess;
-import io.lmcache.backend.redis.TcpProxy;
 import io.lmcache.core.Lmcache;
 import io.lmcache.core.config.LmcacheConfig;
 import io.lmcache.core.engine.LmcacheStack;
+import io.lmcache.testkit.TcpProxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -131,14 +131,14 @@ class RemoteTierTest {
             proxy.limit(64 << 20);
             for (int round = 0; round < 8; round++) {
                 proxy.cutAfterReply(20_000L * round);
-                try (LmcacheStack reader = open(proxy.url(), Map.of())) {
+                try (LmcacheStack reader = open(proxy.url("redis"), Map.of())) {
                     // A prefix, down to nothing; what is there has been compared byte by byte.
                     int tokens = bounded(() -> TestEngine.retrieve(reader, PROMPT));
                     assertThat(tokens).isBetween(0, 1024);
                 }
             }
-            proxy.cutAfterReply(TcpProxy.NEVER);
-            try (LmcacheStack reader = open(proxy.url(), Map.of())) {
+            proxy.cutAfterReply(Long.MAX_VALUE);
+            try (LmcacheStack reader = open(proxy.url("redis"), Map.of())) {
                 assertThat(TestEngine.retrieveAll(reader, PROMPT)).isEqualTo(Map.of("redis", 1024));
             }
         }

@@ -6,6 +6,7 @@ import io.lmcache.api.option.Option;
 import io.lmcache.api.option.SharedOptions;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
@@ -13,7 +14,6 @@ import io.lmcache.backend.gds.diagnosis.Machine;
 import io.lmcache.chunkfiles.ChunkFileBackend;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
-import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.format.FileFormat;
 import java.time.Duration;
 import java.util.List;
@@ -69,7 +69,7 @@ public final class GdsBackendProvider implements StorageBackendProvider {
 
     private static StorageBackend open(
             GdsSettings settings, ChunkFileFormat format, BackendContext context, DeviceMemoryPool memory) {
-        Counters counters = Counters.ofFiles();
+        Counters counters = ChunkDirectory.newCounters();
         ChunkDirectory directory = ChunkDirectory.open(
                 settings.files().directory().forDevice(memory.deviceNumber()), format, counters, context.clock());
         try {

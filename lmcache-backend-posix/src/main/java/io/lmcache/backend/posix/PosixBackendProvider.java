@@ -3,6 +3,7 @@ package io.lmcache.backend.posix;
 import io.lmcache.api.option.Option;
 import io.lmcache.api.spi.BackendContext;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StorageBackendProvider;
@@ -10,7 +11,6 @@ import io.lmcache.chunkfiles.ChunkFileBackend;
 import io.lmcache.chunkfiles.FileTierSettings;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkFileFormat;
-import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
 import java.time.Duration;
@@ -52,7 +52,7 @@ public final class PosixBackendProvider implements StorageBackendProvider {
     }
 
     private static StorageBackend openNow(FileTierSettings settings, ChunkFileFormat format, BackendContext context) {
-        Counters counters = Counters.ofFiles();
+        Counters counters = ChunkDirectory.newCounters();
         ChunkDirectory directory = ChunkDirectory.open(settings.directory(), format, counters, context.clock());
         try {
             return new ChunkFileBackend(

@@ -23,7 +23,6 @@ import io.lmcache.api.spi.StorageBackend;
 import io.lmcache.api.spi.StoredChunk;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkName;
-import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.FileFormat;
@@ -328,7 +327,7 @@ class LmcacheFilesTest {
         DirectorySettings settings = DirectorySettings.from(
                 BackendSettings.of("posix", Map.of("gds_ttl_secs", "3600")), Sharding.BY_HASH, List.of(root));
         try (ChunkDirectory directory = ChunkDirectory.open(
-                settings, FileFormat.LMCACHE_0_5.create(true, true), Counters.ofFiles(), Clock.systemUTC())) {
+                settings, FileFormat.LMCACHE_0_5.create(true, true), ChunkDirectory.newCounters(), Clock.systemUTC())) {
             directory.clean().get(10, TimeUnit.SECONDS);
         }
         assertThat(metadata(old)).doesNotExist();

@@ -18,6 +18,7 @@ import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkHeader;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
@@ -30,6 +31,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +66,18 @@ final class RedisBackend implements StorageBackend {
     private static final int WORKERS = 2;
 
     private final RedisSettings settings;
-    private final RedisCounters counters = new RedisCounters();
+    private final Counters counters = new Counters(EnumSet.of(
+            BackendCounter.HITS,
+            BackendCounter.MISSES,
+            BackendCounter.STORED,
+            BackendCounter.ALREADY_PRESENT,
+            BackendCounter.DECLINED,
+            BackendCounter.MISREAD,
+            BackendCounter.CORRUPT,
+            BackendCounter.EVICTED,
+            BackendCounter.IO_ERRORS,
+            BackendCounter.BYTES_READ,
+            BackendCounter.BYTES_WRITTEN));
     private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final ChunkNames names;
     private final KnownChunks known;

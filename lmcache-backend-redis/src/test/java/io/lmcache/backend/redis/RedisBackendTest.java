@@ -19,6 +19,7 @@ import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.testkit.TcpProxy;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -322,7 +323,7 @@ class RedisBackendTest {
     @Test
     void aConnectionCutInTheMiddleOfAReplyFailsTheGetAndNothingElse() throws IOException {
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url())) {
+                StorageBackend backend = open(proxy.url("redis"))) {
             put(backend, LARGE_KEY, LARGE);
             for (long bytes : new long[] {10, 5000, 1 << 20, 20 << 20}) {
                 proxy.cutAfterReply(bytes);
@@ -341,7 +342,7 @@ class RedisBackendTest {
     @Test
     void aConnectionCutInTheMiddleOfAValueStoresNothing() throws IOException {
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url())) {
+                StorageBackend backend = open(proxy.url("redis"))) {
             put(backend, KEY);
             for (long bytes : new long[] {200, 5000, 1 << 20, 20 << 20}) {
                 proxy.cutAfterRequest(bytes);
@@ -359,7 +360,7 @@ class RedisBackendTest {
     @Test
     void aLongAndNarrowWayIsNoFailure() throws IOException {
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url(), "timeout_secs", "2")) {
+                StorageBackend backend = open(proxy.url("redis"), "timeout_secs", "2")) {
             proxy.limit(16 << 20);
             proxy.delay(5);
             // Longer under way than the server may be silent.
@@ -372,7 +373,7 @@ class RedisBackendTest {
     void aLookupIsOneRoundTripHoweverLong() throws IOException {
         List<ChunkKey> keys = TestChunks.keys(513);
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url())) {
+                StorageBackend backend = open(proxy.url("redis"))) {
             for (ChunkKey key : keys.subList(0, 512)) {
                 put(backend, key);
             }

@@ -15,6 +15,7 @@ import io.lmcache.api.spi.BackendStats;
 import io.lmcache.api.spi.ChunkHeader;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.DeclineReason;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.RateLimitedLog;
@@ -27,6 +28,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -57,7 +59,18 @@ final class S3Backend implements StorageBackend {
     private static final int PAGE = 64;
 
     private final S3Settings settings;
-    private final S3Counters counters = new S3Counters();
+    private final Counters counters = new Counters(EnumSet.of(
+            BackendCounter.HITS,
+            BackendCounter.MISSES,
+            BackendCounter.STORED,
+            BackendCounter.ALREADY_PRESENT,
+            BackendCounter.DECLINED,
+            BackendCounter.MISREAD,
+            BackendCounter.CORRUPT,
+            BackendCounter.EVICTED,
+            BackendCounter.IO_ERRORS,
+            BackendCounter.BYTES_READ,
+            BackendCounter.BYTES_WRITTEN));
     private final RateLimitedLog log = new RateLimitedLog(LOG::warn);
     private final ChunkNames names;
     private final KnownChunks known;

@@ -19,6 +19,7 @@ import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.Finding;
 import io.lmcache.api.spi.PutOutcome;
 import io.lmcache.api.spi.StorageBackend;
+import io.lmcache.testkit.TcpProxy;
 import io.lmcache.testkit.TestChunks;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -270,7 +271,7 @@ class S3BackendTest {
     @Test
     void aConnectionCutInTheMiddleOfAnAnswerIsTriedAgainOrFailsTheGetAndNothingElse() throws IOException {
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url(), server)) {
+                StorageBackend backend = open(proxy.url("http"), server)) {
             put(backend, LARGE_KEY, LARGE);
             for (long bytes : new long[] {10, 5000, 1 << 20, 20 << 20}) {
                 proxy.cutAfterReply(bytes);
@@ -284,7 +285,7 @@ class S3BackendTest {
     @Test
     void aConnectionCutInTheMiddleOfAWriteLeavesNothingHalf() throws IOException {
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url(), server);
+                StorageBackend backend = open(proxy.url("http"), server);
                 StorageBackend reader = open(server)) {
             for (long bytes : new long[] {200, 5000, 1 << 20, 20 << 20}) {
                 proxy.cutAfterRequest(bytes);
@@ -307,7 +308,7 @@ class S3BackendTest {
     @Test
     void aLongWayIsNoFailure() throws IOException {
         try (TcpProxy proxy = new TcpProxy(server.port());
-                StorageBackend backend = open(proxy.url(), server, "timeout_secs", "60")) {
+                StorageBackend backend = open(proxy.url("http"), server, "timeout_secs", "60")) {
             proxy.delay(5);
             assertThat(put(backend, LARGE_KEY, LARGE)).isEqualTo(PutOutcome.stored());
             assertThat(holds(backend, LARGE_KEY)).isTrue();

@@ -5,7 +5,6 @@ import io.lmcache.api.ErrorCode;
 import io.lmcache.api.LmcacheException;
 import io.lmcache.chunkfiles.directory.ChunkDirectory;
 import io.lmcache.chunkfiles.directory.ChunkName;
-import io.lmcache.chunkfiles.directory.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.format.FileFormat;
@@ -292,7 +291,7 @@ public final class CacheConversion {
         return ChunkDirectory.open(
                 settings,
                 kind.format().create(kind.checksum(), kind.signedHashes()),
-                Counters.ofFiles(),
+                ChunkDirectory.newCounters(),
                 Clock.systemUTC());
     }
 }

@@ -5,6 +5,7 @@ import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.ChunkMeta;
 import io.lmcache.api.spi.ChunkPin;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -64,6 +66,11 @@ public final class ChunkDirectory implements AutoCloseable {
     private final ChunkRemoval removal = new ChunkRemoval(pins, index);
     private final Janitor janitor;
     private final LongAccumulator largestMemory = new LongAccumulator(Math::max, 0);
+
+    /** Counters of all that happens to the chunks of a directory. */
+    public static Counters newCounters() {
+        return new Counters(EnumSet.range(BackendCounter.HITS, BackendCounter.BYTES_WRITTEN));
+    }
 
     private ChunkDirectory(
             DirectorySettings settings, ChunkFileFormat format, Counters counters, Clock clock, List<ChunkRoot> roots) {

@@ -2,6 +2,7 @@ package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.posix.Errno;
 import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.RateLimitedLog;
 import java.io.IOException;
 import java.nio.channels.FileChannel;

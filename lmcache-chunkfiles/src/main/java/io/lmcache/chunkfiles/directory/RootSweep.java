@@ -1,6 +1,7 @@
 package io.lmcache.chunkfiles.directory;
 
 import io.lmcache.api.spi.BackendCounter;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.api.spi.Evictions;
 import io.lmcache.api.spi.RateLimitedLog;
 import io.lmcache.chunkfiles.directory.ChunkDirectoryWalk.Entry;

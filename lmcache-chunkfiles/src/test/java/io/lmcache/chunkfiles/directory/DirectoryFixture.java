@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lmcache.api.ChunkKey;
 import io.lmcache.api.spi.BackendCounter;
 import io.lmcache.api.spi.BackendSettings;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.chunkfiles.directory.DirectorySettings.FsyncMode;
 import io.lmcache.chunkfiles.directory.DirectorySettings.Sharding;
 import io.lmcache.chunkfiles.format.NativeChunkFormat;
@@ -28,7 +29,7 @@ final class DirectoryFixture implements AutoCloseable {
     static final long FILE_BYTES = ChunkFileFormat.HEADER_BYTES + TestChunks.META.byteSize();
 
     final Path root;
-    final Counters counters = Counters.ofFiles();
+    final Counters counters = ChunkDirectory.newCounters();
     final ChunkDirectory directory;
 
     DirectoryFixture(Path root, long maxBytes, Duration timeToLive, long minFreeBytes) {

@@ -260,7 +260,7 @@ class JanitorTest {
                     opened,
                     Duration.ZERO,
                     new ChunkRemoval(new Pins(() -> {}), new ChunkIndex(10)),
-                    Counters.ofFiles(),
+                    ChunkDirectory.newCounters(),
                     Clock.systemUTC(),
                     new StopsAfter(3));
             stopped.tidy();

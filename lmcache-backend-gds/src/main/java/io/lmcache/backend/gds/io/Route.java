@@ -1,6 +1,6 @@
 package io.lmcache.backend.gds.io;
 
-import io.lmcache.chunkfiles.directory.Counters;
+import io.lmcache.api.spi.Counters;
 import io.lmcache.chunkfiles.io.PayloadRoute;
 import io.lmcache.chunkfiles.io.PieceTransfer;
 import java.io.Closeable;

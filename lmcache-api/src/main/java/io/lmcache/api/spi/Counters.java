@@ -1,24 +1,17 @@
-package io.lmcache.chunkfiles.directory;
+package io.lmcache.api.spi;
 
-import io.lmcache.api.spi.BackendCounter;
 import java.util.EnumMap;
-import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Counts what happens, since its start. Thread-safe. */
+/** What a backend counts for {@link BackendStats}, since its start. Thread-safe. */
 public final class Counters {
     private final Map<BackendCounter, LongAdder> adders = new EnumMap<>(BackendCounter.class);
 
-    /** Counters of these kinds, all zero. */
+    /** Counters of these kinds, all zero; others are not counted, and an error to ask for. */
     public Counters(Set<BackendCounter> kinds) {
         kinds.forEach(kind -> adders.put(kind, new LongAdder()));
-    }
-
-    /** What happens to the chunks of a directory. */
-    public static Counters ofFiles() {
-        return new Counters(EnumSet.range(BackendCounter.HITS, BackendCounter.BYTES_WRITTEN));
     }
 
     /** Counts one event. */
@@ -49,5 +42,10 @@ public final class Counters {
             throw new AssertionError(kind + " is not counted here");
         }
         return adder;
+    }
+
+    @Override
+    public String toString() {
+        return snapshot().toString();
     }
 }

@@ -1,4 +1,4 @@
-package io.lmcache.backend.s3;
+package io.lmcache.testkit;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,10 +13,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
-/** Stands between a client and a server on the loopback: makes the way long or narrow, cuts it, and counts. */
-final class TcpProxy implements AutoCloseable {
-    /** Never. */
-    static final long NEVER = Long.MAX_VALUE;
+/**
+ * Stands between a client and a server on the loopback: makes the way long or narrow, cuts it, and counts. For tests of
+ * backends whose store is a server. Thread-safe.
+ */
+public final class TcpProxy implements AutoCloseable {
+    private static final long NEVER = Long.MAX_VALUE;
 
     private final ServerSocket listener;
     private final int target;
@@ -30,7 +32,8 @@ final class TcpProxy implements AutoCloseable {
     private volatile long delayNanos;
     private volatile long bytesPerSecond = NEVER;
 
-    TcpProxy(int target) {
+    /** A way to the server at that port. */
+    public TcpProxy(int target) {
         this.target = target;
         try {
             this.listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -40,30 +43,33 @@ final class TcpProxy implements AutoCloseable {
         Thread.ofVirtual().start(this::accept);
     }
 
-    String url() {
-        return "http://127.0.0.1:" + listener.getLocalPort();
+    /** Where clients connect to, such as {@code redis://127.0.0.1:4711}. */
+    public String url(String scheme) {
+        return scheme + "://127.0.0.1:" + listener.getLocalPort();
     }
 
     /** Cuts all connections when so many further bytes have come from the server; then lets new ones through. */
-    void cutAfterReply(long bytes) {
+    public void cutAfterReply(long bytes) {
         fromServer.set(bytes);
     }
 
     /** Cuts all connections when so many further bytes have gone to the server; then lets new ones through. */
-    void cutAfterRequest(long bytes) {
+    public void cutAfterRequest(long bytes) {
         toServer.set(bytes);
     }
 
-    void delay(long millis) {
+    /** How long each piece of data is held, either way. */
+    public void delay(long millis) {
         delayNanos = millis * 1_000_000;
     }
 
-    void limit(long bytesPerSecond) {
+    /** How many bytes a second pass, each way of each connection. */
+    public void limit(long bytesPerSecond) {
         this.bytesPerSecond = bytesPerSecond;
     }
 
     /** How often a request has followed a reply, or was the first: the round trips. */
-    int roundTrips() {
+    public int roundTrips() {
         return turns.get();
     }
 
@@ -71,11 +77,11 @@ final class TcpProxy implements AutoCloseable {
         while (!listener.isClosed()) {
             try {
                 Socket client = listener.accept();
+                sockets.add(client);
                 Socket server = new Socket(InetAddress.getLoopbackAddress(), target);
+                sockets.add(server);
                 client.setTcpNoDelay(true);
                 server.setTcpNoDelay(true);
-                sockets.add(client);
-                sockets.add(server);
                 Thread.ofVirtual().start(() -> pump(client, server, false));
                 Thread.ofVirtual().start(() -> pump(server, client, true));
             } catch (IOException e) {
@@ -127,7 +133,7 @@ final class TcpProxy implements AutoCloseable {
     }
 
     /** Cuts all connections now. */
-    void cut() {
+    public void cut() {
         for (Socket socket : sockets) {
             try {
                 socket.close();
@@ -145,5 +151,10 @@ final class TcpProxy implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         cut();
+    }
+
+    @Override
+    public String toString() {
+        return "way to port " + target;
     }
 }
